@@ -1,0 +1,46 @@
+"""The one `levensloop` command: it finds its verbs through the entry-point group `levensloop.commands`.
+
+Verbs live beside what they do (in models, training and serving) and are found, not imported, so neither training nor
+serving has to know the other. Every error of ours becomes one sentence and its exit code.
+"""
+
+import os
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from rich.console import Console
+
+from models.errors import LevensloopError
+
+# Telemetry of the libraries below us is off before any of them is imported.
+TELEMETRY_OFF = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+def build_app() -> typer.Typer:
+    """All verbs of all installed packages in one application."""
+    app = typer.Typer(
+        name="levensloop",
+        help="Life events from bank bookings: learned openly, checked for equal treatment, permission first.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,  # locals hold bookings
+        rich_markup_mode=None,
+    )
+    for point in sorted(entry_points(group="levensloop.commands"), key=lambda point: point.name):
+        app.add_typer(point.load())
+    return app
+
+
+def main() -> None:
+    """Run the command line; our errors end in one sentence on stderr and their exit code."""
+    os.environ.update(TELEMETRY_OFF)
+    try:
+        build_app()()
+    except LevensloopError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"levensloop: {error}", markup=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

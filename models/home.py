@@ -1,0 +1,62 @@
+"""Where Levensloop keeps its state: one folder, `$LEVENSLOOP_HOME`, else the platform's folder for user data."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The places below the state folder. Nothing is created until it is written to."""
+
+    path: Path
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking store and registry."""
+        return f"sqlite:///{self.path / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's artifacts."""
+        return self.path / "artifacts"
+
+    @property
+    def database_url(self) -> str:
+        """Ledger, trail, detections and offers."""
+        return f"sqlite:///{self.path / 'levensloop.db'}"
+
+    @property
+    def candidates(self) -> Path:
+        """Trained, not promoted."""
+        return self.path / "candidates"
+
+    @property
+    def releases(self) -> Path:
+        """Promoted, immutable; the pointer `champion` stands beside them."""
+        return self.path / "releases"
+
+    @property
+    def vault(self) -> Path:
+        """Group attributes for the audit, encrypted."""
+        return self.path / "vault"
+
+    @property
+    def keys(self) -> Path:
+        """Public keys and their roles; private keys of those who keep them here."""
+        return self.path / "keys"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Signed heads of the trail, meant for a place that another role owns."""
+        return self.path / "checkpoints"
+
+
+def find_home(environ: Mapping[str, str] | None = None) -> Home:
+    """The state folder that the environment names, else the platform's default."""
+    environ = os.environ if environ is None else environ
+    named = environ.get("LEVENSLOOP_HOME")
+    return Home(Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_path("levensloop")))

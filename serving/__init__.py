@@ -1,0 +1,1 @@
+"""Answers offer engines, behind permission, with an audit trail."""

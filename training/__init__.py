@@ -1,0 +1,1 @@
+"""Makes releases: simulates banks, learns from labelled bookings, evaluates, signs and promotes."""
