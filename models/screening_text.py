@@ -1,0 +1,128 @@
+"""How texts on statements are made comparable for the screening, and how its word lists become patterns.
+
+Patterns run in Arrow (RE2), because a list of some thousand words then costs a microsecond per text. RE2 has no
+look-around, so near misses are erased before anything is matched.
+
+A word of the lists is written in lower case without diacritics; `*` at either end stands for any further letters,
+a space for the space between two words.
+"""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as compute
+
+# Letters that Unicode does not decompose, as they are written without their own key (also Turkish dotless i).
+_LETTERS = {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ĳ": "ij"}
+PARTS_BREAK = " | "
+# From this many letters on, a phrase is also found when its spaces got lost.
+_GLUE_FROM = 9
+# A cut word counts from this many letters and this share of the whole on.
+_CUT_FROM, _CUT_SHARE = 5, 0.5
+
+
+def normalise_text(texts: arrow.Array) -> arrow.Array:
+    """Lower case without diacritics, invisible characters and punctuation, one space between words."""
+    texts = compute.utf8_normalize(texts, form="NFKD")
+    texts = compute.replace_substring_regex(texts, r"[\p{Mn}\p{Cf}]+", "")
+    texts = compute.utf8_lower(texts)
+    for letter, plain in _LETTERS.items():
+        texts = compute.replace_substring(texts, letter, plain)
+    texts = compute.replace_substring_regex(texts, r"\b([dl])['’`´ʼ]", r"\1 ")
+    texts = compute.replace_substring_regex(texts, "['’`´ʼ‘]", "")
+    texts = compute.replace_substring_regex(texts, r"[^\pL\pN]+", " ")
+    return compute.utf8_trim_whitespace(texts)
+
+
+def join_spelled_letters(texts: arrow.Array) -> arrow.Array:
+    """Turn `r k parochie` and `c n v` (once R.K. and C.N.V.) into `rk parochie` and `cnv`."""
+    texts = compute.replace_substring_regex(texts, r"\b([a-z]) ([a-z]) ([a-z])\b", r"\1\2\3")
+    return compute.replace_substring_regex(texts, r"\b([a-z]) ([a-z])\b", r"\1\2")
+
+
+def strip_prefixes(names: arrow.Array, prefixes: str) -> arrow.Array:
+    """Names without what a card terminal or payment service put in front."""
+    return compute.replace_substring_regex(names, rf"^(?:{prefixes} ?)+\b", "")
+
+
+def erase(texts: arrow.Array, pattern: str) -> arrow.Array:
+    """Texts without their near misses; a mark stays, so that their neighbours do not become a phrase."""
+    return compute.replace_substring_regex(texts, pattern, " | ") if pattern else texts
+
+
+def turn_around(names: arrow.Array) -> arrow.Array:
+    """Names with their words in other orders: turned (`Gemeente, Protestantse`) and backwards."""
+    backwards = arrow.array([" ".join(reversed(name.split(" "))) for name in names.to_pylist()], arrow.string())
+    turned = compute.binary_join_element_wise(names, names, " ")
+    return compute.binary_join_element_wise(turned, backwards, PARTS_BREAK)
+
+
+def match(texts: arrow.Array, pattern: str) -> np.ndarray:
+    """Which texts hold the pattern; an empty pattern is held by none."""
+    if not pattern or not len(texts):
+        return np.zeros(len(texts), dtype=bool)
+    return np.asarray(compute.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def compile_words(words: Iterable[str]) -> str:
+    """One pattern for a list of words and phrases."""
+    return _any_of(_compile_word(word) for word in words)
+
+
+def compile_phrases(words: Iterable[str]) -> str:
+    """The pattern of those words that are phrases: only they can stand in another order."""
+    return compile_words(word for word in words if " " in word and len(word) >= _GLUE_FROM)
+
+
+def compile_cut_words(words: Iterable[str]) -> str:
+    """One pattern for the last word of a name that was cut off."""
+    return _any_of(pattern for word in words if (pattern := _compile_cut(word)))
+
+
+def place_of_account(accounts: arrow.Array, *, home_country: str, sepa_countries: frozenset[str]) -> np.ndarray:
+    """Per account number or BIC (upper case, no spaces): `home`, `sepa`, `outside`, or "" when it does not tell."""
+    is_iban = compute.match_substring_regex(accounts, r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$")
+    is_bic = compute.match_substring_regex(accounts, r"^[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$")
+    country = compute.if_else(
+        is_iban,
+        compute.utf8_slice_codeunits(accounts, 0, 2),
+        compute.if_else(is_bic, compute.utf8_slice_codeunits(accounts, 4, 6), ""),
+    )
+    countries = country.to_numpy(zero_copy_only=False)
+    in_sepa = compute.is_in(country, arrow.array(sorted(sepa_countries), arrow.string())).to_numpy(zero_copy_only=False)
+    place = np.where(in_sepa, "sepa", "outside")
+    place = np.where(countries == home_country, "home", place)
+    return np.where(countries == "", "", place)
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    """An alternation; none for an empty list."""
+    alternatives = "|".join(patterns)
+    return f"(?:{alternatives})" if alternatives else ""
+
+
+def _compile_word(word: str) -> str:
+    """A pattern for one word or phrase. `\\b` knows Latin letters only, so other scripts go without."""
+    if not word.strip("* ") or word != word.lower().strip():
+        raise ValueError(f"word {word!r}, which is empty or not in lower case")
+    inner = word.strip("*")
+    gap = " ?" if " " in inner and len(inner.replace(" ", "")) >= _GLUE_FROM else " "
+    body = gap.join(r"\w*".join(re.escape(part) for part in token.split("*")) for token in inner.split(" "))
+    if not word.isascii():
+        return body
+    return (r"\w*" if word.startswith("*") else r"\b") + body + (r"\w*" if word.endswith("*") else r"\b")
+
+
+def _compile_cut(word: str) -> str:
+    """Every beginning of the word that is long enough, at the end of the name; "" for short words."""
+    stem = word.strip("*").split("*")[0]
+    shortest = max(_CUT_FROM, round(len(stem) * _CUT_SHARE))
+    if not stem.isascii() or len(stem) <= shortest:
+        return ""
+    rest = ""
+    for letter in reversed(stem[shortest:-1]):
+        rest = f"(?:{re.escape(letter)}{rest})?"
+    start = r"\w*" if word.startswith("*") else r"\b"
+    return f"{start}{re.escape(stem[:shortest])}{rest}$"
