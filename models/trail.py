@@ -1,20 +1,46 @@
 """The audit trail: a chain of hashes over everything that was answered or decided, which anybody can check.
 
 A chain alone notices neither a cut tail nor a full rewrite, so signed checkpoints are kept where another role owns the
-folder. Personal fields stand in the chain as salted commitments only: erasing the salt erases the person, and the
-chain still verifies.
+folder. Personal fields stand in the chain as salted commitments only: erasing value and salt erases the person, and
+the chain still verifies.
 """
 
+import json
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from models.signing import KeyRegistry, PrivateKey
-from models.store import Store
+from models.canonical import canonical_json, framed_sha256, moment_text
+from models.durable import write_durably
+from models.errors import IntegrityError, UsageError
+from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
+from models.store import Store, trail, trail_commitments
+
+BEFORE_FIRST = "0" * 64
+NOTHING_PERSONAL: Mapping[str, str] = MappingProxyType({})
+# A report names this many faults at most; a rewritten trail would name every row.
+FINDINGS_SHOWN = 100
+_ROWS_AT_ONCE = 10_000
+
+_HEAD = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1)
+# The texts as they stand, not as moments: the hash is over the text.
+_ROWS = sa.select(
+    trail.c.seq, sa.type_coerce(trail.c.at, sa.String), trail.c.kind, trail.c.body, trail.c.prev, trail.c.hash
+).order_by(trail.c.seq)
+_COMMITMENTS = (
+    sa.select(
+        trail_commitments.c.seq, trail_commitments.c.name, trail_commitments.c.value, trail_commitments.c.salt,
+        trail.c.body,
+    )
+    .select_from(trail_commitments.outerjoin(trail, trail.c.seq == trail_commitments.c.seq))
+    .order_by(trail_commitments.c.seq)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +53,17 @@ class TrailRow:
 
 @dataclass(frozen=True, slots=True)
 class TrailReport:
-    """What a check of the trail found; `findings` is empty when all is well."""
+    """What a check of the trail found; `findings` is empty when all is well.
+
+    `commitments` counts personal fields that are still linked; `notes` are no faults but worth knowing.
+    """
 
     rows: int
     head: TrailRow | None
     checkpoints: int
     commitments: int
-    erased: int
     findings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -43,26 +72,147 @@ class TrailReport:
 
 
 def append_trail(
-    connection: sa.Connection, kind: str, body: Mapping[str, Any], *, personal: Mapping[str, str] = {}, at: datetime
+    connection: sa.Connection,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    personal: Mapping[str, str] = NOTHING_PERSONAL,
+    at: datetime,
 ) -> TrailRow:
-    """Append a row inside `store.write()`.
+    """Append a row inside `store.write()`, whose transaction alone may write, so that the chain never forks.
 
     `body` holds codes, numbers and hashes, never booking content and nothing about a person; what identifies one
-    (customer_id) goes into `personal`, of which the chain keeps only salted commitments.
+    (such as customer_id) goes into `personal`, of which the chain keeps only salted commitments.
     """
-    raise NotImplementedError
-
-
-def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry | None) -> TrailReport:
-    """Check every row, every commitment that was not erased, and every checkpoint in a folder."""
-    raise NotImplementedError
+    if not kind:
+        raise UsageError("A trail row needs a kind. Give a word such as answer or promotion.")
+    salts = {name: secrets.token_hex(16) for name in personal}
+    commitments = {name: framed_sha256(salts[name], name, value) for name, value in personal.items()}
+    text = canonical_json({"body": dict(body), "personal": commitments})
+    head = connection.execute(_HEAD).one_or_none()
+    seq, prev = (head.seq + 1, head.hash) if head else (1, BEFORE_FIRST)
+    row = TrailRow(seq, _row_hash(seq, moment_text(at), kind, text, prev))
+    connection.execute(
+        trail.insert(), {"seq": seq, "at": at, "kind": kind, "body": text, "prev": prev, "hash": row.hash}
+    )
+    if personal:
+        links = [{"seq": seq, "name": n, "value": v, "salt": salts[n]} for n, v in personal.items()]
+        connection.execute(trail_commitments.insert(), links)
+    return row
 
 
 def erase_commitments(connection: sa.Connection, name: str, value: str) -> int:
-    """Erase what links trail rows to a person; returns how many rows were unlinked."""
-    raise NotImplementedError
+    """Erase what links trail rows to a person, inside `store.write()`; returns how many rows were unlinked."""
+    found = (trail_commitments.c.name == name) & (trail_commitments.c.value == value)
+    return connection.execute(trail_commitments.delete().where(found)).rowcount
+
+
+def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry | None) -> TrailReport:
+    """Check every row, every personal field that was not erased, and every checkpoint in a folder.
+
+    Without checkpoints only edits and gaps are found, not a cut tail or a full rewrite; the report says so.
+    """
+    findings: list[str] = []
+    signed = _load_checkpoints(checkpoints, registry, findings) if checkpoints is not None else {}
+    with store.read() as connection:
+        rows, head = _verify_chain(connection, dict(signed), findings)
+        commitments = _verify_commitments(connection, findings)
+    return TrailReport(
+        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed)
+    )
 
 
 def write_checkpoint(store: Store, folder: Path, key: PrivateKey, *, at: datetime) -> Path | None:
-    """Write the signed head of the trail to a folder; None when the trail is empty."""
-    raise NotImplementedError
+    """Write the signed head of the trail to a folder that another role owns; None when the trail is empty."""
+    with store.read() as connection:
+        head = connection.execute(_HEAD).one_or_none()
+    if head is None:
+        return None
+    statement = {"kind": "trail_checkpoint", "seq": head.seq, "hash": head.hash, "at": moment_text(at)}
+    data = {"statement": statement, "signature": asdict(sign_statement(key, statement))}
+    path = folder / f"{head.seq:012d}-{head.hash[:16]}.json"
+    write_durably(path, canonical_json(data).encode())
+    return path
+
+
+def _row_hash(seq: int, at: str, kind: str, body: str, prev: str) -> str:
+    return framed_sha256("levensloop-trail-1", str(seq), at, kind, body, prev)
+
+
+def _verify_chain(
+    connection: sa.Connection, signed: dict[int, str], findings: list[str]
+) -> tuple[int, TrailRow | None]:
+    """Walk the chain; `signed` holds the hashes that checkpoints vouch for and is emptied on the way."""
+    rows, seq, prev = 0, 0, BEFORE_FIRST
+    result = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_ROWS)
+    for at_seq, at, kind, body, stated_prev, stated_hash in result:
+        rows += 1
+        if at_seq != seq + 1:
+            findings.append(f"rows {seq + 1} to {at_seq - 1} are missing")
+        elif stated_prev != prev:
+            findings.append(f"row {at_seq} does not follow the row before it")
+        if _row_hash(at_seq, at, kind, body, stated_prev) != stated_hash:
+            findings.append(f"row {at_seq} was changed: its hash is not that of its content")
+        if signed.pop(at_seq, stated_hash) != stated_hash:
+            findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
+        seq, prev = at_seq, stated_hash
+    findings.extend(f"row {missing} was signed but is not there: the trail was cut" for missing in sorted(signed))
+    return rows, TrailRow(seq, prev) if rows else None
+
+
+def _verify_commitments(connection: sa.Connection, findings: list[str]) -> int:
+    count = 0
+    for seq, name, value, salt, body in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_COMMITMENTS):
+        count += 1
+        stated = _stated_commitments(body).get(name)
+        if stated != framed_sha256(salt, name, value):
+            findings.append(f"personal field {name} of row {seq} is not the one that was committed to")
+    return count
+
+
+def _stated_commitments(body: str | None) -> dict[str, str]:
+    try:
+        stated = json.loads(body or "{}").get("personal", {})
+    except (ValueError, AttributeError):
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def _load_checkpoints(folder: Path, registry: KeyRegistry | None, findings: list[str]) -> dict[int, str]:
+    """Hash by place of every checkpoint that verifies; the others become findings."""
+    signed: dict[int, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            seq, stated = _open_checkpoint(path, registry)
+        except IntegrityError as error:
+            findings.append(f"checkpoint {path.name}: {error}")
+            continue
+        if signed.setdefault(seq, stated) != stated:
+            findings.append(f"checkpoints contradict each other about row {seq}: the trail was rewritten in between")
+    return signed
+
+
+def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str]:
+    try:
+        data = json.loads(path.read_bytes())
+        statement, signature = data["statement"], Signature(**data["signature"])
+        key = registry.key(signature.key_id) if registry is not None else None
+        if key is None:
+            raise IntegrityError("its key is not in the key registry")
+        verify_signature(key, statement, signature)
+        if statement["kind"] != "trail_checkpoint":
+            raise IntegrityError("it is a signature over something else")
+        return int(statement["seq"]), str(statement["hash"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError("it is not a checkpoint") from error
+
+
+def _notes(rows: int, head: TrailRow | None, signed: Mapping[int, str]) -> tuple[str, ...]:
+    if not signed:
+        return ("no checkpoint was checked, so a cut tail or a full rewrite would not show",) if rows else ()
+    behind = (head.seq if head else 0) - max(signed)
+    return (
+        (f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none",)
+        if behind > 0
+        else ()
+    )
