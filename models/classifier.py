@@ -1,0 +1,263 @@
+"""The classifier of single bookings: which life event does this booking speak to, judged from the booking alone.
+
+Character n-grams over merchants, words and concepts over the text, coarse payment facts, one linear model. Documents
+repeat, so everything runs once per distinct one. Probabilities are calibrated on customers that were not fitted on.
+"""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+
+from models.errors import UsageError
+from models.features import Documents, build_documents, learn_vocabulary
+from models.taxonomy import NONE
+from models.text import has_party_evidence, read_texts
+
+ABSTAINED = ""
+_NEEDED = ("amount", "credit_debit_indicator")
+_TEXTS = ("counterparty_name", "remittance_information")
+
+
+class BookingClassifier(ClassifierMixin, BaseEstimator):
+    """Life-event label and calibrated probability per booking.
+
+    Parameters
+    ----------
+    names : "auto", "as_persons" or "as_merchants"
+        Whether an unproven counterparty is masked as a private person. "auto" masks when the frame has columns that
+        tell companies from persons; sets of merchant names alone are read in full, which no promotion accepts.
+    min_customers : int
+        A word of a remittance text is learned only when this many customers share it.
+    max_features : int
+        Character n-grams and words kept, each.
+    cap : int
+        Bookings of one label and one distinct document count at most this often.
+    risk : float
+        Share of errors (0..1) accepted among the answers of a class; doubtful bookings are abstained from.
+    C : float
+        Inverse strength of regularisation.
+    random_state : int
+        Seed of the calibration split.
+
+    Attributes
+    ----------
+    classes_ : ndarray of str
+        Labels, sorted.
+    names_ : str
+        The mode that "auto" stood for.
+    thresholds_ : ndarray of float
+        Lowest probability per class that is answered.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> bookings = pd.DataFrame({
+    ...     "counterparty_name": ["SVB", "Bakker Bart"] * 10, "remittance_information": ["kinderbijslag", ""] * 10,
+    ...     "amount": [295.07, 4.10] * 10, "credit_debit_indicator": ["CRDT", "DBIT"] * 10})
+    >>> classifier = BookingClassifier().fit(bookings, ["child_birth", "none"] * 10)
+    >>> [str(label) for label in classifier.predict(bookings.head(2))]
+    ['child_birth', 'none']
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Literal["auto", "as_persons", "as_merchants"] = "auto",
+        min_customers: int = 5,
+        max_features: int = 40_000,
+        cap: int = 30,
+        risk: float = 0.05,
+        C: float = 30.0,  # noqa: N803 - scikit-learn's name for it
+        random_state: int = 0,
+    ) -> None:
+        self.names = names
+        self.min_customers = min_customers
+        self.max_features = max_features
+        self.cap = cap
+        self.risk = risk
+        self.C = C
+        self.random_state = random_state
+
+    def fit(self, bookings: pd.DataFrame, labels: Any) -> Self:
+        """Learn from bookings (any columns of the bookings table) and one label per booking.
+
+        Raises
+        ------
+        UsageError
+            No bookings, missing columns, or another number of labels than bookings.
+        """
+        labels = np.asarray(labels, dtype=object).astype(str)
+        _validate(bookings, labels)
+        self.names_ = self._resolved_names(bookings)
+        self.classes_ = np.unique(labels)
+        vocabulary, texts = learn_vocabulary(bookings, names=self.names_, min_customers=self.min_customers)
+        self.vocabulary_ = vocabulary
+        documents = build_documents(bookings, texts, frozenset(vocabulary), names=self.names_)
+        self.n_features_in_ = bookings.shape[1]
+        if len(self.classes_) == 1:
+            self.temperature_, self.thresholds_ = 1.0, np.zeros(1)
+            return self
+        weighted = _weigh(documents, np.searchsorted(self.classes_, labels), cap=self.cap)
+        self._fit_vectorisers(documents)
+        held_out = self._held_out(bookings, documents)
+        self._calibrate(documents, weighted, held_out)
+        self.model_ = self._fit_model(self._transform(documents), weighted)
+        return self
+
+    def predict_proba(self, bookings: pd.DataFrame) -> np.ndarray:
+        """Calibrated probabilities, shape (n_bookings, n_classes), rows sum to 1, columns as `classes_`."""
+        return self._distinct_probabilities(bookings)[0]
+
+    def predict(self, bookings: pd.DataFrame) -> np.ndarray:
+        """The most probable label per booking, never abstaining."""
+        return self.classes_[self.predict_proba(bookings).argmax(axis=1)]
+
+    def classify(self, bookings: pd.DataFrame) -> pd.DataFrame:
+        """Columns label, probability and abstained; an abstained booking keeps its most probable label."""
+        probabilities, known = self._distinct_probabilities(bookings)
+        best = probabilities.argmax(axis=1)
+        top = probabilities[np.arange(len(best)), best]
+        is_event = self.classes_[best] != NONE
+        # Few known words: the amount alone would decide, with a confidence it does not deserve.
+        doubtful = is_event & ((top < self.thresholds_[best]) | (known <= 0.1))
+        return pd.DataFrame({"label": self.classes_[best], "probability": top, "abstained": doubtful})
+
+    def _distinct_probabilities(self, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self, "classes_")
+        if len(self.classes_) == 1 or not len(bookings):
+            return np.ones((len(bookings), len(self.classes_))), np.ones(len(bookings))
+        texts = read_texts(bookings, names=self.names_)
+        documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
+        scores = _logits(self.model_, self._transform(documents))
+        return _softmax(scores / self.temperature_)[documents.at], documents.known_share[documents.at]
+
+    def _resolved_names(self, bookings: pd.DataFrame) -> Literal["as_persons", "as_merchants"]:
+        if self.names != "auto":
+            return self.names
+        return "as_persons" if has_party_evidence(bookings) else "as_merchants"
+
+    def _fit_vectorisers(self, documents: Documents) -> None:
+        frequent = 2 if len(documents.words) > 2_000 else 1
+        self.char_vectoriser_ = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 5), min_df=frequent, max_features=self.max_features, sublinear_tf=True
+        )
+        self.word_vectoriser_ = TfidfVectorizer(
+            token_pattern=r"\S+",  # noqa: S106 - scikit-learn's word for a word, no password
+            lowercase=False,
+            min_df=frequent,
+            max_features=self.max_features,
+            sublinear_tf=True,
+        )
+        if not any(text.strip() for text in documents.merchant):
+            self.char_vectoriser_ = None
+        else:
+            self.char_vectoriser_.fit(documents.merchant)
+        self.word_vectoriser_.fit(documents.words)
+
+    def _transform(self, documents: Documents) -> sparse.csr_matrix:
+        words = self.word_vectoriser_.transform(documents.words)
+        if self.char_vectoriser_ is None:
+            return words
+        return sparse.hstack([self.char_vectoriser_.transform(documents.merchant), words], format="csr")
+
+    def _held_out(self, bookings: pd.DataFrame, documents: Documents) -> np.ndarray:
+        """A fifth of the customers (of the documents when there are no customers), as a mask over bookings."""
+        groups = documents.at
+        if "customer_id" in bookings and bookings["customer_id"].nunique() >= 10:
+            groups = bookings["customer_id"].to_numpy(dtype=object)
+        mask = np.zeros(len(bookings), dtype=bool)
+        if len(pd.unique(pd.Series(groups))) >= 10:
+            split = GroupShuffleSplit(1, test_size=0.2, random_state=self.random_state)
+            mask[next(split.split(mask, groups=groups))[1]] = True
+        return mask
+
+    def _fit_model(self, matrix: sparse.csr_matrix, weighted: pd.DataFrame) -> LogisticRegression:
+        model = LogisticRegression(C=self.C, max_iter=300, tol=1e-3)
+        return model.fit(matrix[weighted["document"]], weighted["label"], sample_weight=weighted["weight"])
+
+    def _calibrate(self, documents: Documents, weighted: pd.DataFrame, held_out: np.ndarray) -> None:
+        """Temperature and thresholds from customers that a first model has not seen."""
+        self.temperature_, self.thresholds_ = 1.0, np.zeros(len(self.classes_))
+        rows = weighted.attrs["rows"]
+        fitted = _collapse(rows[~held_out], cap=self.cap)
+        if not held_out.any() or fitted["label"].nunique() < 2:
+            return
+        matrix = self._transform(documents)
+        model = self._fit_model(matrix, fitted)
+        test = _collapse(rows[held_out], cap=None)
+        test = test[test["label"].isin(model.classes_)]
+        scores = _logits(model, matrix[test["document"]])
+        truth = np.searchsorted(model.classes_, test["label"])
+        self.temperature_ = _fit_temperature(scores, truth, test["weight"].to_numpy())
+        thresholds = _risk_thresholds(_softmax(scores / self.temperature_), truth, test["weight"].to_numpy(), self.risk)
+        self.thresholds_[model.classes_] = thresholds
+
+
+def _validate(bookings: pd.DataFrame, labels: np.ndarray) -> None:
+    missing = [name for name in _NEEDED if name not in bookings]
+    if missing or not set(_TEXTS) & set(bookings.columns):
+        raise UsageError(
+            f"bookings miss {', '.join(missing) or 'counterparty_name and remittance_information'}; "
+            "a classifier needs amount, credit_debit_indicator and a text."
+        )
+    if not len(bookings) or len(labels) != len(bookings):
+        raise UsageError(f"{len(labels)} labels were given for {len(bookings)} bookings; give one label per booking.")
+
+
+def _weigh(documents: Documents, labels: np.ndarray, *, cap: int) -> pd.DataFrame:
+    rows = pd.DataFrame({"document": documents.at, "label": labels})
+    weighted = _collapse(rows, cap=cap)
+    weighted.attrs["rows"] = rows
+    return weighted
+
+
+def _collapse(rows: pd.DataFrame, *, cap: int | None) -> pd.DataFrame:
+    """Distinct (document, label) with its weight: how often it stands there, damped by a square root up to the cap."""
+    counted = rows.groupby(["document", "label"], as_index=False).size().rename(columns={"size": "weight"})
+    if cap is not None:
+        counted["weight"] = np.sqrt(np.minimum(counted["weight"], cap))
+    return counted
+
+
+def _logits(model: LogisticRegression, matrix: sparse.csr_matrix) -> np.ndarray:
+    scores = model.decision_function(matrix)
+    return np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _fit_temperature(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:
+    """The temperature with the lowest log loss (Guo et al., 2017, On Calibration of Modern Neural Networks)."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        likely = _softmax(scores / np.exp(log_temperature))[np.arange(len(truth)), truth]
+        return float(-(weight * np.log(np.maximum(likely, 1e-12))).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def _risk_thresholds(probabilities: np.ndarray, truth: np.ndarray, weight: np.ndarray, risk: float) -> np.ndarray:
+    """Per class the lowest probability above which at most a share `risk` of the answers was wrong."""
+    best = probabilities.argmax(axis=1)
+    top = probabilities[np.arange(len(best)), best]
+    thresholds = np.zeros(probabilities.shape[1])
+    for label in range(probabilities.shape[1]):
+        mine = np.flatnonzero(best == label)
+        order = mine[np.argsort(-top[mine], kind="stable")]
+        if not len(order):
+            continue
+        wrong = np.cumsum(weight[order] * (truth[order] != label)) / np.cumsum(weight[order])
+        good = np.flatnonzero(wrong <= risk)
+        thresholds[label] = top[order[good[-1]]] if len(good) else 1.0
+    return thresholds

@@ -1,0 +1,159 @@
+"""Bookings in, detections out: the one pure function that the nightly batch, the service and the command line call.
+
+Screening comes first here, so no screened booking reaches a feature whoever asks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from models.classifier import BookingClassifier
+from models.errors import UsageError
+from models.events import DETECTION_COLUMNS, EventDetector, describe_hits
+from models.history import Course, PointRows, Points, add_booking_points, build_course, collect_points, parameters
+from models.screening import Screening
+from models.series import add_series_points
+from models.taxonomy import SCREENED, Taxonomy
+from models.text import read_texts
+
+
+class Model(Protocol):
+    """What detection needs of a release."""
+
+    @property
+    def classifier(self) -> BookingClassifier:
+        """Labels single bookings."""
+        ...
+
+    @property
+    def detector(self) -> EventDetector:
+        """Turns points into detections."""
+        ...
+
+    @property
+    def screening(self) -> Screening:
+        """The door before features."""
+        ...
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The life events in force."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Screened bookings of some customers with their courses and points."""
+
+    bookings: pd.DataFrame
+    course: Course
+    points: Points
+
+
+def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.DataFrame:
+    """Every event of these customers that is detectable up to `as_of` (inclusive), expired ones too.
+
+    Parameters
+    ----------
+    bookings : DataFrame
+        The bookings table, `customer_id` filled; bookings after `as_of` are not looked at.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, event, onset_date, detected_on, probability (0..1), status (open, confirmed, expired or
+        contradicted), offer_class, evidence (booking ids, space separated), in order of customer, event and date.
+
+    Raises
+    ------
+    UsageError
+        A booking has no customer_id.
+    """
+    _validate(bookings)
+    ordered = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)]
+    tables = []
+    for chunk in by_customers(ordered):
+        prepared = prepare(chunk, as_of=as_of, model=release)
+        hits = release.detector.detect(prepared.points, prepared.course)
+        ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
+        refunds = find_refunds(prepared.course)
+        tables.append(describe_hits(hits, prepared.course, ids, refunds, taxonomy=release.taxonomy, as_of=as_of))
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(DETECTION_COLUMNS))
+
+
+def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame:
+    """booking_id, label (event id, `none` or `screened`), probability (0..1) and abstained, in the order given."""
+    screened = release.screening.screen(bookings)
+    told = release.classifier.classify(bookings[~screened])
+    table = pd.DataFrame(
+        {"booking_id": bookings["booking_id"].to_numpy(), "label": SCREENED, "probability": 1.0, "abstained": False}
+    )
+    for column in ("label", "probability", "abstained"):
+        values = table[column].to_numpy().copy()
+        values[~screened] = told[column].to_numpy()
+        table[column] = values
+    return table
+
+
+def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:
+    """Screen, classify and lay out the courses and points of some customers."""
+    kept = bookings[~model.screening.screen(bookings)].reset_index(drop=True)
+    return prepare_screened(kept, model.classifier.predict_proba(kept), as_of=as_of, model=model)
+
+
+def prepare_screened(kept: pd.DataFrame, probabilities: np.ndarray, *, as_of: date, model: Model) -> Prepared:
+    """Courses and points of bookings that passed screening, with the classifier's probabilities given."""
+    texts = read_texts(kept, names=model.classifier.names_)
+    course = build_course(kept, texts, probabilities, as_of=as_of)
+    events = frozenset(model.taxonomy.ids)
+    rows = PointRows.empty()
+    add_booking_points(rows, course, model.classifier.classes_, events)
+    add_series_points(rows, course, events)
+    return Prepared(kept, course, collect_points(rows))
+
+
+def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.DataFrame]:
+    """Whole customers together, about `rows` bookings at a time, so that memory does not grow with the bank."""
+    if not len(bookings):
+        return
+    ordered = bookings.sort_values("customer_id", kind="stable", ignore_index=True)
+    codes = pd.factorize(ordered["customer_id"].to_numpy(dtype=object))[0]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    begin = 0
+    for start in (*starts[1:].tolist(), len(ordered)):
+        if start - begin >= rows or start == len(ordered):
+            yield ordered.iloc[begin:start]
+            begin = start
+
+
+def find_refunds(course: Course) -> dict[int, int]:
+    """Rows of payments that the same counterparty paid back soon after, with the day of that refund."""
+    settings = parameters()["refund"]
+    refunds: dict[int, int] = {}
+    for begin, end in zip(course.bounds[:-1], course.bounds[1:], strict=True):
+        span = np.arange(begin, end)
+        credits = span[course.concepts["refund"][span] & (course.cents[span] > 0)]
+        for credit in credits:
+            paid = span[
+                (course.cents[span] < 0)
+                & (course.party[span] == course.party[credit])
+                & (course.days[span] <= course.days[credit])
+                & (course.days[span] >= course.days[credit] - settings["within_days"])
+                & (course.cents[credit] >= settings["lowest_share"] * -course.cents[span])
+            ]
+            if len(paid):
+                refunds.setdefault(int(course.row[paid[-1]]), int(course.days[credit]))
+    return refunds
+
+
+def _validate(bookings: pd.DataFrame) -> None:
+    if "customer_id" not in bookings or bool((bookings["customer_id"] == "").any()):
+        raise UsageError(
+            "Some bookings have no customer_id, which detection needs. "
+            "Give them one with `levensloop read --customer ID` or `--customers accounts.csv`."
+        )

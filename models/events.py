@@ -1,0 +1,282 @@
+"""From points in customers' courses to detections of life events.
+
+Each event has its own small forest over the same figures, learned where there are enough true events and a careful
+rule where there are not. A detection is made at the first point that is convincing enough, so its date never changes
+when later bookings arrive.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GroupKFold
+
+from models.history import FEATURES, Course, Points, parameters
+from models.taxonomy import Taxonomy
+
+DETECTION_COLUMNS: tuple[str, ...] = (
+    "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
+)  # fmt: skip
+_LATE_DAYS = 40  # a point later than this after first_detectable neither proves nor disproves the event
+_SUPPORT_SHARE = 1 / 3  # of the threshold: from here a nearby point counts as evidence
+_EVIDENCE_AT_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One detection inside the detector: positions of its points and what is known of it."""
+
+    customer: int
+    event: str
+    onset: int
+    detected: int
+    probability: float
+    evidence: tuple[int, ...]
+
+
+class EventDetector(BaseEstimator):
+    """Scores points and turns them into detections.
+
+    Parameters
+    ----------
+    random_state : int
+        Seed of the forests and folds.
+
+    Attributes
+    ----------
+    forests_ : dict of str to RandomForestClassifier
+        One per event with enough true events in training.
+    thresholds_, refractory_days_ : dict of str
+        Lowest score that is a detection, and days after one in which no second is made.
+    """
+
+    def __init__(self, *, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, points: Points, customers: np.ndarray, truth: pd.DataFrame) -> Self:
+        """Learn from points of permitted customers and the events table; `truth` may be empty."""
+        settings = parameters()["detector"]
+        self.forests_: dict[str, RandomForestClassifier] = {}
+        self.thresholds_: dict[str, float] = {}
+        self.refractory_days_: dict[str, int] = {}
+        position = {name: at for at, name in enumerate(customers)}
+        known = truth[truth["customer_id"].isin(position)].copy()
+        known["customer"] = known["customer_id"].map(position)
+        for event in sorted(set(points.event.tolist())):
+            mine = _of_event(points, event)
+            spans = _truth_spans(known[known["event"] == event])
+            labels, weights = _label_points(mine, spans)
+            if len(spans) >= settings["fewest_positives"] and 0 < labels.sum() < len(labels) and event != "overdraft":
+                self._fit_event(event, mine, labels, weights, spans)
+        return self
+
+    def score(self, points: Points) -> np.ndarray:
+        """Probability per point (0..1) that an event of its kind has come about."""
+        scores = np.zeros(len(points.day))
+        for event in sorted(set(points.event.tolist())):
+            at = np.flatnonzero(points.event == event)
+            if event in self.forests_:
+                scores[at] = self.forests_[event].predict_proba(points.matrix[at])[:, 1]
+            else:
+                scores[at] = _careful_rule(points.matrix[at])
+        return scores
+
+    def detect(self, points: Points, course: Course) -> list[Hit]:
+        """Detections in order of customer, event and date."""
+        scores = self.score(points)
+        hits: list[Hit] = []
+        settings = parameters()["detector"]
+        starts = _group_starts(points)
+        for begin, end in pairwise(starts):
+            event = str(points.event[begin])
+            threshold = self.thresholds_.get(event, settings["fallback_threshold"])
+            quiet = self.refractory_days_.get(event, 120 if event != "overdraft" else 30)
+            made = _walk(points.day[begin:end], scores[begin:end], threshold, quiet)
+            day_of_row = course.days[np.argsort(course.row)]
+            hits += _describe(points, scores, begin, end, made, threshold, day_of_row)
+        return hits
+
+    def _fit_event(self, event: str, points: Points, labels: np.ndarray, weights: np.ndarray, spans: Any) -> None:
+        settings = parameters()["detector"]
+        scores = np.zeros(len(labels))
+        folds = min(settings["folds"], len(set(points.customer.tolist())))
+        for train, test in GroupKFold(folds).split(points.matrix, labels, points.customer):
+            if 0 < labels[train].sum() < len(train):
+                forest = self._forest().fit(points.matrix[train], labels[train], sample_weight=weights[train])
+                scores[test] = forest.predict_proba(points.matrix[test])[:, 1]
+        self.thresholds_[event], self.refractory_days_[event] = _choose(points, scores, spans)
+        self.forests_[event] = self._forest().fit(points.matrix, labels, sample_weight=weights)
+
+    def _forest(self) -> RandomForestClassifier:
+        settings = parameters()["detector"]
+        return RandomForestClassifier(
+            n_estimators=settings["trees"],
+            min_samples_leaf=settings["smallest_leaf"],
+            max_features=0.4,
+            random_state=self.random_state,
+        )
+
+
+def _of_event(points: Points, event: str) -> Points:
+    at = np.flatnonzero(points.event == event)
+    return Points(
+        points.customer[at], points.event[at], points.day[at], [points.evidence[i] for i in at], points.matrix[at]
+    )
+
+
+def _truth_spans(truth: pd.DataFrame) -> dict[int, list[tuple[int, int]]]:
+    """Per customer the (first detectable, last useful) days of its true events."""
+    first = truth["first_detectable_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    last = truth["last_useful_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for customer, begin, end in sorted(zip(truth["customer"].tolist(), first.tolist(), last.tolist(), strict=True)):
+        spans.setdefault(int(customer), []).append((begin, end))
+    return spans
+
+
+def _label_points(points: Points, spans: dict[int, list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray]:
+    """1 where a true event can first be told, 0 where none is; points late in an event's span weigh nothing."""
+    labels, weights = np.zeros(len(points.day), dtype=int), np.ones(len(points.day))
+    for at, (customer, day) in enumerate(zip(points.customer.tolist(), points.day.tolist(), strict=True)):
+        for begin, end in spans.get(customer, ()):
+            if begin <= day <= min(end, begin + _LATE_DAYS):
+                labels[at] = 1
+            elif begin <= day <= end:
+                weights[at] = 0.0
+    weights[labels == 1] = 1.0
+    return labels, weights
+
+
+def _choose(points: Points, scores: np.ndarray, spans: dict[int, list[tuple[int, int]]]) -> tuple[float, int]:
+    """Threshold and quiet days with the best F1 of detections against true events, on scores of unseen customers."""
+    settings = parameters()["detector"]
+    starts = _group_starts(points)
+    total = sum(len(mine) for mine in spans.values())
+    best = (-1.0, settings["fallback_threshold"], settings["refractory_days"][-1])
+    for quiet in settings["refractory_days"]:
+        for threshold in np.arange(settings["never_below"], settings["never_above"] + 0.01, 0.05):
+            hits, made_all = 0, 0
+            for begin, end in pairwise(starts):
+                if scores[begin:end].max() < threshold:
+                    continue
+                made = points.day[begin + _walk(points.day[begin:end], scores[begin:end], float(threshold), quiet)]
+                made_all += len(made)
+                hits += count_hits(made.tolist(), spans.get(int(points.customer[begin]), []))
+            f1 = 2 * hits / max(made_all + total, 1)
+            if f1 > best[0] + 1e-9:
+                best = (f1, float(threshold), quiet)
+    return best[1], best[2]
+
+
+def count_hits(detected: list[int], spans: list[tuple[int, int]]) -> int:
+    """Detections dated inside a true event's span, one to one (earliest span that is still free)."""
+    free = sorted(spans, key=lambda span: span[1])
+    hits = 0
+    for day in sorted(detected):
+        match = next((span for span in free if span[0] <= day <= span[1]), None)
+        if match is not None:
+            free.remove(match)
+            hits += 1
+    return hits
+
+
+def _group_starts(points: Points) -> np.ndarray:
+    """Where a new (customer, event) begins, and the end."""
+    if not len(points.day):
+        return np.zeros(1, dtype=int)
+    changed = (points.customer[1:] != points.customer[:-1]) | (points.event[1:] != points.event[:-1])
+    return np.concatenate([[0], np.flatnonzero(changed) + 1, [len(points.day)]])
+
+
+def _walk(days: np.ndarray, scores: np.ndarray, threshold: float, quiet_days: int) -> np.ndarray:
+    """Positions of detections: convincing points, not within the quiet days after the last one."""
+    made: list[int] = []
+    for at in np.flatnonzero(scores >= threshold):
+        if not made or days[at] - days[made[-1]] > quiet_days:
+            made.append(int(at))
+    return np.array(made, dtype=int)
+
+
+def _describe(
+    points: Points,
+    scores: np.ndarray,
+    begin: int,
+    end: int,
+    made: np.ndarray,
+    threshold: float,
+    day_of_row: np.ndarray,
+) -> list[Hit]:
+    """Onset and evidence of each detection: the supporting points before it that hang together, and those after."""
+    window = parameters()["points"]["window_days"]
+    hits = []
+    for n, position in enumerate(made):
+        at = begin + int(position)
+        lower = begin + int(made[n - 1]) + 1 if n else begin
+        upper = begin + int(made[n + 1]) if n + 1 < len(made) else end
+        chain = [at]
+        for earlier in range(at - 1, lower - 1, -1):
+            if points.day[chain[0]] - points.day[earlier] > window or scores[earlier] < threshold * _SUPPORT_SHARE:
+                break
+            chain.insert(0, earlier)
+        onset = int(min(day_of_row[row] for point in chain for row in points.evidence[point]))
+        later = [
+            point
+            for point in range(at + 1, upper)
+            if points.day[point] - points.day[at] <= window and scores[point] >= threshold * _SUPPORT_SHARE
+        ]
+        rows = [row for point in (*chain, *later) for row in points.evidence[point]]
+        evidence = tuple(dict.fromkeys(rows))[:_EVIDENCE_AT_MOST]
+        hits.append(
+            Hit(
+                int(points.customer[at]), str(points.event[at]), onset, int(points.day[at]), float(scores[at]), evidence
+            )
+        )
+    return hits
+
+
+def _careful_rule(matrix: np.ndarray) -> np.ndarray:
+    """Score where nothing could be learned: the booking's own probability, and only for a first sign."""
+    probability = matrix[:, FEATURES.index("probability")].clip(0, 1)
+    earlier = matrix[:, FEATURES.index("earlier_signs")]
+    gap = matrix[:, FEATURES.index("gap_days")]
+    return np.where((earlier <= 0) | (gap > 180), probability, 0.0)
+
+
+def describe_hits(
+    hits: list[Hit],
+    course: Course,
+    booking_ids: np.ndarray,
+    refunds: dict[int, int],
+    *,
+    taxonomy: Taxonomy,
+    as_of: date,
+) -> pd.DataFrame:
+    """Hits as the table of detections (DETECTION_COLUMNS); `refunds` maps a booking's row to its refund's day."""
+    today = int(np.datetime64(as_of, "D").astype(np.int64))
+    rows = []
+    for hit in hits:
+        event = taxonomy.event(hit.event)
+        undone = [refunds[row] for row in hit.evidence if row in refunds]
+        status = "confirmed" if len(hit.evidence) > 1 else "open"
+        if today > hit.detected + event.useful_days:
+            status = "expired"
+        if undone and min(undone) <= today:
+            status = "contradicted"
+        rows.append(
+            (
+                str(course.customers[hit.customer]),
+                hit.event,
+                np.datetime64(hit.onset, "D").astype("datetime64[s]"),
+                np.datetime64(hit.detected, "D").astype("datetime64[s]"),
+                round(hit.probability, 6),
+                status,
+                event.offer_class,
+                " ".join(str(booking_ids[row]) for row in hit.evidence),
+            )
+        )
+    return pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))

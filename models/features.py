@@ -1,0 +1,130 @@
+"""What the classifier looks at: words that many customers share, concepts, and coarse facts of the payment.
+
+Never here: names of private persons, language, foreign places, country of an account, the amount of a state pension
+(amounts enter only as a power-of-two step, so two pensions of different length look alike).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from models.bookings import amount_cents
+from models.text import Names, Texts, foreign_places, kinds_of, read_texts
+
+_ROUND_CENTS = 500  # private gifts and shares are round; invoices and benefits are not
+_COARSEST_CENTS = 100
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Distinct documents of a bookings frame (`merchant`, `words` as token strings) and which booking has which."""
+
+    merchant: list[str]
+    words: list[str]
+    known_share: np.ndarray
+    at: np.ndarray
+
+
+def learn_vocabulary(bookings: pd.DataFrame, *, names: Names, min_customers: int) -> tuple[list[str], Texts]:
+    """Words of remittance texts that at least `min_customers` customers share, minus persons' names and places.
+
+    Without customer ids every booking counts as its own customer. With `names="as_merchants"` no word is left out.
+    """
+    texts = read_texts(bookings, names=names)
+    if names == "as_merchants":
+        return sorted({word for words in texts.words for word in words}), texts
+    customers = _customers(bookings)
+    seen = pd.DataFrame({"customer": customers, "text": texts.at}).drop_duplicates()
+    words = pd.DataFrame(
+        [(text, word) for text, words in enumerate(texts.words) for word in set(words)], columns=["text", "word"]
+    )
+    shared = seen.merge(words, on="text").drop_duplicates(["customer", "word"]).groupby("word").size()
+    persons = {word for words in texts.person_words for word in words}
+    kept = set(shared.index[shared >= min_customers]) - persons - foreign_places()
+    return sorted(word for word in kept if len(word) > 1), texts
+
+
+def build_documents(bookings: pd.DataFrame, texts: Texts, vocabulary: frozenset[str], *, names: Names) -> Documents:
+    """One document per distinct (text, payment facts); most bookings repeat."""
+    facts = _payment_facts(bookings)
+    keys = pd.Series(list(zip(texts.at.tolist(), facts, strict=True)), dtype=object)
+    at, distinct = pd.factorize(keys)
+    kept = [_kept_words(words, vocabulary) for words in texts.words]
+    merchant, words, known = [], [], []
+    for text, fact in distinct:
+        mine = kept[text]
+        merchant.append(" ".join((*texts.merchant[text], *mine)))
+        words.append(" ".join(_tokens(mine, texts.merchant[text], texts.concepts[text], texts.party[text], fact)))
+        total = len(texts.words[text]) + len(texts.merchant[text])
+        known.append((len(mine) + len(texts.merchant[text])) / total if total else 0.0)
+    return Documents(merchant, words, np.array(known), at)
+
+
+def _customers(bookings: pd.DataFrame) -> np.ndarray:
+    if "customer_id" in bookings and bool((bookings["customer_id"].fillna("") != "").any()):
+        return pd.factorize(bookings["customer_id"].to_numpy(dtype=object))[0]
+    return np.arange(len(bookings))
+
+
+def _payment_facts(bookings: pd.DataFrame) -> list[str]:
+    """Sign, kind, amount step, roundness, part of the month, purpose and mandate, as one string per booking."""
+    cents = np.abs(amount_cents(bookings["amount"]))
+    sign = np.where(bookings["credit_debit_indicator"].to_numpy(dtype=object) == "CRDT", "+", "-")
+    step = np.where(cents > 0, np.floor(np.log2(np.maximum(cents, 1) / _COARSEST_CENTS)), -9).astype(int).clip(-2, 18)
+    rounded = np.where(cents % _ROUND_CENTS == 0, "r", "u")
+    purpose = bookings["purpose_code"].fillna("") if "purpose_code" in bookings else pd.Series([""] * len(bookings))
+    mandate = (
+        (bookings["creditor_id"].fillna("") != "") if "creditor_id" in bookings else pd.Series([False] * len(cents))
+    )
+    part = _part_of_month(bookings)
+    return [
+        "|".join(fact)
+        for fact in zip(
+            sign.tolist(),
+            kinds_of(bookings).tolist(),
+            step.astype(str).tolist(),
+            rounded.tolist(),
+            part.tolist(),
+            purpose.astype(str).tolist(),
+            np.where(mandate.to_numpy(), "m", "").tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _part_of_month(bookings: pd.DataFrame) -> np.ndarray:
+    """Where in the month a booking falls: benefits, salaries and rents keep to their days."""
+    if "booking_date" not in bookings:
+        return np.full(len(bookings), "", dtype=object)
+    day = pd.to_datetime(bookings["booking_date"]).dt.day.fillna(0).to_numpy()
+    return np.select([day == 0, day <= 5, day <= 15, day <= 22], ["", "start", "middle", "late"], "end").astype(object)
+
+
+def _kept_words(words: list[str], vocabulary: frozenset[str]) -> list[str]:
+    return [word for word in words if word in vocabulary]
+
+
+def _tokens(words: list[str], merchant: list[str], concepts: list[str], party: str, fact: str) -> list[str]:
+    """Words and their pairs, concepts with and without the direction of the money, and the payment's facts."""
+    sign, kind, step, rounded, part, purpose, mandate = fact.split("|")
+    spoken = [*merchant, *words]
+    told = sorted(set(concepts))
+    return [
+        *spoken,
+        *(f"{a}_{b}" for a, b in pairwise(spoken)),
+        *(f"c={concept}" for concept in told),
+        *(f"c={concept}{sign}" for concept in told),
+        *(f"c={concept}{sign}{kind}" for concept in told),
+        *(f"c={concept}/{party}" for concept in told),
+        *(f"c={a}&{b}" for n, a in enumerate(told) for b in told[n + 1 :]),
+        f"sign={sign}",
+        f"kind={sign}{kind}",
+        f"step={sign}{step}",
+        f"round={sign}{rounded}{party}",
+        f"part={part}",
+        f"party={sign}{party}",
+        *([f"purpose={purpose}"] if purpose else []),
+        *([f"mandate={mandate}"] if mandate else []),
+    ]
