@@ -1,0 +1,74 @@
+"""How a booking was paid, in one word, from whatever code a bank gives it. The table is `codes.toml`."""
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+KINDS = ("CARD", "CASH", "SCT", "SCT_BATCH", "SALARY", "SDD", "IDEAL", "INTERNAL", "FEE", "RETURN", "OTHER")
+_ISO = re.compile(r"([A-Z]{4})[-/.+_ ]([A-Z]{4})[-/.+_ ]([A-Z]{4})")
+_TRCD = re.compile(r"(?:^|/)(\d{5})(?:/|$)")
+_GVC = re.compile(r"GVC[/ ]?(\d{3})")
+_PURPOSES = frozenset({"SALA", "PAYR"})
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(files("models.statements").joinpath("codes.toml").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _whole_codes() -> dict[str, str]:
+    return {code: kind for kind, codes in _tables()["codes"].items() for code in codes} | {kind: kind for kind in KINDS}
+
+
+@lru_cache(maxsize=65_536)
+def transaction_kind(raw: str) -> str:
+    """CARD, CASH, SCT, SCT_BATCH, SALARY, SDD, IDEAL, INTERNAL, FEE, RETURN or OTHER.
+
+    Takes any bank's own code (ING letters, SWIFT `NTRF` or `NTRF/00203` with ING's TRCD, ISO 20022 `PMNT-RDDT-ESDD`,
+    Rabobank letters, German `GVC/166`), the first words of a description, or one of these words; unknown is OTHER.
+    """
+    code = " ".join(raw.upper().split())
+    if code in _whole_codes():
+        return _whole_codes()[code]
+    for found in (_trcd_kind(code), _iso_kind(code), _gvc_kind(code), _word_kind(code)):
+        if found:
+            return found
+    head = code.split("/")[0].strip()
+    return _whole_codes().get(head, "OTHER")
+
+
+def salary_purpose(purpose: str) -> bool:
+    """Whether an ISO 20022 purpose code says that this is pay."""
+    return purpose.upper() in _PURPOSES
+
+
+def _trcd_kind(code: str) -> str:
+    match = _TRCD.search(code)
+    if not match:
+        return ""
+    number = int(match[1])
+    return next((span["kind"] for span in _tables()["trcd"] if span["from"] <= number <= span["to"]), "")
+
+
+def _iso_kind(code: str) -> str:
+    match = _ISO.search(code)
+    if not match:
+        return ""
+    for rule in _tables()["iso"]:
+        if all(want in ("*", got) for want, got in zip(rule["code"].split("-"), match.groups(), strict=True)):
+            return str(rule["kind"])
+    return "OTHER"
+
+
+def _gvc_kind(code: str) -> str:
+    match = _GVC.search(code)
+    if not match:
+        return ""
+    return next((kind for kind, numbers in _tables()["gvc"].items() if match[1] in numbers), "OTHER")
+
+
+def _word_kind(code: str) -> str:
+    return next((str(rule["kind"]) for rule in _tables()["words"] if code.startswith(rule["word"])), "")

@@ -1,0 +1,360 @@
+"""CSV and TAB exports. What each bank calls its columns stands in `csv_files.toml`: a new bank is a change of data."""
+
+import csv
+import io
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from importlib.resources import files
+from typing import IO, Any
+
+from models.errors import UnreadableDataError
+from models.statements.abn_text import split_abn_text
+from models.statements.codes import transaction_kind
+from models.statements.detect import SUPPORTED
+from models.statements.ing_text import is_iban, split_ing_text, twin_text
+from models.statements.rows import StatementPart, StatementRow, StatementTotal, clean_text, parse_amount, read_lines
+
+_DELIMITERS = (",", ";", "\t", "|")
+_HEAD_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way in which a bank writes CSV, as `csv_files.toml` describes it."""
+
+    id: str
+    bank: str
+    columns: dict[str, tuple[str, ...]]
+    required: tuple[str, ...]
+    positions: tuple[str, ...]
+    patterns: dict[str, str]
+    decimal: str
+    dates: tuple[str, ...]
+    debit_words: tuple[str, ...]
+    credit_words: tuple[str, ...]
+    text: str
+    balance: str
+    reference: str
+    refused_states: tuple[str, ...]
+    quote: str
+
+
+@dataclass(slots=True)
+class Layout:
+    """A variant found in a file: its delimiter and where each field stands."""
+
+    variant: Variant
+    delimiter: str
+    places: dict[str, tuple[int, ...]]
+    width: int
+    has_header: bool
+    currency: str = ""
+
+
+@dataclass(slots=True)
+class _Balances:
+    """First and last row of an account, which tell opening and closing balance whatever the order of the file."""
+
+    first: StatementRow
+    last: StatementRow
+    first_balance: Decimal | None
+    last_balance: Decimal | None
+    booked: Decimal = field(default_factory=Decimal)
+
+
+@lru_cache(maxsize=1)
+def load_variants() -> tuple[Variant, ...]:
+    """All CSV variants, in the order in which they are tried."""
+    data = tomllib.loads(files("models.statements").joinpath("csv_files.toml").read_text(encoding="utf-8"))
+    return tuple(_variant(entry) for entry in data["variant"])
+
+
+def _variant(entry: dict[str, Any]) -> Variant:
+    columns = {
+        name: tuple([words] if isinstance(words, str) else words) for name, words in entry.get("columns", {}).items()
+    }
+    return Variant(
+        id=entry["id"],
+        bank=entry["bank"],
+        columns={name: tuple(_plain(word) for word in words) for name, words in columns.items()},
+        required=tuple(entry.get("required", ("date", "amount"))),
+        positions=tuple(entry.get("positions", ())),
+        patterns=entry.get("patterns", {}),
+        decimal=entry.get("decimal", ","),
+        dates=tuple(entry["dates"]),
+        debit_words=tuple(word.lower() for word in entry.get("debit_words", ())),
+        credit_words=tuple(word.lower() for word in entry.get("credit_words", ())),
+        text=entry.get("text", ""),
+        balance=entry.get("balance", "after"),
+        reference=entry.get("reference", ""),
+        refused_states=tuple(word.lower() for word in entry.get("refused_states", ())),
+        quote=entry.get("quote", '"'),
+    )
+
+
+def _plain(word: str) -> str:
+    """A header word without case, quotes and outer space; bytes that are not UTF-8 do not matter."""
+    return re.sub(r"[^a-z0-9/()+|&-]+", " ", word.lower().replace("ë", "e").replace("é", "e")).strip()
+
+
+def find_layout(head: str, *, source: str) -> tuple[Layout, int]:
+    """The layout of a CSV file, and the number of lines before its first row.
+
+    Raises
+    ------
+    UnreadableDataError
+        No known bank writes such a header or such rows.
+    """
+    lines = head.splitlines()[:_HEAD_LINES]
+    for at, line in enumerate(lines):
+        for delimiter in _DELIMITERS:
+            if line.count(delimiter) >= 2 and (layout := _match_header(line, delimiter)):
+                return layout, at + 1
+    for at, line in enumerate(lines):
+        for variant in load_variants():
+            if variant.positions and (layout := _match_positions(line, variant)):
+                return layout, at
+    raise UnreadableDataError(f"{source} is text that no known bank writes: its header fits no variant. {SUPPORTED}")
+
+
+def _split(line: str, delimiter: str, quote: str = '"') -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+    except csv.Error:
+        return []
+
+
+def _match_header(line: str, delimiter: str) -> Layout | None:
+    words = [_plain(word) for word in _split(line.lstrip("\ufeff"), delimiter)]
+    for variant in load_variants():
+        if not variant.columns:
+            continue
+        places = {
+            name: tuple(words.index(choice) for choice in choices if choice in words)
+            for name, choices in variant.columns.items()
+        }
+        if all(places.get(name) for name in variant.required):
+            if variant.text != "join":
+                places = {name: spots if name == "text" else spots[:1] for name, spots in places.items()}
+            return Layout(variant, delimiter, places, len(words), has_header=True)
+    return None
+
+
+def _match_positions(line: str, variant: Variant) -> Layout | None:
+    for delimiter in _DELIMITERS:
+        cells = _split(line, delimiter, variant.quote)
+        if len(cells) not in (len(variant.positions), len(variant.positions) + 1):
+            continue
+        places: dict[str, tuple[int, ...]] = {}
+        for at, name in enumerate(variant.positions):
+            if name:
+                places[name] = (*places.get(name, ()), at)
+        if all(re.fullmatch(pattern, cells[places[name][0]].strip()) for name, pattern in variant.patterns.items()):
+            return Layout(variant, delimiter, places, len(variant.positions), has_header=False)
+    return None
+
+
+def read_csv(handle: IO[bytes], *, source: str, encoding: str, head: bytes) -> tuple[str, Iterator[StatementPart]]:
+    """Variant and rows of a CSV statement; raises UnreadableDataError when no bank writes such a file."""
+    text = head.decode(encoding, "statements_cp1252" if encoding != "utf-16" else "replace")
+    layout, skip = find_layout(text, source=source)
+    lines = io.TextIOWrapper(
+        handle, encoding, errors="statements_cp1252" if encoding != "utf-16" else "replace", newline=""
+    )
+    return layout.variant.id, _read_rows(lines, layout, skip, source)
+
+
+def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) -> Iterator[StatementPart]:
+    balances: dict[tuple[str, str], _Balances] = {}
+    text_lines = read_lines(lines, source=source)
+    for _ in range(skip):
+        next(text_lines, "")
+    reader = csv.reader(text_lines, delimiter=layout.delimiter, quotechar=layout.variant.quote)
+    build = _builder(layout)
+    while True:
+        line = skip + reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            yield StatementRow(line, refused="is no CSV row: a quote or a field has no end", moves_balance=False)
+            continue
+        if not any(cell.strip() for cell in cells) or cells[0].startswith("#"):
+            continue
+        row = _build_row(build, cells, layout, line)
+        if not row.refused:
+            _note_balance(balances, row, layout.variant.balance)
+        yield row
+    for (account, currency), seen in balances.items():
+        opening, closing = _opening_and_closing(seen)
+        yield StatementTotal(account, currency, opening, closing)
+
+
+def _build_row(
+    build: Callable[[list[str], int], StatementRow], cells: list[str], layout: Layout, line: int
+) -> StatementRow:
+    extra = [cell for cell in cells[layout.width :] if cell.strip()]
+    needed = max(max(layout.places[name], default=0) for name in layout.variant.required or ("date",)) + 1
+    if len(cells) < max(needed, layout.width - 2) or (extra and layout.has_header):
+        reason = f"has {len(cells)} fields where {layout.width} were expected"
+        return StatementRow(line, refused=reason, moves_balance=False)
+    return build(cells, line)
+
+
+def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
+    """A function from cells to a row, with all lookups of the layout made once."""
+    variant, places = layout.variant, layout.places
+
+    def cell(cells: list[str], name: str) -> str:
+        spots = places.get(name, ())
+        return cells[spots[0]].strip() if spots and spots[0] < len(cells) else ""
+
+    def build(cells: list[str], line: int) -> StatementRow:
+        row = StatementRow(line)
+        row.account = _clean_account(cell(cells, "account"))
+        row.booking_date = parse_date(cell(cells, "date"), variant.dates)
+        row.value_date = parse_date(cell(cells, "value_date"), variant.dates)
+        row.currency = (cell(cells, "currency") or "EUR").upper()
+        _set_amount(
+            row, variant, cell(cells, "amount"), cell(cells, "indicator"), cell(cells, "debit"), cell(cells, "credit")
+        )
+        row.balance_after = _balance(row, variant, cell(cells, "balance"))
+        row.name = clean_text(cell(cells, "name"))
+        row.iban = _clean_account(cell(cells, "iban"))
+        row.creditor_id, row.mandate_id = cell(cells, "creditor_id"), cell(cells, "mandate_id")
+        row.end_to_end_id, row.purpose = cell(cells, "end_to_end_id"), cell(cells, "purpose")
+        row.reference = _reference(cells, places, variant)
+        texts = (cells[at].strip() for at in places.get("text", ()) if at < len(cells))
+        row.text = clean_text(" ".join(text for text in texts if text))
+        row.kind = cell(cells, "code")
+        _finish_text(row, variant, cell(cells, "type"))
+        state = cell(cells, "state").lower()
+        if state and state in variant.refused_states:
+            row.refused, row.moves_balance = "is pending or cancelled, not booked", False
+        return row
+
+    return build
+
+
+def _reference(cells: list[str], places: dict[str, tuple[int, ...]], variant: Variant) -> str:
+    spots = places.get("reference", ())
+    value = cells[spots[0]].strip() if spots and spots[0] < len(cells) else ""
+    return value if value and variant.reference == "unique" else ""
+
+
+def _set_amount(row: StatementRow, variant: Variant, amount: str, word: str, debit: str, credit: str) -> None:
+    if not amount and (debit or credit):
+        amount, word = (debit, "") if debit and parse_amount(debit, decimal=variant.decimal) else (credit or debit, "")
+        value = parse_amount(amount, decimal=variant.decimal)
+        row.indicator = "DBIT" if amount == debit and debit else "CRDT"
+        row.amount = abs(value) if value is not None else None
+        return
+    value = parse_amount(amount, decimal=variant.decimal)
+    if value is None:
+        return
+    word = word.lower()
+    if word in variant.debit_words:
+        sign = -1
+    elif word in variant.credit_words:
+        sign = 1
+    elif variant.debit_words:
+        row.refused = "has no sign: the column that says debit or credit has an unknown word"
+        row.moves_balance = False
+        return
+    else:
+        sign = 1
+    # A minus in front of a row that is marked debit is a broken export: the mark decides, the minus is dropped once.
+    signed = value if not variant.debit_words else abs(value) * sign
+    row.amount, row.indicator = abs(signed), "DBIT" if signed < 0 else "CRDT"
+
+
+def _balance(row: StatementRow, variant: Variant, text: str) -> Decimal | None:
+    value = parse_amount(text, decimal=variant.decimal) if text else None
+    if value is None or variant.balance == "after":
+        return value
+    return value + row.signed
+
+
+def _finish_text(row: StatementRow, variant: Variant, type_text: str) -> None:
+    if variant.text == "ing":
+        _apply_ing(row, type_text)
+    elif variant.text == "abn":
+        split_abn_text(row)
+    elif variant.text == "quoted":
+        row.text = row.text.strip("'").strip()
+    row.kind = row.kind or type_text
+    kind = transaction_kind(row.kind)
+    if kind == "OTHER" and type_text:
+        kind = transaction_kind(type_text)
+    row.kind = row.kind if kind == "OTHER" and row.kind != "" else kind
+
+
+def _apply_ing(row: StatementRow, type_text: str) -> None:
+    split = split_ing_text(row.text)
+    row.name = split.name or row.name
+    row.text = split.text
+    row.value_date = row.value_date or split.value_date
+    fields = split.fields
+    iban = fields.get("iban", "").replace(" ", "")
+    row.iban = row.iban or (iban if is_iban(iban) else "")
+    row.end_to_end_id = row.end_to_end_id or fields.get("kenmerk", "")
+    row.mandate_id = row.mandate_id or fields.get("mandate", "")
+    row.creditor_id = row.creditor_id or fields.get("creditor", "")
+    row.fingerprint = twin_text(row.text)
+    lowered = row.text.lower()
+    if (
+        re.match(r"(naar|van|to|from) (uw )?(oranje|ing )?\s?(spaar|savings)", lowered)
+        or "oranje spaarrekening" in lowered
+    ):
+        row.kind = "INTERNAL"
+    elif row.kind.upper() == "DV" and "salaris" in lowered:
+        row.kind = "OTHER"
+    if not row.text and not row.name:
+        row.text = type_text
+
+
+def _clean_account(text: str) -> str:
+    bare = text.replace(" ", "").upper()
+    return bare if is_iban(bare) else text.strip()
+
+
+def parse_date(text: str, formats: tuple[str, ...]) -> date | None:
+    """A date in one of the formats; fast for the digits-only form that most rows have."""
+    for form in formats:
+        try:
+            if form == "%Y%m%d" and len(text) == 8:
+                return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            if form == "%Y-%m-%d":
+                return date.fromisoformat(text[:10])
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a statement's dates have no clock
+        except ValueError:
+            continue
+    return None
+
+
+def _note_balance(balances: dict[tuple[str, str], _Balances], row: StatementRow, _: str) -> None:
+    key = (row.account, row.currency)
+    seen = balances.get(key)
+    if seen is None:
+        balances[key] = _Balances(row, row, row.balance_after, row.balance_after, row.signed)
+        return
+    seen.last, seen.last_balance = row, row.balance_after
+    seen.booked += row.signed
+
+
+def _opening_and_closing(seen: _Balances) -> tuple[Decimal | None, Decimal | None]:
+    """Balances before the oldest and after the newest row; within one day the order that adds up is taken."""
+    if seen.first_balance is None or seen.last_balance is None:
+        return None, None
+    oldest_first = (seen.first_balance - seen.first.signed, seen.last_balance)
+    newest_first = (seen.last_balance - seen.last.signed, seen.first_balance)
+    first, last = seen.first.booking_date, seen.last.booking_date
+    if first and last and first != last:
+        return newest_first if first > last else oldest_first
+    return newest_first if newest_first[0] + seen.booked == newest_first[1] else oldest_first
