@@ -1,0 +1,44 @@
+"""Account numbers, creditor identifiers and mandates that cannot belong to anyone: valid check digits, a range of our own."""
+
+from functools import cache
+from zlib import crc32
+
+from stdnum import iban
+from stdnum.eu import at_02
+
+BANKS = ("INGB", "RABO", "ABNA", "SNSB", "KNAB", "BUNQ", "TRIO", "ASNB")
+# Customers get 09 00000000 - 09 89999999, counterparties 09 90000000 - 09 99999999; neither range is in use.
+_CUSTOMERS, _COUNTERPARTIES = 900_000_000, 990_000_000
+
+
+def _with_check_digits(country: str, rest: str) -> str:
+    digits: str = iban.calc_check_digits(f"{country}00{rest}")
+    return f"{country}{digits}{rest}"
+
+
+def customer_iban(number: int, account: int, bank: str) -> str:
+    """The IBAN of a customer's account; unique for up to 22 million customers."""
+    return _with_check_digits("NL", f"{bank}{_CUSTOMERS + number * 4 + account:010d}")
+
+
+@cache
+def company_iban(name: str) -> str:
+    """The IBAN of an organisation, always the same for a name."""
+    mark = crc32(name.encode())
+    return _with_check_digits("NL", f"{BANKS[mark % 3]}{_COUNTERPARTIES + mark % 10_000_000:010d}")
+
+
+def person_iban(mark: int, country: str = "NL") -> str:
+    """The IBAN of a private person, from any number."""
+    if country == "NL":
+        return _with_check_digits("NL", f"{BANKS[mark % len(BANKS)]}{_COUNTERPARTIES + mark % 10_000_000:010d}")
+    return _with_check_digits(country, f"{99_000_000_000_000_000 + mark:018d}")
+
+
+@cache
+def creditor_id(name: str) -> str:
+    """A SEPA creditor identifier (Dutch form)."""
+    mark = crc32(name.encode())
+    rest = f"ZZZ{mark % 10**8:08d}0000"
+    digits: str = at_02.calc_check_digits(f"NL00{rest}")
+    return f"NL{digits}{rest}"

@@ -1,0 +1,63 @@
+"""One customer from (seed, number): the same whatever the number of customers, so that chunks can be made anywhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from training.simulation import children, confusers, everyday, housing, income, occasions
+from training.simulation.accounts import customer_iban
+from training.simulation.dice import Dice
+from training.simulation.finishing import settle
+from training.simulation.households import draw_household
+from training.simulation.ledger import STYLE_OF_BANK, Ledger, Row
+from training.simulation.life import Happening, Life
+from training.simulation.parameters import figure
+from training.simulation.paydays import months_until
+from training.simulation.planning import draw_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A finished customer: the bookings in order with the balance after each, and the truth about them."""
+
+    customer_id: str
+    account_iban: str
+    life: Life
+    rows: list[Row]
+    balances: list[int]
+    happenings: list[Happening]
+
+
+# What a customer's statement is written from, in this order; the first part is one that a splitter may have elsewhere.
+_PARTS: tuple[Callable[[Life], None], ...] = (
+    income.live_income, children.live_children, children.live_childcare, housing.live_housing, everyday.live_everyday,
+    occasions.live_occasions, confusers.live_confusers, confusers.live_screened,
+)  # fmt: skip
+_MAY_BE_ELSEWHERE = {"live_income", "live_children", "live_childcare", "live_housing"}
+
+
+def live(
+    number: int, *, seed: int, until: date, months: int, rates: str, real_rates: bool,
+    plan: dict[str, list[int]] | None = None, customer_id: str | None = None,
+) -> Customer:  # fmt: skip
+    """Live one customer's months. A given `plan` is added to the drawn one and clears other plans (for personas)."""
+    dice = Dice(seed, number)
+    split = "test" if dice.chance(figure("groups", "test_customers")) else "train"
+    span = months_until(until, months)
+    home = draw_household(dice, split=split, start=span[0].first, months=months)
+    drawn = draw_plan(dice, home.stage, home.origin, span, rates=rates, real_rates=real_rates)
+    switched = plan is None and dice.chance(figure("groups", "switchers"))
+    visible = span[0].first + (dice.whole(20, max(21, months * 20)) if switched else 0)
+    ledger = Ledger(dice, STYLE_OF_BANK[home.bank], dice.whole(1, 12))
+    life = Life(number, dice, split, home, ledger, span, visible, rates, plan if plan is not None else drawn)
+    if plan is not None:
+        home.splitter, home.receives_child_benefit, home.children_born = False, True, []
+    for part in _PARTS:
+        ledger.elsewhere = (
+            home.splitter and part.__name__ in _MAY_BE_ELSEWHERE and dice.chance(figure("groups", "hidden_stream"))
+        )
+        part(life)
+    ledger.elsewhere = False
+    rows, balances = settle(life)
+    name = customer_id or f"C{number:07d}"
+    return Customer(name, customer_iban(number, 0, home.bank), life, rows, balances, list(life.happenings))

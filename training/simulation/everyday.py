@@ -1,0 +1,131 @@
+"""The bookings every household has: shops, fixed costs, payment requests, cash, and allowances."""
+
+from typing import NamedTuple
+
+from training.simulation.ledger import Party, Row, iban_for
+from training.simulation.life import Life
+from training.simulation.parameters import choices, figure, load_table
+from training.simulation.paydays import next_open
+from training.simulation.slots import Slots
+
+
+class CardHabit(NamedTuple):
+    """How often and how much a category is bought; euros are the median of a lognormal."""
+
+    per_month: float
+    euros: float
+    spread: float
+    favourites: int
+    code: str
+
+
+def live_everyday(life: Life) -> None:
+    """Write shops, fixed costs and payment requests over the whole window."""
+    for category, entry in load_table("everyday")["cards"].items():
+        _buy(life, category, CardHabit(*entry["value"]))
+    for category, share in figure("everyday", "fixed_costs").items():
+        if life.dice.chance(share):
+            _collect(life, category)
+    if life.home.car:
+        _keep_car(life)
+    _request(life)
+    _withdraw(life)
+    _allow(life)
+
+
+def _buy(life: Life, category: str, habit: CardHabit) -> None:
+    dice, months = life.dice, len(life.months)
+    if category == "fuel" and not life.home.car:
+        return
+    mean = habit.per_month * months * dice.between(0.6, 1.4)
+    if category == "groceries":
+        mean *= 1 - life.home.ethnic_share
+    elif category == "ethnic_groceries":
+        mean *= life.home.ethnic_share
+    if habit.code == "CARD":
+        mean *= 1 - life.home.cash_share / 2
+    number = dice.count(mean)
+    places = [_place(life, category) for _ in range(habit.favourites)]
+    amounts = (dice.generator.lognormal(0.0, habit.spread, number) * habit.euros * 100).astype(int).tolist()
+    for day, cents in zip(dice.days(life.start, life.until - 3, number), amounts, strict=True):
+        merchant, city = dice.pick(places)
+        if habit.code == "CARD":
+            life.ledger.card(day, -max(cents, 95), merchant, city)
+        else:
+            text = f"{dice.whole(10**9, 10**10 - 1)} {life.ledger.terminal()} bestelling"
+            life.ledger.add(Row(day, -max(cents, 195), merchant, text, iban_for(merchant), code=habit.code))
+
+
+def _place(life: Life, category: str) -> tuple[str, str]:
+    form = life.dice.pick(choices("shops", category, life.split))
+    given = {"n": str(life.dice.whole(1001, 8999)), "x": life.ledger.terminal(), "city": life.home.city}
+    return form.format_map(given), life.home.city
+
+
+def _collect(life: Life, category: str) -> None:
+    """A fixed cost by direct debit: `name|text|cents` in the table, a little different for everyone."""
+    name, text, cents = life.dice.pick(choices("shops", category, life.split)).split("|")
+    name = name.format_map(Slots(life, life.start, {}))
+    seed = life.party("everyday", "bank_fee", collects=True)
+    party = Party(name, text, iban_for(name), seed.creditor_id, seed.mandate_id)
+    amount = int(int(cents) * life.dice.between(0.8, 1.25))
+    day = life.dice.whole(1, 28)
+    for month in life.months:
+        if category == "local_taxes" and not 2 <= month.month <= 11:
+            continue
+        life.pay(party, month.day(day), -amount, term=str(month.month - 1))
+
+
+def _keep_car(life: Life) -> None:
+    """Road tax and insurance of a car that was always there."""
+    tax, insurance = (
+        life.party("events", "road_tax", collects=True),
+        life.party("events", "car_insurance", collects=True),
+    )
+    quarterly = life.dice.chance(0.6)
+    cents, plate = life.dice.whole(3_000, 11_000), Slots(life, life.start, {})["plate"]
+    for month in life.months:
+        if not quarterly or month.month % 3 == 0:
+            life.pay(tax, month.day(27), -cents * (3 if quarterly else 1), event="car_purchase", plate=plate)
+        life.pay(insurance, month.day(1), -cents, event="car_purchase", plate=plate)
+
+
+def _request(life: Life) -> None:
+    """Payment requests and transfers between people."""
+    dice = life.dice
+    texts = [*choices("texts_everyday", "notes", life.split)]
+    if life.home.foreign_text:
+        texts += choices("texts_everyday", "foreign_notes", life.split) * 3
+    for key, sign, mean in (("payment_request_in", 1, 2.2), ("payment_request_out", -1, 3.4), ("transfer", -1, 0.8)):
+        for day in dice.days(life.start, life.until, dice.count(mean * len(life.months))):
+            note = dice.pick(texts)
+            if "{" in note:
+                note = note.format_map(Slots(life, day, {}))
+            life.once(
+                "everyday",
+                key,
+                day,
+                sign * int(100 * dice.around(16, 0.8)) + sign,
+                person=True,
+                note=note,
+                shifted=False,
+            )
+
+
+def _withdraw(life: Life) -> None:
+    number = life.dice.count(len(life.months) * (0.5 + 4 * life.home.cash_share))
+    for day in life.dice.days(life.start, life.until - 3, number):
+        life.ledger.cash(day, -life.dice.pick((2_000, 5_000, 5_000, 10_000, 20_000)), life.home.city)
+
+
+def _allow(life: Life) -> None:
+    """Health and rent allowance on the 20th of the month before."""
+    given = []
+    if life.home.net_month < 230_000 and life.dice.chance(0.7):
+        given.append(("health_allowance", life.dice.whole(20, 129) * 100))
+    if life.home.tenure == "rent" and life.home.net_month < 220_000 and life.dice.chance(0.5):
+        given.append(("rent_allowance", life.dice.whole(60, 390) * 100))
+    for key, cents in given:
+        party = life.party("benefits", key)
+        for month in life.months:
+            life.pay(party, next_open(month.day(20)), cents, code="SCT_BATCH")

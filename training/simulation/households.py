@@ -1,0 +1,98 @@
+"""Who lives in a simulated household: stage of life, children, home, income, and the groups that only the vault keeps."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from training.simulation.dice import Dice
+from training.simulation.parameters import choices, load_table
+
+
+@dataclass(slots=True)
+class Household:
+    """A household seen from the one customer in it. Amounts in cents a month, days as ordinals."""
+
+    stage: str
+    origin: str
+    name_origin: str
+    born_abroad: bool
+    religion: str
+    gender: str
+    age: int
+    household: str
+    own_name: str
+    city: str
+    net_month: int
+    pay_period: str
+    tenure: str
+    housing_month: int
+    car: bool
+    cash_share: float
+    ethnic_share: float
+    foreign_text: bool
+    remits: bool
+    language: str
+    children_born: list[int]
+    receives_child_benefit: bool
+    annual_travel_policy: bool
+    thin_buffer: bool
+    bank: str
+    joint: bool
+    splitter: bool
+
+    @property
+    def couple(self) -> bool:
+        """Whether a partner lives here."""
+        return self.household in ("couple", "couple_children", "large_family")
+
+
+def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Household:
+    """Draw a household; nothing here depends on the life events it will have, so groups have equal rates of them."""
+    table = load_table("groups")
+    origin = dice.weigh(table["origin_shares"]["value"])
+    traits: dict[str, Any] = table["traits"][origin]
+    stage = dice.weigh(table["stages"]["value"])
+    ages = table["ages"]["value"][stage]
+    household = dice.weigh(table["households"]["value"][stage])
+    names = load_table("names")[traits["names"]]
+    tenure = "rent" if stage == "student" else ("own" if dice.chance(traits["owner"]) else "rent")
+    net = int(100 * dice.around(table["net_month"]["value"][stage], 0.28))
+    owns_share, rent = table["housing"]["value"]["own"], table["housing"]["value"]["rent"]
+    housing = dice.around(owns_share if tenure == "own" else rent, 0.22) * (0.6 if stage == "student" else 1.0)
+    return Household(
+        stage=stage,
+        origin=origin,
+        name_origin=traits["names"],
+        born_abroad=dice.chance(traits["born_abroad"]),
+        religion=dice.weigh(traits["religion"]),
+        gender=dice.weigh(table["gender"]["value"]),
+        age=dice.whole(ages[0], ages[1]),
+        household=household,
+        own_name=f"{dice.pick(names['first'])[0]} {dice.pick(names['last'])}",
+        city=dice.pick(choices("shops", "cities", split)),
+        net_month=net,
+        pay_period=dice.weigh({"monthly": 1 - traits["weekly"], "weekly": traits["weekly"] / 2, "four_weekly": traits["weekly"] / 2}),
+        tenure=tenure,
+        housing_month=int(housing) * 100 + dice.whole(0, 99),
+        car=dice.chance(table["car_owner"]["value"][stage]),
+        cash_share=traits["cash"],
+        ethnic_share=traits["ethnic_grocer"],
+        foreign_text=dice.chance(traits["foreign_text"]),
+        remits=dice.chance(traits["remits"]),
+        language="en" if dice.chance(traits["english"]) else "nl",
+        children_born=_draw_children(dice, household, traits["children"], start=start, months=months),
+        receives_child_benefit=dice.chance(0.85),
+        annual_travel_policy=dice.chance(table["annual_travel_policy"]["value"]),
+        thin_buffer=dice.chance(table["thin_buffer"]["value"]),
+        bank=dice.weigh(table["banks"]["value"]),
+        joint=household in ("couple", "couple_children", "large_family") and dice.chance(table["joint_account"]["value"]),
+        splitter=dice.chance(table["two_banks"]["value"]),
+    )  # fmt: skip
+
+
+def _draw_children(dice: Dice, household: str, mean: float, *, start: int, months: int) -> list[int]:
+    """Birthdays (ordinals) that bring neither a first benefit nor an 18th birthday into the window by themselves."""
+    if household in ("single", "couple"):
+        return []
+    number = dice.whole(4, 5) if household == "large_family" else min(3, 1 + dice.count(max(mean - 1, 0.0)))
+    youngest, oldest = start - 400, start + months * 31 - int(17.4 * 365.25)
+    return sorted(dice.days(min(oldest, youngest - 200), youngest, number))

@@ -1,0 +1,253 @@
+"""Salary, unemployment benefit, social assistance, pension and study finance of one customer, month by month.
+
+The income is a state that life events change: first_job, job_change, income_rise, job_loss,
+social_assistance_start, retirement, study_start and graduation.
+"""
+
+from dataclasses import dataclass, field
+
+from training.simulation.ledger import Party
+from training.simulation.life import Life
+from training.simulation.parameters import load_table
+from training.simulation.paydays import Month, next_open, parts, previous_open
+
+_EVENTS = (
+    "study_start", "graduation", "first_job", "job_change", "income_rise", "job_loss", "social_assistance_start",
+    "retirement",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Income:
+    """The present state of a customer's income; amounts in cents a month."""
+
+    kind: str
+    party: Party
+    cents: int
+    day: int
+    period: str
+    since: int = 0
+    pension: Party | None = None
+    watched: list[tuple[str, list[int]]] = field(default_factory=list)
+
+
+def live_income(life: Life) -> None:
+    """Write all income and note the life events that show in it."""
+    planned = sorted((day, event) for event in _EVENTS for day in life.planned(event))
+    state = _first_state(life, {event for _, event in planned})
+    for month in life.months:
+        while planned and planned[0][0] <= month.last:
+            day, event = planned.pop(0)
+            _CHANGES[event](life, state, month)
+        _pay_month(life, state, month)
+
+
+def amount_from(table: str, day: int, column: int) -> int:
+    """The cents of a benefit table that hold on a day (ordinal)."""
+    rows = load_table("amounts_benefits")[table]["rows"]
+    given = parts(day)
+    return int(next(row["cents"][column] for row in reversed(rows) if row["from"] <= given))
+
+
+def _first_state(life: Life, coming: set[str]) -> Income:
+    dice, home = life.dice, life.home
+    kind = {"student": "study", "worker": "salary", "retired": "pension"}[home.stage]
+    if home.stage == "student" and coming & {"study_start", "first_job"} and "graduation" not in coming:
+        kind = "nothing" if "study_start" in coming else "study"
+    if home.stage == "worker" and not coming and dice.chance(0.1):
+        kind = dice.weigh({"assistance": 0.4, "unemployment": 0.25, "self": 0.35})
+    if kind == "salary" and "graduation" in coming and dice.chance(0.3):
+        kind = "study"
+    party, day = _party_for(life, kind)
+    return Income(kind, party, home.net_month, day, home.pay_period if kind == "salary" else "monthly", 0,
+                  life.party("income", "pension") if kind == "pension" else None)  # fmt: skip
+
+
+def _party_for(life: Life, kind: str) -> tuple[Party, int]:
+    dice, weekly = life.dice, life.home.pay_period != "monthly"
+    if kind == "salary":
+        return life.party("income", "agency" if weekly and dice.chance(0.7) else "salary"), dice.whole(20, 28)
+    theme, key, day = {
+        "study": ("income", "study", 24), "nothing": ("income", "side_job", 10), "pension": ("benefits", "state_pension", 22),
+        "assistance": ("income", "assistance", dice.pick((7, 23))), "unemployment": ("income", "unemployment", dice.whole(5, 14)),
+        "self": ("income", "own_invoice", 15),
+    }[kind]  # fmt: skip
+    return life.party(theme, key), day
+
+
+def _pay_month(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "salary":
+        _pay_salary(life, state, month)
+    elif state.kind in ("study", "nothing"):
+        _pay_student(life, state, month)
+    elif state.kind == "pension":
+        _pay_pension(life, state, month)
+    elif state.kind == "self":
+        for day in life.dice.days(month.first, month.last, life.dice.whole(1, 3)):
+            party = life.party("income", "own_invoice")
+            life.pay(party, day, int(state.cents * life.dice.between(0.3, 0.9)), code="SCT")
+    else:
+        event = "social_assistance_start" if state.kind == "assistance" else "job_loss"
+        _pay_watched(life, state, month.day(state.day), state.cents, event, code="SCT_BATCH")
+
+
+def _pay_watched(life: Life, state: Income, day: int, cents: int, event: str, *, code: str) -> int:
+    """Pay a benefit that speaks to an event: primary when it is new, background when it runs."""
+    new = bool(state.watched) and not state.watched[0][1]
+    booked = life.pay(state.party, day, cents, code=code, event=event, role="primary" if new else "background")
+    _watch(life, state, booked)
+    return booked
+
+
+def _pay_salary(life: Life, state: Income, month: Month) -> None:
+    dice = life.dice
+    code = "SALARY" if state.since % 3 == 0 else "SCT_BATCH"
+    if state.period == "monthly":
+        cents = state.cents
+        if dice.chance(0.06):
+            cents = int(cents * dice.between(1.02, 1.3))
+        if month.month == 5:
+            cents += int(state.cents * 0.62)
+        if month.month == 12 and state.day % 4 == 0:
+            cents += int(state.cents * 0.55)
+        day = min(month.day(state.day), month.day(22)) if month.month == 12 else month.day(state.day)
+        _watch(
+            life,
+            state,
+            life.pay(state.party, previous_open(day), cents, code=code, purpose="SALA" if state.day % 5 == 0 else ""),
+        )
+        return
+    step = 7 if state.period == "weekly" else 28
+    first = month.first + (5 - month.first) % 7
+    for day in range(first, month.last + 1, 7):
+        if step == 28 and (day // 7) % 4:
+            continue
+        if step == 7 and dice.chance(0.04):
+            continue
+        cents = int(
+            state.cents * 12 * step / 365 * dice.between(0.75 if step == 7 else 0.97, 1.15 if step == 7 else 1.03)
+        )
+        _watch(life, state, life.pay(state.party, day, cents, code=code))
+
+
+def _pay_student(life: Life, state: Income, month: Month) -> None:
+    dice = life.dice
+    if state.kind == "study":
+        column = 1 if life.home.housing_month % 5 else 0
+        cents = amount_from("study_finance", month.first, column)
+        _pay_watched(life, state, month.day(24), cents, "study_start", code="SCT_BATCH")
+    if life.home.housing_month % 10 < 7 and dice.chance(0.85):
+        job = life.party("income", "side_job")
+        for _ in range(dice.whole(1, 2)):
+            life.pay(job, dice.whole(month.first, month.last), dice.whole(9_000, 42_000), code="SCT_BATCH")
+
+
+def _pay_pension(life: Life, state: Income, month: Month) -> None:
+    cents = amount_from("state_pension", month.first, 0 if life.home.couple else 1)
+    if month.month == 5:
+        cents += load_table("amounts_benefits")["state_pension"]["holiday_pay_cents"][0 if life.home.couple else 1]
+    day = month.day(22)
+    while parts(day).weekday() > 4:
+        day += 1
+    _pay_watched(life, state, day, cents, "retirement", code="SCT_BATCH")
+    if state.pension and life.home.housing_month % 6:
+        new = bool(state.watched)
+        life.pay(
+            state.pension, month.day(25), state.cents, event="retirement", role="supporting" if new else "background"
+        )
+
+
+def _watch(life: Life, state: Income, booked: int) -> None:
+    """Note an event as soon as its last needed booking is there."""
+    if booked < life.visible_from:
+        return
+    for event, days in list(state.watched):
+        days.append(booked)
+        if len(days) == _NEEDED[event]:
+            life.happen(event, days[0], days[-1])
+            state.watched.remove((event, days))
+
+
+_NEEDED = {
+    "study_start": 1, "first_job": 2, "job_change": 2, "income_rise": 3, "job_loss": 1, "social_assistance_start": 2,
+    "retirement": 1,
+}  # fmt: skip
+
+
+def _switch(life: Life, state: Income, kind: str, event: str, cents: int) -> None:
+    state.kind, state.cents = kind, cents
+    state.party, state.day = _party_for(life, kind)
+    state.watched = [(event, [])]
+    state.since = life.dice.whole(0, 8)
+
+
+def _start_study(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "nothing":
+        _switch(life, state, "study", "study_start", state.cents)
+
+
+def _graduate(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "study" and not state.watched:
+        last = [row.day for row in life.ledger.rows if row.name == state.party.name and row.cents > 0]
+        state.kind, state.watched = "nothing", []
+        if last:
+            life.happen("graduation", last[-1], next_open(last[-1] + 38))
+    elif state.kind == "salary":
+        debt = life.party("income", "study_debt", collects=True)
+        cents, role, told = -life.dice.whole(2_500, 25_000), "primary", False
+        for later in (m for m in life.months if m.first >= month.first):
+            booked = life.pay(debt, later.day(28), cents, event="graduation", role=role)
+            if not told:
+                life.happen("graduation", booked, booked)
+                told, role = True, "background"
+
+
+def _first_job(life: Life, state: Income, month: Month) -> None:
+    if state.kind in ("study", "nothing"):
+        _switch(life, state, "salary", "first_job", life.dice.whole(190_000, 290_000))
+        state.period = life.home.pay_period
+
+
+def _change_job(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "salary" and state.period == "monthly" and not state.watched:
+        old = state.party
+        _switch(life, state, "salary", "job_change", int(state.cents * life.dice.between(0.9, 1.4)))
+        if life.dice.chance(0.7):
+            ending = life.party("income", "severance")
+            final = Party(old.name, ending.text, old.iban)
+            life.pay(final, month.first + 3, life.dice.whole(40_000, 180_000), code="SCT_BATCH")
+
+
+def _rise(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "salary" and state.period == "monthly" and not state.watched:
+        state.cents = int(state.cents * life.dice.between(1.085, 1.35))
+        state.watched = [("income_rise", [])]
+
+
+def _lose_job(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "salary":
+        old = state.party
+        _switch(life, state, "unemployment", "job_loss", int(state.cents * life.dice.between(0.70, 0.75)))
+        state.period = "monthly"
+        if life.dice.chance(0.6):
+            ending = life.party("income", "severance")
+            life.pay(Party(old.name, ending.text, old.iban), month.first + 2, life.dice.whole(80_000, 900_000), code="SCT_BATCH",
+                     event="job_loss", role="supporting")  # fmt: skip
+
+
+def _need_assistance(life: Life, state: Income, month: Month) -> None:
+    if state.kind in ("salary", "unemployment", "self"):
+        low, high = load_table("amounts_benefits")["social_assistance"]["value"]
+        _switch(life, state, "assistance", "social_assistance_start", life.dice.whole(low, high))
+
+
+def _retire(life: Life, state: Income, month: Month) -> None:
+    if state.kind in ("salary", "unemployment"):
+        _switch(life, state, "pension", "retirement", int(state.cents * life.dice.between(0.25, 0.6)))
+        state.pension = life.party("income", "pension")
+
+
+_CHANGES = {
+    "study_start": _start_study, "graduation": _graduate, "first_job": _first_job, "job_change": _change_job,
+    "income_rise": _rise, "job_loss": _lose_job, "social_assistance_start": _need_assistance, "retirement": _retire,
+}  # fmt: skip

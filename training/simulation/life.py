@@ -1,0 +1,93 @@
+"""One customer's simulated life: the household, the plan of life events, the bookings and the truth about both."""
+
+from dataclasses import dataclass, field
+
+from training.simulation.accounts import company_iban, creditor_id, person_iban
+from training.simulation.dice import Dice
+from training.simulation.households import Household
+from training.simulation.ledger import Ledger, Party, Row, mandate_for
+from training.simulation.paydays import Month, next_open
+from training.simulation.parameters import wordings
+from training.simulation.slots import Slots
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A life event as it can be told from the bookings (days are ordinals)."""
+
+    event: str
+    onset: int
+    detectable: int
+
+
+@dataclass(slots=True)
+class Life:
+    """What the modules of this package write one customer's bookings with."""
+
+    number: int
+    dice: Dice
+    split: str
+    home: Household
+    ledger: Ledger
+    months: tuple[Month, ...]
+    visible_from: int
+    rates: str
+    plan: dict[str, list[int]] = field(default_factory=dict)
+    happenings: list[Happening] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        """First day of the simulated window."""
+        return self.months[0].first
+
+    @property
+    def until(self) -> int:
+        """Last day of the simulated window."""
+        return self.months[-1].last
+
+    def planned(self, event: str) -> list[int]:
+        """The days on which this event is to begin, taken from the plan."""
+        return sorted(self.plan.pop(event, []))
+
+    def happen(self, event: str, onset: int, detectable: int) -> None:
+        """Note a life event, unless its bookings stand at another bank or lie outside the window."""
+        if not self.ledger.elsewhere and self.visible_from <= onset and detectable <= self.until:
+            self.happenings.append(Happening(event, onset, max(onset, detectable)))
+
+    def party(self, theme: str, key: str, *, person: bool = False, collects: bool = False, **given: str) -> Party:
+        """A counterparty with one of the wordings of this customer's split.
+
+        `person` gives it a private account, `collects` a creditor identifier and a mandate.
+        """
+        name, text = self.dice.pick(wordings(theme, key, self.split))
+        if "{" in name:
+            name = name.format_map(Slots(self, self.start, given))
+        if person:
+            return Party(name, text, person_iban(self.dice.whole(0, 9_999_999)))
+        if collects:
+            return Party(name, text, company_iban(name), creditor_id(name), mandate_for(name, self.dice))
+        return Party(name, text, company_iban(name))
+
+    def pay(
+        self, party: Party, day: int, cents: int, *, code: str = "SCT", event: str = "none", role: str = "background",
+        purpose: str = "", shifted: bool = True, **given: str,
+    ) -> int:  # fmt: skip
+        """Book with a party on the first open day from `day`; gives that day. Instant payments are not `shifted`."""
+        booked = next_open(day) if shifted else day
+        if booked > self.until or booked < self.start:
+            return booked
+        text = party.text.format_map(Slots(self, day, given)) if "{" in party.text else party.text
+        if code == "SCT" and party.creditor_id:
+            code = "SDD"
+        self.ledger.add(
+            Row(booked, cents, party.name, text, party.iban, party.creditor_id, party.mandate_id, "", purpose, code, event, role)
+        )  # fmt: skip
+        return booked
+
+    def once(
+        self, theme: str, key: str, day: int, cents: int, *, person: bool = False, code: str = "SCT",
+        event: str = "none", role: str = "background", shifted: bool = True, **given: str,
+    ) -> int:  # fmt: skip
+        """One booking with a counterparty met once."""
+        party = self.party(theme, key, person=person, **given)
+        return self.pay(party, day, cents, code=code, event=event, role=role, shifted=shifted, **given)

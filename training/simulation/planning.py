@@ -1,0 +1,33 @@
+"""Draws when a customer's life events begin: yearly rates, seasons, and who can have an event at all."""
+
+from training.simulation.dice import Dice
+from training.simulation.parameters import load_table
+from training.simulation.paydays import Month
+
+
+def draw_plan(
+    dice: Dice, stage: str, origin: str, months: tuple[Month, ...], *, rates: str, real_rates: bool
+) -> dict[str, list[int]]:
+    """Days on which each life event is to begin, by the rates of the parameter table."""
+    groups = load_table("groups")
+    shares: dict[str, float] = groups["stages"]["value"]
+    factors: dict[str, float] = groups["real_rate_factors"]["value"].get(origin, {}) if real_rates else {}
+    plan: dict[str, list[int]] = {}
+    for event, entry in load_table("rates_events")["rates"].items():
+        if not isinstance(entry, dict) or stage not in entry["stages"]:
+            continue
+        able = sum(shares[name] for name in entry["stages"])
+        yearly = entry["per_1000" if rates == "natural" else "enriched"] / 1000 / able * factors.get(event, 1.0)
+        number = dice.count(yearly * len(months) / 12)
+        if number:
+            plan[event] = _draw_days(dice, number, months, entry.get("season"))
+    return plan
+
+
+def _draw_days(dice: Dice, number: int, months: tuple[Month, ...], season: list[float] | None) -> list[int]:
+    weights = {at: (season[month.month - 1] if season else 1.0) for at, month in enumerate(months)}
+    days = []
+    for _ in range(number):
+        month = months[dice.weigh(weights)]
+        days.append(dice.whole(month.first, month.last))
+    return sorted(days)
