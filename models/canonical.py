@@ -6,14 +6,14 @@ different lists of fields ever become the same bytes.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from models.errors import UsageError
 
 
-def canonical_json(data: Mapping[str, Any] | list[Any]) -> str:
+def canonical_json(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """Data as JSON text with sorted keys and no spaces.
 
     Raises

@@ -1,55 +1,85 @@
-"""Candidates and releases: immutable folders whose every byte is hashed, signed by three persons, chosen by a pointer.
+"""Which model may answer: the gate in front of promotion, the pointer to the champion, and the way to open a release.
 
-Serving reads only releases; what was trained but not signed stays a candidate. Models are skops files, opened with
-our own list of trusted types and nothing else.
+A candidate was trained, a release was promoted after the whole board signed it. Serving reads only releases. The
+pointer moves in one step, and every move stands in the promotions log and in the trail.
 """
 
+import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import skops.io
+
+from models.board import (
+    BoardDecision,
+    Decision,
+    approval_reasons,
+    decisions_in_force,
+    read_decisions,
+    sign_release,
+)
+from models.candidate import (
+    CLASSIFIER,
+    DETECTOR,
+    MANIFEST,
+    SCREENING,
+    SIGNATURES,
+    TAXONOMY,
+    Candidate,
+    find_candidate,
+    newest_candidate,
+    packaged_policy,
+    parse_policy,
+    read_candidate,
+    write_candidate,
+    write_folder,
+)
+from models.canonical import canonical_json, moment_text, sha256_of
+from models.durable import append_durably, lock_folder, write_durably
+from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.home import Home
-from models.signing import KeyRegistry, PrivateKey, Role
-from models.store import Store
-from models.taxonomy import Taxonomy
+from models.screening import Screening, default_screening, parse_screening
+from models.signing import KeyRegistry, load_registry
+from models.store import open_store
+from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
+from models.trail import append_trail
 
+__all__ = [
+    "TRUSTED_TYPES",
+    "BoardDecision",
+    "Candidate",
+    "Champion",
+    "Decision",
+    "Promotion",
+    "Release",
+    "gate_reasons",
+    "load_release",
+    "promote_release",
+    "read_champion",
+    "rollback_release",
+    "sign_release",
+    "write_candidate",
+]
+
+# Types that a model file may hold besides what skops itself trusts (scikit-learn, numpy, scipy). Module paths of our
+# estimators are a file format: never move them.
 TRUSTED_TYPES: tuple[str, ...] = (
     "models.classifier.BookingClassifier",
     "models.events.EventDetector",
 )
-Decision = Literal["approve", "refuse"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A trained model with everything that is signed together; `id` is the SHA-256 of its manifest."""
-
-    id: str
-    path: Path
-    manifest: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardDecision:
-    """What one person in one role decided about a candidate, with its signature."""
-
-    role: Role
-    person: str
-    decision: Decision
-    reason: str
-    signed_at: str
-    key_id: str
-    demo: bool
+POINTER = "champion.json"
+PROMOTIONS = "promotions.jsonl"
 
 
 @dataclass(frozen=True)
 class Release:
     """A candidate or release, verified and opened.
 
-    `screening` is a `models.screening.Screening`; `demo` says that demo keys signed it; `warning` is not empty when
-    this is no promoted release.
+    `signatures` are all decisions of the board, per role the oldest first, dissent included; `demo` says that demo
+    keys signed it; `warning` is not empty when this is no promoted release.
     """
 
     id: str
@@ -59,54 +89,45 @@ class Release:
     classifier: Any
     detector: Any
     taxonomy: Taxonomy
-    screening: Any
+    screening: Screening
     signatures: tuple[BoardDecision, ...]
     demo: bool
     warning: str = ""
 
     @property
     def model_version(self) -> str:
-        """Short name of the model for answers."""
+        """Short name of the model, for answers."""
         return str(self.manifest["model_version"])
 
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The pointer: which release answers now, and since when."""
+    """The pointer: which release answers now, since when, and which ones before it (oldest first)."""
 
     release_id: str
-    previous_id: str | None
     promoted_at: str
     who: str
     why: str
+    history: tuple[str, ...] = ()
+
+    @property
+    def previous_id(self) -> str | None:
+        """The release that a rollback goes back to."""
+        return self.history[-1] if self.history else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion or rollback did, or would do."""
+    """What a promotion or rollback did, or would do; `trail_seq` is its row in the trail."""
 
     release_id: str
     previous_id: str | None
     path: Path
     dry_run: bool = False
     trail_seq: int | None = None
-    reasons: tuple[str, ...] = field(default=())
 
 
-def write_candidate(
-    home: Home,
-    *,
-    classifier: Any,
-    detector: Any,
-    taxonomy_toml: str,
-    screening: str,
-    facts: Mapping[str, Any],
-    permission: Mapping[str, Any],
-    created_at: datetime,
-    policy_toml: str | None = None,
-) -> Candidate:
-    """Write an immutable candidate folder; `screening` is the text of the screening TOML, taken over verbatim."""
-    raise NotImplementedError
+# ---- opening --------------------------------------------------------------------------------------------------------
 
 
 def load_release(
@@ -117,27 +138,88 @@ def load_release(
     allow_demo: bool = False,
     trusted_types: Collection[str] = TRUSTED_TYPES,
 ) -> Release:
-    """Open a release or candidate; without id the champion, else the newest candidate with a warning."""
-    raise NotImplementedError
+    """Open a release or candidate; without id the champion, else the newest candidate with a warning.
+
+    Parameters
+    ----------
+    signed_only
+        Accept only a promoted release that the whole board approved; serving asks for this.
+    allow_demo
+        With `signed_only`: signatures of demo keys count.
+
+    Raises
+    ------
+    NoReleaseError
+        There is nothing to open.
+    IntegrityError
+        A hash or signature does not verify, an approval is missing, or a model holds a type that is not trusted.
+    """
+    candidate = read_candidate(_choose(home, release_id, signed_only=signed_only))
+    decisions = read_decisions(candidate, load_registry(home))
+    if signed_only:
+        _require_approval(candidate, decisions, allow_demo=allow_demo)
+    promoted = candidate.path.parent == home.releases
+    return Release(
+        id=candidate.id,
+        path=candidate.path,
+        manifest=candidate.manifest,
+        facts=candidate.facts,
+        classifier=_open_model(candidate, CLASSIFIER, trusted_types),
+        detector=_open_model(candidate, DETECTOR, trusted_types),
+        taxonomy=parse_taxonomy(candidate.files[TAXONOMY].decode(), source=TAXONOMY),
+        screening=parse_screening(candidate.files[SCREENING].decode()),
+        signatures=decisions,
+        demo=any(decision.demo for decision in decisions_in_force(decisions).values()),
+        warning="" if promoted else f"{candidate.id[:12]} is a candidate: it was not promoted and may be unsigned.",
+    )
 
 
 def read_champion(home: Home) -> Champion | None:
-    """The pointer; cheap enough to read on every request."""
-    raise NotImplementedError
+    """The pointer, None when nothing was promoted yet; cheap enough to read on every request.
+
+    Raises
+    ------
+    IntegrityError
+        The pointer is not what promotion writes.
+    """
+    try:
+        data = json.loads((home.releases / POINTER).read_bytes())
+        return Champion(**{**data, "history": tuple(data["history"])})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"The pointer {POINTER} is damaged. Restore it from the promotions log.") from error
 
 
-def sign_release(
-    home: Home,
-    candidate_id: str,
-    role: Role,
-    private_key: PrivateKey,
-    decision: Decision,
-    reason: str,
-    *,
-    at: datetime | None = None,
-) -> BoardDecision:
-    """Sign a decision about a candidate; dissent stays with it for good."""
-    raise NotImplementedError
+def _choose(home: Home, release_id: str | None, *, signed_only: bool) -> Path:
+    if release_id is not None:
+        return find_candidate([home.releases] if signed_only else [home.releases, home.candidates], release_id)
+    champion = read_champion(home)
+    if champion is not None:
+        return find_candidate([home.releases], champion.release_id)
+    if signed_only:
+        raise NoReleaseError("No release was promoted yet. Train, audit, sign and promote one.")
+    return newest_candidate(home)
+
+
+def _require_approval(candidate: Candidate, decisions: tuple[BoardDecision, ...], *, allow_demo: bool) -> None:
+    missing = approval_reasons(decisions, allow_demo=allow_demo)
+    if missing:
+        raise IntegrityError(f"Release {candidate.id[:12]} is not signed as it must be: {'; '.join(missing)}.")
+
+
+def _open_model(candidate: Candidate, name: str, trusted_types: Collection[str]) -> Any:
+    data = candidate.files[name]
+    unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types))
+    if unknown:
+        raise IntegrityError(
+            f"Release {candidate.id[:12]}: {name} was not opened, for it holds types that are not trusted: "
+            f"{', '.join(unknown)}."
+        )
+    return skops.io.loads(data, trusted=list(trusted_types))
+
+
+# ---- the gate -------------------------------------------------------------------------------------------------------
 
 
 def gate_reasons(
@@ -146,9 +228,69 @@ def gate_reasons(
     *,
     registry: KeyRegistry,
     allow_demo: bool = False,
+    policy_toml: str | None = None,
+    screening_sha256: str | None = None,
 ) -> list[str]:
-    """Every reason why this candidate may not be promoted; empty when it may."""
-    raise NotImplementedError
+    """Every reason why this candidate may not be promoted; empty when it may.
+
+    Parameters
+    ----------
+    policy_toml, screening_sha256
+        Policy and screening in force; those that ship with Levensloop when not given.
+
+    Raises
+    ------
+    IntegrityError
+        A signature does not verify.
+    """
+    policy = parse_policy(packaged_policy() if policy_toml is None else policy_toml)
+    screening = default_screening().sha256 if screening_sha256 is None else screening_sha256
+    manifest = candidate.manifest
+    decisions = read_decisions(candidate, registry)
+    reasons = approval_reasons(decisions, allow_demo=allow_demo)
+    reasons += _replaced_keys(decisions, registry)
+    if manifest["permission"].get("permission_not_shown"):
+        reasons.append("it was trained without showing that the customers allow it")
+    if manifest["names"] == "as_merchants":
+        reasons.append("it was trained with names of counterparties as features")
+    if manifest["screening"]["sha256"] != screening:
+        reasons.append("its screening is not the one in force")
+    if manifest["policy"]["sha256"] != canonical_sha256(policy):
+        reasons.append("its policy is not the one in force")
+    return reasons + _step_back(candidate, champion, margin=float(policy["no_regression"]["margin"]))
+
+
+def _replaced_keys(decisions: tuple[BoardDecision, ...], registry: KeyRegistry) -> list[str]:
+    in_force = {key.id for key in registry.in_force}
+    return [
+        f"{decision.role} signed with a key that was replaced since"
+        for decision in decisions_in_force(decisions).values()
+        if decision.key_id not in in_force
+    ]
+
+
+def _step_back(candidate: Candidate, champion: Candidate | None, *, margin: float) -> list[str]:
+    name, value = _headline(candidate)
+    if name is None:
+        return ["its facts have no headline figure {name, value, n}"]
+    if champion is None:
+        return []
+    known_name, known_value = _headline(champion)
+    if known_name != name:
+        return [f"its headline figure {name} cannot be compared with the champion's {known_name}"]
+    if value < known_value - margin:
+        return [f"{name} is {value:.4f}, more than {margin} below the champion's {known_value:.4f}"]
+    return []
+
+
+def _headline(candidate: Candidate) -> tuple[str | None, float]:
+    headline = candidate.facts.get("headline")
+    if not isinstance(headline, dict) or not isinstance(headline.get("value"), int | float):
+        return None, 0.0
+    return (str(headline["name"]) if "name" in headline and "n" in headline else None), float(headline["value"])
+
+
+# ---- promotion and rollback -----------------------------------------------------------------------------------------
 
 
 def promote_release(
@@ -160,10 +302,40 @@ def promote_release(
     allow_demo: bool = False,
     dry_run: bool = False,
     at: datetime | None = None,
-    store: Store | None = None,
+    trusted_types: Collection[str] = TRUSTED_TYPES,
 ) -> Promotion:
-    """Make a candidate the champion; raises GateBlockedError with all reasons."""
-    raise NotImplementedError
+    """Make a candidate the champion: copy it to releases/<id>, write trail and log, then move the pointer.
+
+    A kill in between leaves the old champion in place; doing it again is safe.
+
+    Raises
+    ------
+    GateBlockedError
+        The gate says no; the message lists every reason. Nothing was written.
+    IntegrityError, NoReleaseError, UsageError
+        The candidate does not verify, is not there, is the champion already, or who and why are empty.
+    """
+    _require_account(who, why)
+    with lock_folder(home.releases):
+        candidate = read_candidate(find_candidate([home.candidates], candidate_id))
+        now = read_champion(home)
+        if now is not None and now.release_id == candidate.id:
+            raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
+        champion = read_candidate(home.releases / now.release_id) if now is not None else None
+        reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo)
+        if reasons:
+            raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
+        for name in (CLASSIFIER, DETECTOR):
+            _open_model(candidate, name, trusted_types)
+        path = home.releases / candidate.id
+        if dry_run:
+            return Promotion(candidate.id, now.release_id if now else None, path, dry_run=True)
+        write_folder(
+            path, {**candidate.files, MANIFEST: (candidate.path / MANIFEST).read_bytes(), **_signed(candidate)}
+        )
+        history = (*now.history, now.release_id) if now else ()
+        pointer = Champion(candidate.id, moment_text(at or datetime.now(UTC)), who, why, history)
+        return _move_pointer(home, pointer, action="promote", leaving=now)
 
 
 def rollback_release(
@@ -174,7 +346,58 @@ def rollback_release(
     to: str | None = None,
     allow_demo: bool = False,
     at: datetime | None = None,
-    store: Store | None = None,
 ) -> Promotion:
-    """Move the pointer back to an earlier release."""
-    raise NotImplementedError
+    """Move the pointer back to the release before the champion, or to the earlier one that `to` names.
+
+    Raises
+    ------
+    NoReleaseError
+        There is no earlier release (of that id).
+    IntegrityError
+        The earlier release does not verify or is not signed.
+    """
+    _require_account(who, why)
+    with lock_folder(home.releases):
+        now = read_champion(home)
+        history = now.history if now else ()
+        places = [place for place, known in enumerate(history) if to is None or known.startswith(to)]
+        if not places:
+            raise NoReleaseError("There is no earlier release to go back to. Promote another one.")
+        target = read_candidate(home.releases / history[places[-1]])
+        _require_approval(target, read_decisions(target, load_registry(home)), allow_demo=allow_demo)
+        pointer = Champion(target.id, moment_text(at or datetime.now(UTC)), who, why, history[: places[-1]])
+        return _move_pointer(home, pointer, action="rollback", leaving=now)
+
+
+def _move_pointer(home: Home, pointer: Champion, *, action: str, leaving: Champion | None) -> Promotion:
+    """Say it first (trail, log), then do it: what became champion is never unrecorded."""
+    path = home.releases / pointer.release_id
+    previous_id = leaving.release_id if leaving else None
+    record = {
+        "action": action,
+        "release_id": pointer.release_id,
+        "previous_id": previous_id,
+        "who": pointer.who,
+        "why": pointer.why,
+        "signatures": {name: sha256_of(data) for name, data in _signed(read_candidate(path)).items()},
+    }
+    store = open_store(home.database_url)
+    try:
+        with store.write() as connection:
+            row = append_trail(connection, "promotion", record, at=datetime.fromisoformat(pointer.promoted_at))
+    finally:
+        store.close()
+    line = {**record, "at": pointer.promoted_at, "trail_seq": row.seq, "trail_hash": row.hash}
+    append_durably(home.releases / PROMOTIONS, canonical_json(line))
+    write_durably(home.releases / POINTER, canonical_json(asdict(pointer)).encode())
+    return Promotion(pointer.release_id, previous_id, path, trail_seq=row.seq)
+
+
+def _signed(candidate: Candidate) -> dict[str, bytes]:
+    """The signature files of a candidate by their name inside the folder."""
+    return {f"{SIGNATURES}/{p.name}": p.read_bytes() for p in sorted((candidate.path / SIGNATURES).glob("*.json"))}
+
+
+def _require_account(who: str, why: str) -> None:
+    if not who.strip() or not why.strip():
+        raise UsageError("Moving the champion needs who does it and why. Give both.")

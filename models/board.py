@@ -1,0 +1,169 @@
+"""What the review board decided about a candidate: signed approvals and refusals, of which none is ever lost.
+
+Each decision covers the hashes of model, facts, taxonomy, screening and policy, and the decision of the same role
+before it, so that a dissent cannot be taken out of the middle.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from models.candidate import FACTS, SIGNATURES, Candidate, find_candidate, read_candidate
+from models.canonical import canonical_json, moment_text, sha256_of
+from models.durable import lock_folder, write_durably
+from models.errors import IntegrityError, UsageError
+from models.home import Home
+from models.signing import (
+    BOARD,
+    KeyRegistry,
+    PrivateKey,
+    PublicKey,
+    Role,
+    Signature,
+    load_registry,
+    sign_statement,
+    verify_signature,
+)
+
+Decision = Literal["approve", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardDecision:
+    """What one person in one role decided about a candidate; the signature under it verified."""
+
+    role: Role
+    person: str
+    decision: Decision
+    reason: str
+    signed_at: str
+    key_id: str
+    demo: bool
+
+
+def sign_release(
+    home: Home,
+    candidate_id: str,
+    role: Role,
+    private_key: PrivateKey,
+    decision: Decision,
+    reason: str,
+    *,
+    at: datetime | None = None,
+) -> BoardDecision:
+    """Sign a decision about a candidate; the last one of a role counts, every earlier one stays readable.
+
+    Raises
+    ------
+    UsageError
+        The key is not the one in force of this role, or the reason is empty.
+    NoReleaseError
+        There is no such candidate.
+    IntegrityError
+        The candidate, the key registry or an earlier decision does not verify.
+    """
+    registry = load_registry(home)
+    key = registry.key_of(role)
+    if key is None or key.id != private_key.id:
+        raise UsageError(f"This key is not the one in force of role {role}. Use that one.")
+    if decision not in get_args(Decision) or not reason.strip():
+        raise UsageError("A decision is approve or refuse, with a reason. Give both.")
+    with lock_folder(home.candidates):
+        candidate = read_candidate(find_candidate([home.candidates], candidate_id))
+        read_decisions(candidate, registry)
+        path = candidate.path / SIGNATURES / f"{role}.json"
+        entries = _read_entries(path)
+        statement = {
+            **_signed_hashes(candidate),
+            "role": role,
+            "person": key.person,
+            "decision": decision,
+            "reason": reason.strip(),
+            "signed_at": moment_text(at or datetime.now(UTC)),
+            "previous": _link(entries),
+        }
+        entries.append({"statement": statement, "signature": asdict(sign_statement(private_key, statement))})
+        write_durably(path, canonical_json(entries).encode())
+    return _decision(statement, key)
+
+
+def read_decisions(candidate: Candidate, registry: KeyRegistry) -> tuple[BoardDecision, ...]:
+    """All decisions about a candidate, per role the oldest first, each with a signature that verified.
+
+    Raises
+    ------
+    IntegrityError
+        A decision was changed, taken out, is about something else, or its key is not registered for its role.
+    """
+    folder = candidate.path / SIGNATURES
+    paths = sorted(folder.iterdir()) if folder.exists() else []
+    try:
+        return tuple(decision for path in paths for decision in _verify_entries(path, candidate, registry))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"A signature file of release {candidate.id[:12]} is damaged. Restore it or sign again."
+        ) from error
+
+
+def decisions_in_force(decisions: Sequence[BoardDecision]) -> dict[Role, BoardDecision]:
+    """The last decision of every role that decided."""
+    return {decision.role: decision for decision in decisions}
+
+
+def approval_reasons(decisions: Sequence[BoardDecision], *, allow_demo: bool) -> list[str]:
+    """Every reason why these decisions are no approval by the whole board; empty when they are."""
+    last = decisions_in_force(decisions)
+    reasons = [f"{role} has not signed" for role in BOARD if role not in last]
+    reasons += [f"{d.role} refused: {d.reason}" for d in last.values() if d.decision == "refuse"]
+    demo = [role for role, decision in last.items() if decision.demo]
+    if demo and not allow_demo:
+        reasons.append(f"demo keys do not count here: {', '.join(demo)}")
+    # The key registry refuses one person in two roles; a replaced key could still bring two roles together.
+    people = [last[role].person.casefold() for role in BOARD if role in last]
+    if len(set(people)) < len(people):
+        reasons.append("one person signed for two roles")
+    return reasons
+
+
+def _verify_entries(path: Path, candidate: Candidate, registry: KeyRegistry) -> list[BoardDecision]:
+    entries = _read_entries(path)
+    decisions = []
+    for place, entry in enumerate(entries):
+        statement, signature = entry["statement"], Signature(**entry["signature"])
+        key = registry.key(signature.key_id)
+        if key is None or (key.role, key.person) != (statement["role"], statement["person"]) or key.role != path.stem:
+            raise IntegrityError(f"A signature of {path.stem} is by a key that is not registered for that role.")
+        verify_signature(key, statement, signature)
+        expected = {**_signed_hashes(candidate), "previous": _link(entries[:place])}
+        if any(statement[name] != value for name, value in expected.items()):
+            raise IntegrityError(f"The signature of {path.stem} is about another release or misses one before it.")
+        decisions.append(_decision(statement, key))
+    return decisions
+
+
+def _signed_hashes(candidate: Candidate) -> dict[str, Any]:
+    manifest = candidate.manifest
+    return {
+        "kind": "release_decision",
+        "release_id": candidate.id,
+        "facts_sha256": manifest["files"][FACTS],
+        **{f"{name}_sha256": manifest[name]["sha256"] for name in ("taxonomy", "screening", "policy")},
+    }
+
+
+def _read_entries(path: Path) -> list[dict[str, Any]]:
+    return list(json.loads(path.read_bytes())) if path.exists() else []
+
+
+def _link(entries: Sequence[dict[str, Any]]) -> str:
+    """Hash of the decision before; empty for a role's first."""
+    return sha256_of(canonical_json(entries[-1]).encode()) if entries else ""
+
+
+def _decision(statement: dict[str, Any], key: PublicKey) -> BoardDecision:
+    return BoardDecision(
+        key.role, key.person, statement["decision"], statement["reason"], statement["signed_at"], key.id, key.demo
+    )

@@ -1,0 +1,235 @@
+"""A trained model as an immutable folder: everything the review board signs together, every byte hashed.
+
+The id is the SHA-256 of the manifest, which names the hash of every file. Models are skops files, never pickles.
+"""
+
+import json
+import platform
+import re
+import secrets
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import skops.io
+
+from models.canonical import canonical_json, framed_sha256, moment_text, sha256_of
+from models.durable import READ_ONLY, sync_folder, write_durably
+from models.errors import IntegrityError, NoReleaseError, UsageError
+from models.home import Home
+from models.screening import Screening, parse_screening
+from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
+
+MANIFEST, FACTS, TAXONOMY = "manifest.json", "facts.json", "taxonomy.toml"
+SCREENING, POLICY, SIGNATURES = "screening.toml", "policy.toml", "signatures"
+CLASSIFIER, DETECTOR = "classifier.skops", "detector.skops"
+LIBRARIES = ("levensloop", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
+_BEGINNING = re.compile(r"[0-9a-f]{8,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A verified folder: a trained model with everything that is signed together.
+
+    `files` holds the verified bytes by name, so that nothing is read a second time after its hash was checked.
+    """
+
+    id: str
+    path: Path
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Evaluation facts."""
+        return dict(json.loads(self.files[FACTS]))
+
+
+def packaged_policy() -> str:
+    """The text of the release policy in force."""
+    return resources.files("models").joinpath(POLICY).read_text("utf-8")
+
+
+def write_candidate(
+    home: Home,
+    *,
+    classifier: Any,
+    detector: Any,
+    taxonomy_toml: str,
+    screening: str,
+    facts: Mapping[str, Any],
+    permission: Mapping[str, Any],
+    created_at: datetime,
+    policy_toml: str | None = None,
+) -> Candidate:
+    """Write an immutable candidate folder candidates/<sha256 of its manifest>.
+
+    Parameters
+    ----------
+    classifier, detector
+        Fitted estimators that skops can write.
+    taxonomy_toml, screening, policy_toml
+        TOML texts, taken over verbatim; without a policy the one in force.
+    facts
+        Evaluation facts as JSON data; `headline = {"name", "value", "n"}` is what promotion compares.
+    permission
+        Either `{"snapshot_sha256": ..., ...}` (see `permission_snapshot_sha256`) or `{"permission_not_shown": True}`.
+
+    Raises
+    ------
+    UsageError
+        The permission says neither or both, or the facts are no JSON data.
+    """
+    _validate_permission(permission)
+    policy = packaged_policy() if policy_toml is None else policy_toml
+    files = {
+        CLASSIFIER: skops.io.dumps(classifier),
+        DETECTOR: skops.io.dumps(detector),
+        TAXONOMY: taxonomy_toml.encode(),
+        SCREENING: screening.encode(),
+        POLICY: policy.encode(),
+        FACTS: canonical_json(facts).encode(),
+    }
+    hashes = {name: sha256_of(data) for name, data in files.items()}
+    manifest = {
+        "schema": 1,
+        "model_version": f"{created_at:%Y.%m.%d}-{framed_sha256(hashes[CLASSIFIER], hashes[DETECTOR])[:8]}",
+        "created_at": moment_text(created_at),
+        "files": hashes,
+        "taxonomy": _version_and_hash(parse_taxonomy(taxonomy_toml, source=TAXONOMY)),
+        "screening": _version_and_hash(parse_screening(screening)),
+        "policy": {"sha256": policy_sha256(policy)},
+        "permission": dict(permission),
+        "names": getattr(classifier, "names_", None),
+        "libraries": _library_versions(),
+    }
+    data = canonical_json(manifest).encode()
+    release_id = sha256_of(data)
+    write_folder(home.candidates / release_id, {**files, MANIFEST: data})
+    return read_candidate(home.candidates / release_id)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a whole folder of read-only files in one step; a folder of that name that is there already stays."""
+    if path.exists():
+        return
+    beside = path.with_name(f".writing-{secrets.token_hex(8)}")
+    try:
+        for name, data in files.items():
+            write_durably(beside / name, data, mode=READ_ONLY)
+        sync_folder(beside)
+        beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    sync_folder(path.parent)
+
+
+def policy_sha256(text: str) -> str:
+    """Hash of a policy's content; layout and comments do not count."""
+    return canonical_sha256(parse_policy(text))
+
+
+def parse_policy(text: str) -> dict[str, Any]:
+    """A policy as data.
+
+    Raises
+    ------
+    UsageError
+        It is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The policy is not TOML: {error}") from error
+
+
+def _validate_permission(permission: Mapping[str, Any]) -> None:
+    shown = _SHA256.fullmatch(str(permission.get("snapshot_sha256", ""))) is not None
+    not_shown = permission.get("permission_not_shown") is True
+    if shown == not_shown:
+        raise UsageError(
+            "A candidate says on which permissions it was trained: give snapshot_sha256 (64 hexadecimal digits) "
+            "or permission_not_shown = true."
+        )
+
+
+def _version_and_hash(listed: Taxonomy | Screening) -> dict[str, str]:
+    return {"version": listed.version, "sha256": listed.sha256}
+
+
+def _library_versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def read_candidate(path: Path) -> Candidate:
+    """Read a candidate or release folder and verify every byte in it; the models are not opened.
+
+    Raises
+    ------
+    IntegrityError
+        The folder's name is not the hash of its manifest, or a file is missing, changed or too much.
+    """
+    try:
+        data = (path / MANIFEST).read_bytes()
+        if sha256_of(data) != path.name:
+            raise IntegrityError(
+                f"Release {path.name[:12]}: the manifest was changed. Train again or restore the folder."
+            )
+        manifest = json.loads(data)
+        files = {name: (path / name).read_bytes() for name in manifest["files"]}
+        present = {entry.name for entry in path.iterdir()}
+    except OSError as error:
+        raise IntegrityError(f"Release {path.name[:12]} is not whole. Train again or restore the folder.") from error
+    changed = [name for name, content in files.items() if sha256_of(content) != manifest["files"][name]]
+    if changed:
+        raise IntegrityError(f"Release {path.name[:12]}: {', '.join(changed)} was changed. Restore the folder.")
+    extra = sorted(present - set(files) - {MANIFEST, SIGNATURES})
+    if extra:
+        raise IntegrityError(f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)}.")
+    return Candidate(path.name, path, manifest, files)
+
+
+def find_candidate(folders: Sequence[Path], release_id: str) -> Path:
+    """The folder of a release or candidate by its id or the unique beginning of it (8 digits or more).
+
+    The first of `folders` that has one counts.
+
+    Raises
+    ------
+    NoReleaseError
+        There is none, or more than one.
+    """
+    if _BEGINNING.fullmatch(release_id):
+        for folder in folders:
+            found = sorted(folder.glob(f"{release_id}*"))
+            if len(found) == 1:
+                return found[0]
+    names = " or ".join(folder.name for folder in folders)
+    raise NoReleaseError(f"There is none with this id in {names}, or more than one begins so. Give the whole id.")
+
+
+def newest_candidate(home: Home) -> Path:
+    """The folder of the candidate that was made last.
+
+    Raises
+    ------
+    NoReleaseError
+        There is no candidate.
+    """
+    candidates = [path for path in home.candidates.glob("*") if _SHA256.fullmatch(path.name)]
+    if not candidates:
+        raise NoReleaseError("There is no release and no candidate yet. Train one with `levensloop train`.")
+    return max(candidates, key=lambda path: (_created_at(path), path.name))
+
+
+def _created_at(path: Path) -> str:
+    try:
+        return str(json.loads((path / MANIFEST).read_bytes())["created_at"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"Candidate {path.name[:12]} is not whole. Restore or remove its folder.") from error
