@@ -1,5 +1,179 @@
 """The verbs of `training` on the command line; what they need is imported when they run, so that `--help` is quick."""
 
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 app = typer.Typer()
+
+_Existing = typer.Option(exists=True, dir_okay=False, readable=True)
+
+
+@app.command()
+def simulate(
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    months: Annotated[int, typer.Option(min=1, max=120, help="Months of bookings.")] = 24,
+    seed: Annotated[int, typer.Option(help="Same seed, same bank, byte for byte.")] = 1,
+    rates: Annotated[str, typer.Option(help="natural, or enriched: more events, for training.")] = "natural",
+    until: Annotated[str, typer.Option(help="Last day of bookings, YYYY-MM-DD.")] = "",
+    bookings_format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+) -> None:
+    """Make a synthetic bank: bookings, labels, events, permissions and customers, and groups in the vault."""
+    from rich.console import Console
+
+    from models.progress import track_total
+    from training.simulation import simulate as make_bank
+
+    with track_total("Simulating customers", total=customers) as advance:
+        summary = make_bank(
+            customers=customers,
+            months=months,
+            seed=seed,
+            out=out,
+            until=date.fromisoformat(until) if until else None,
+            rates=rates,  # type: ignore[arg-type]  # checked by simulate
+            bookings_format=bookings_format,  # type: ignore[arg-type]  # checked by simulate
+            progress=advance,
+        )
+    Console(stderr=True).print(summary, highlight=False)
+
+
+@app.command()
+def train(
+    bookings: Annotated[Path, _Existing],
+    labels: Annotated[Path, _Existing],
+    events: Annotated[Path | None, _Existing] = None,
+    permissions: Annotated[Path | None, _Existing] = None,
+    taxonomy: Annotated[Path | None, _Existing] = None,
+    test_share: Annotated[float, typer.Option(min=0.05, max=0.5, help="Share of customers to test on.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of splits and fits.")] = 0,
+) -> None:
+    """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
+    from training.run import train_candidate
+
+    train_candidate(
+        bookings=bookings,
+        labels=labels,
+        events=events,
+        permissions=permissions,
+        taxonomy_file=taxonomy,
+        test_share=test_share,
+        seed=seed,
+    )
+
+
+@app.command()
+def keygen(
+    role: Annotated[str, typer.Option(help="owner, data_protection_officer, ethics_chair or operations.")],
+    person: Annotated[str, typer.Option(help="Who holds the key.")],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
+    demo: Annotated[bool, typer.Option("--demo", help="A throw-away key that counts in the demo only.")] = False,
+) -> None:
+    """Make a signing key for one person in one role."""
+    from rich.console import Console
+
+    from models.home import find_home
+    from models.signing import generate_key
+
+    key = generate_key(find_home(), role, person, passphrase, demo=demo)  # type: ignore[arg-type]  # checked there
+    Console(stderr=True).print(f"Key {key.id[:12]} of {role} registered; the private key is in keys/.", highlight=False)
+
+
+@app.command()
+def sign(
+    role: Annotated[str, typer.Option(help="owner, data_protection_officer or ethics_chair.")],
+    key: Annotated[Path, _Existing],
+    reason: Annotated[str, typer.Option(help="Why; kept with the release, also when it is a refusal.")],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
+    candidate: Annotated[str, typer.Option(help="Candidate to sign; the newest when absent.")] = "",
+    refuse: Annotated[bool, typer.Option("--refuse", help="Sign a refusal instead of an approval.")] = False,
+) -> None:
+    """Sign a candidate, or refuse it, as one member of the review board."""
+    from rich.console import Console
+
+    from models.home import find_home
+    from models.release import newest_candidate, sign_release
+    from models.signing import load_private_key
+
+    home = find_home()
+    chosen = candidate or newest_candidate(home)
+    decided = sign_release(
+        home,
+        chosen,
+        role,  # type: ignore[arg-type]  # checked by sign_release
+        load_private_key(key, passphrase),
+        "refuse" if refuse else "approve",
+        reason,
+    )
+    Console(stderr=True).print(f"{decided.role} signed: {decided.decision} {chosen[:12]}.", highlight=False)
+
+
+@app.command()
+def promote(
+    who: Annotated[str, typer.Option(help="Who promotes.")],
+    why: Annotated[str, typer.Option(help="Why; kept in the trail.")],
+    candidate: Annotated[str, typer.Option(help="Candidate to promote; the newest when absent.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the gate says.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept demo keys.")] = False,
+) -> None:
+    """Make a signed candidate the champion, if the gate lets it."""
+    from models.home import find_home
+    from models.release import newest_candidate, promote_release
+    from models.store import open_store
+
+    home = find_home()
+    done = promote_release(
+        home,
+        candidate or newest_candidate(home),
+        who=who,
+        why=why,
+        allow_demo=demo,
+        dry_run=dry_run,
+        store=open_store(home.database_url),
+    )
+    _say_promotion(vars_of(done), home_path=home.path)
+
+
+@app.command()
+def rollback(
+    who: Annotated[str, typer.Option(help="Who rolls back.")],
+    why: Annotated[str, typer.Option(help="Why; kept in the trail.")],
+    to: Annotated[str, typer.Option(help="Release to go back to; the previous one when absent.")] = "",
+    demo: Annotated[bool, typer.Option("--demo", help="Accept demo keys.")] = False,
+) -> None:
+    """Go back to an earlier release."""
+    from models.home import find_home
+    from models.release import rollback_release
+    from models.store import open_store
+
+    home = find_home()
+    store = open_store(home.database_url)
+    done = rollback_release(home, who=who, why=why, to=to or None, allow_demo=demo, store=store)
+    _say_promotion(vars_of(done), home_path=home.path)
+
+
+def vars_of(promotion: Any) -> "Mapping[str, Any]":
+    """A promotion as plain values."""
+    from dataclasses import asdict
+
+    return asdict(promotion)
+
+
+def _say_promotion(done: "Mapping[str, Any]", *, home_path: Path) -> None:
+    from rich.console import Console
+
+    from models.home import Home
+    from training.tracking import move_champion
+
+    if done["dry_run"]:
+        Console(stderr=True).print(f"The gate would let {done['release_id'][:12]} through.", highlight=False)
+        return
+    version = move_champion(Home(home_path), done["release_id"])
+    alias = f"; MLflow version {version} is champion" if version else ""
+    Console(stderr=True).print(f"Release {done['release_id'][:12]} is champion{alias}.", highlight=False)

@@ -1,0 +1,152 @@
+"""Labelled bookings that may be trained on: permission first, screening second, and every booking accounted for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.bookings import RowProblem, load_bookings
+from models.errors import UnreadableDataError, UsageError
+from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
+from models.purposes import default_purposes
+from models.screening import Screening
+from models.taxonomy import NONE, SCREENED, Taxonomy
+
+PURPOSE = "model_training"
+EVENT_DATES = ("onset_date", "first_detectable_date", "last_useful_date")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Bookings with their labels (one per booking), true events of their customers, and how they came to be these.
+
+    `counts` adds up: read = left out for permission + screened + without label + kept + problems.
+    """
+
+    bookings: pd.DataFrame
+    labels: np.ndarray
+    events: pd.DataFrame
+    counts: dict[str, int]
+    permission: dict[str, Any]
+    problems: list[RowProblem]
+    notes: list[str] = field(default_factory=list)
+
+
+def load_dataset(
+    bookings: Path,
+    labels: Path,
+    *,
+    taxonomy: Taxonomy,
+    screening: Screening,
+    events: Path | None = None,
+    permissions: Path | None = None,
+) -> Dataset:
+    """Read the tables, leave out customers without permission, screen, and join the labels.
+
+    Without a permissions file the caller declares that there is permission; the release is marked for it.
+
+    Raises
+    ------
+    UnreadableDataError
+        A file is not the table it should be.
+    UsageError
+        Nothing is left to train on, or labels are not in the taxonomy.
+    """
+    read = load_bookings(bookings)
+    told = load_labels(labels)
+    notes = list(read.notes)
+    frame, permission = _permitted(read.frame, permissions, notes)
+    counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
+    open_frame = frame[~screening.screen(frame)]
+    counts["screened"] = len(frame) - len(open_frame)
+    event_of = told.drop_duplicates("booking_id").set_index("booking_id")["event"]
+    mine = open_frame["booking_id"].map(event_of)
+    labelled = open_frame[mine.notna().to_numpy()].reset_index(drop=True)
+    counts |= {"no_label": len(open_frame) - len(labelled), "kept": len(labelled)}
+    known = mine.dropna().to_numpy(dtype=object).astype(str)
+    _validate_labels(known, taxonomy)
+    if not len(labelled):
+        raise UsageError(
+            "No labelled booking is left to train on. Check that booking_id in labels and bookings are the same."
+        )
+    true_events = _permitted_events(load_events(events), labelled, taxonomy, notes)
+    return Dataset(labelled, known, true_events, counts, permission, read.problems, notes)
+
+
+def load_labels(path: Path) -> pd.DataFrame:
+    """booking_id, event and role per label; a missing role means `primary`."""
+    table = _load_table(path, ("booking_id", "event"))
+    table["role"] = table["role"].where(table["role"] != "", "primary") if "role" in table else "primary"
+    # `screened` says why a booking is none of ours to learn; it is `none` for the classifier.
+    table["event"] = table["event"].replace({SCREENED: NONE, "": NONE})
+    return table[["booking_id", "event", "role"]]
+
+
+def load_events(path: Path | None) -> pd.DataFrame:
+    """customer_id, event and the three dates per true event; empty without a file."""
+    if path is None:
+        return pd.DataFrame({"customer_id": [], "event": [], **{name: [] for name in EVENT_DATES}})
+    table = _load_table(path, ("customer_id", "event", *EVENT_DATES))
+    for name in EVENT_DATES:
+        parsed = pd.to_datetime(table[name], format="%Y-%m-%d", errors="coerce")
+        if parsed.isna().any():
+            line = int(np.flatnonzero(parsed.isna())[0]) + 2
+            raise UnreadableDataError(f"{path.name}:{line}: {name} is not a date (YYYY-MM-DD).")
+        table[name] = parsed
+    return table[["customer_id", "event", *EVENT_DATES]]
+
+
+def _load_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UnreadableDataError(f"{path.name} cannot be read as CSV. Give comma-separated UTF-8 text.") from error
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise UnreadableDataError(f"{path.name} has no column {', '.join(missing)}.")
+    return table
+
+
+def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    if permissions is None:
+        notes.append(
+            "No permissions were given: you declare that all these customers allow model training. "
+            "The release is marked permission_not_shown and cannot be promoted. Give --permissions to show it."
+        )
+        return frame, {"permission_not_shown": True}
+    at = datetime.now(UTC)
+    table = load_permissions(permissions)
+    registry = default_purposes()
+    allowed = permissions_as_of(table, PURPOSE, at, registry)
+    snapshot = permission_snapshot_sha256(allowed, purpose=PURPOSE, at=at, registry=registry)
+    permission = {
+        "permission_not_shown": False,
+        "snapshot_sha256": snapshot,
+        "customers": len(allowed),
+        "at": at.isoformat(),
+        "purposes_sha256": registry.sha256,
+    }
+    return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
+
+
+def _permitted_events(
+    events: pd.DataFrame, bookings: pd.DataFrame, taxonomy: Taxonomy, notes: list[str]
+) -> pd.DataFrame:
+    unknown = sorted(set(events["event"]) - set(taxonomy.ids))
+    if unknown:
+        notes.append(f"Events that the taxonomy does not have were left out: {', '.join(unknown)}.")
+    kept = events["customer_id"].isin(set(bookings["customer_id"])) & events["event"].isin(taxonomy.ids)
+    return events[kept.to_numpy()].reset_index(drop=True)
+
+
+def _validate_labels(labels: np.ndarray, taxonomy: Taxonomy) -> None:
+    unknown = sorted(set(labels.tolist()) - set(taxonomy.ids) - {NONE})
+    if unknown:
+        raise UsageError(
+            f"{len(unknown)} labels are not in the taxonomy: {', '.join(unknown[:10])}. Correct them, or give a "
+            "taxonomy that has them with --taxonomy FILE; an entry needs no more than [[event]] and id."
+        )

@@ -1,0 +1,68 @@
+"""Fitting both estimators: the classifier on bookings, the detector on what an honest classifier says of them.
+
+The detector must meet doubt as it will meet it in use. So its training probabilities come from classifiers that have
+not seen the customer (cross-fitting), never from the classifier that was fitted on them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold
+
+from models.classifier import BookingClassifier
+from models.detection import prepare_screened
+from models.events import EventDetector
+from models.screening import Screening
+from models.taxonomy import Taxonomy
+from training.dataset import Dataset
+from training.splits import customer_groups
+
+_CROSS_FITS = 2
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Both estimators with the data they go by; enough of a release to detect with."""
+
+    classifier: BookingClassifier
+    detector: EventDetector
+    screening: Screening
+    taxonomy: Taxonomy
+
+
+def fit_models(
+    dataset: Dataset,
+    *,
+    taxonomy: Taxonomy,
+    screening: Screening,
+    seed: int,
+    step: Callable[[str], None] = lambda _: None,
+) -> Fitted:
+    """Fit the classifier on all bookings given, and the detector on cross-fitted probabilities and true events."""
+    classifier = BookingClassifier(random_state=seed)
+    step("learning words and concepts of bookings")
+    classifier.fit(dataset.bookings, dataset.labels)
+    detector = EventDetector(random_state=seed)
+    fitted = Fitted(classifier, detector, screening, taxonomy)
+    step("reading the same customers with classifiers that do not know them")
+    probabilities = _cross_fitted(classifier, dataset)
+    step("learning events from customers' histories")
+    last_day = dataset.bookings["booking_date"].max().date()
+    prepared = prepare_screened(dataset.bookings, probabilities, as_of=last_day, model=fitted)
+    detector.fit(prepared.points, prepared.course.customers, dataset.events)
+    return fitted
+
+
+def _cross_fitted(classifier: BookingClassifier, dataset: Dataset) -> np.ndarray:
+    """Probabilities of each booking, columns as `classifier.classes_`, by a classifier fitted on other customers."""
+    groups = customer_groups(dataset.bookings)
+    probabilities = np.zeros((len(dataset.bookings), len(classifier.classes_)), dtype=np.float32)
+    if len(np.unique(groups)) < _CROSS_FITS:
+        return classifier.predict_proba(dataset.bookings)
+    for fit, rest in GroupKFold(_CROSS_FITS).split(dataset.bookings, groups=groups):
+        other = clone(classifier).fit(dataset.bookings.iloc[fit].reset_index(drop=True), dataset.labels[fit])
+        columns = np.searchsorted(classifier.classes_, other.classes_)
+        probabilities[np.ix_(rest, columns)] = other.predict_proba(dataset.bookings.iloc[rest].reset_index(drop=True))
+    return probabilities

@@ -1,0 +1,121 @@
+"""One training from files to a registered candidate, as a list of steps."""
+
+from datetime import UTC, datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from models.home import Home, find_home
+from models.progress import track_steps
+from models.release import write_candidate
+from models.screening import default_screening
+from models.taxonomy import default_taxonomy, load_taxonomy
+from training.dataset import Dataset, load_dataset
+from training.evaluation import evaluate_bookings, evaluate_events
+from training.fitting import Fitted, fit_models
+from training.splits import Split, split_by_customer
+
+NOT_TESTED: dict[str, Any] = {
+    "n": 0,
+    "macro_f1": None,
+    "per_label": {},
+    "abstained_share": None,
+    "calibration": {"n": 0, "brier": None, "expected_calibration_error": None},
+}
+NO_EVENTS: dict[str, Any] = {"macro_f1": None, "per_event": {}}
+
+
+def train_candidate(
+    *,
+    bookings: Path,
+    labels: Path,
+    events: Path | None,
+    permissions: Path | None,
+    taxonomy_file: Path | None,
+    test_share: float,
+    seed: int,
+    home: Home | None = None,
+) -> str:
+    """Train, evaluate, write a candidate, log it to MLflow; returns the candidate's id."""
+    home = home or find_home()
+    taxonomy = load_taxonomy(taxonomy_file) if taxonomy_file else default_taxonomy()
+    taxonomy_toml = taxonomy_file.read_text("utf-8") if taxonomy_file else _packaged("taxonomy.toml")
+    screening = default_screening()
+    with track_steps("Training", steps=7) as step:
+        step("reading and screening")
+        dataset = load_dataset(
+            bookings, labels, taxonomy=taxonomy, screening=screening, events=events, permissions=permissions
+        )
+        split = split_by_customer(dataset.bookings, test_share=test_share, seed=seed)
+        fitted = fit_models(part(dataset, split.fit), taxonomy=taxonomy, screening=screening, seed=seed, step=step)
+        step("testing on customers it has not seen")
+        facts = build_facts(fitted, dataset, split)
+        step("writing the candidate")
+        candidate = write_candidate(
+            home,
+            classifier=fitted.classifier,
+            detector=fitted.detector,
+            taxonomy_toml=taxonomy_toml,
+            screening=_packaged("screening.toml"),
+            facts=facts,
+            permission=dataset.permission,
+            created_at=datetime.now(UTC),
+        )
+        step("logging to MLflow")
+        from training.tracking import log_training
+
+        parameters = {"seed": seed, "test_share": test_share, "bookings": len(split.fit)}
+        version = log_training(home, fitted=fitted, facts=facts, parameters=parameters, candidate_id=candidate.id)
+    _print_summary(dataset, facts, candidate.id, version)
+    return candidate.id
+
+
+def part(dataset: Dataset, at: np.ndarray) -> Dataset:
+    """The same dataset with the bookings at these positions and the events of their customers."""
+    bookings = dataset.bookings.iloc[at].reset_index(drop=True)
+    mine = dataset.events["customer_id"].isin(set(bookings["customer_id"])).to_numpy()
+    events = dataset.events[mine].reset_index(drop=True)
+    return Dataset(
+        bookings, dataset.labels[at], events, dataset.counts, dataset.permission, dataset.problems, dataset.notes
+    )
+
+
+def build_facts(fitted: Fitted, dataset: Dataset, split: Split) -> dict[str, Any]:
+    """All figures of a run, ready for JSON."""
+    test = part(dataset, split.test)
+    testable = len(split.test) > 0 and bool((dataset.bookings["customer_id"] != "").all())
+    return {
+        "split": {"kind": "customer", "fitted_bookings": len(split.fit), "tested_bookings": len(split.test)},
+        "counts": dataset.counts,
+        "bookings": evaluate_bookings(fitted, test.bookings, test.labels) if len(split.test) else NOT_TESTED,
+        "events": evaluate_events(fitted, test.bookings, test.events) if testable else NO_EVENTS,
+        "taxonomy": {"version": fitted.taxonomy.version, "sha256": fitted.taxonomy.sha256},
+        "screening": {"version": fitted.screening.version, "sha256": fitted.screening.sha256},
+        "names": fitted.classifier.names_,
+        "levensloop": metadata.version("levensloop"),
+    }
+
+
+def _packaged(name: str) -> str:
+    return resources.files("models").joinpath(name).read_text("utf-8")
+
+
+def _print_summary(dataset: Dataset, facts: dict[str, Any], candidate_id: str, version: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    for note in dataset.notes:
+        console.print(note, markup=False)
+    for problem in dataset.problems[:20]:
+        console.print(str(problem), markup=False)
+    table = Table("life event", "true", "found", "precision", "recall", "F1", title="Customers not seen in training")
+    for event, figures in facts["events"]["per_event"].items():
+        shares = (figures["precision"], figures["recall"], figures["f1"])
+        row = ["-" if share is None else f"{share:.2f}" for share in shares]
+        table.add_row(event, str(figures["n_true"]), str(figures["n_found"]), *row)
+    console.print(table)
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in dataset.counts.items())
+    console.print(f"Bookings: {counts}.")
+    console.print(f"Candidate {candidate_id[:12]}, MLflow version {version} of life-events. Next: levensloop sign.")

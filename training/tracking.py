@@ -1,0 +1,121 @@
+"""MLflow's part: every training is a run with its figures, every candidate a registered version, the champion an alias.
+
+No booking leaves for MLflow: parameters, counts, figures and the model alone. MLflow keeps no history of its aliases;
+who promoted what and why stands in our own trail.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.home import Home
+from models.release import TRUSTED_TYPES
+from training.fitting import Fitted
+from training.plots import plot_events, plot_labels
+
+REGISTERED_NAME = "life-events"
+CHAMPION = "champion"
+_COLUMNS_NEEDED = {
+    "counterparty_name": "string",
+    "remittance_information": "string",
+    "credit_debit_indicator": "string",
+}
+_COLUMNS_WELCOME = ("customer_id", "creditor_id", "purpose_code", "bank_transaction_code", "booking_date")
+
+
+def log_training(
+    home: Home, *, fitted: Fitted, facts: Mapping[str, Any], parameters: Mapping[str, Any], candidate_id: str
+) -> str:
+    """Log a run and register its classifier as the next version of `life-events`; returns that version.
+
+    The version carries the tag `candidate_id`, which names the folder that is signed and promoted.
+    """
+    client = _connect(home)
+    import mlflow
+
+    with mlflow.start_run() as run:
+        mlflow.log_params(dict(parameters))
+        mlflow.log_metrics(_metrics(facts))
+        mlflow.log_dict(dict(facts), "facts.json")
+        for name, figure in (("labels.png", plot_labels(facts)), ("events.png", plot_events(facts))):
+            if figure is not None:
+                mlflow.log_figure(figure, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's hints on input examples, which would hold bookings
+            info = mlflow.sklearn.log_model(
+                fitted.classifier,
+                name="classifier",
+                signature=_signature(len(fitted.classifier.classes_)),
+                serialization_format="skops",
+                skops_trusted_types=list(TRUSTED_TYPES),
+                pip_requirements=["levensloop"],
+                pyfunc_predict_fn="predict_proba",
+            )
+    version = client.create_model_version(REGISTERED_NAME, source=info.model_uri, run_id=run.info.run_id)
+    client.set_model_version_tag(REGISTERED_NAME, version.version, "candidate_id", candidate_id)
+    return str(version.version)
+
+
+def move_champion(home: Home, release_id: str) -> str | None:
+    """Point the alias `champion` at the version of a release; returns the version, None when it is not registered."""
+    client = _connect(home)
+    for version in client.search_model_versions(f"name='{REGISTERED_NAME}'"):
+        if version.tags.get("candidate_id") == release_id:
+            client.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version.version)
+            return str(version.version)
+    return None
+
+
+def _connect(home: Home) -> Any:
+    """A client of the local store; telemetry stays off, and a first use makes the experiment and the registry."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import logging
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    home.path.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(home.mlflow_uri)
+    client = mlflow.MlflowClient()
+    if client.get_experiment_by_name(REGISTERED_NAME) is None:
+        client.create_experiment(REGISTERED_NAME, artifact_location=_folder_uri(home.artifacts))
+    mlflow.set_experiment(REGISTERED_NAME)
+    try:
+        client.get_registered_model(REGISTERED_NAME)
+    except MlflowException:
+        client.create_registered_model(REGISTERED_NAME, description="Life events of single bookings")
+    return client
+
+
+def _folder_uri(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve().as_uri()
+
+
+def _signature(classes: int) -> Any:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    inputs = [ColSpec(kind, name) for name, kind in _COLUMNS_NEEDED.items()]
+    inputs += [ColSpec("double", "amount")]
+    inputs += [ColSpec("string", name, required=False) for name in _COLUMNS_WELCOME]
+    return ModelSignature(Schema(inputs), Schema([TensorSpec(np.dtype("float64"), (-1, classes))]))
+
+
+def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Headline figures and one per label and event; what is undefined is left out, never 0."""
+    bookings, events = facts["bookings"], facts["events"]
+    found: dict[str, float | None] = {
+        "booking_macro_f1": bookings["macro_f1"],
+        "event_macro_f1": events["macro_f1"],
+        "booking_ece": bookings["calibration"]["expected_calibration_error"],
+        "booking_abstained_share": bookings["abstained_share"],
+    }
+    found |= {f"booking_f1.{name}": figures["f1"] for name, figures in bookings["per_label"].items()}
+    found |= {f"event_f1.{name}": figures["f1"] for name, figures in events["per_event"].items() if figures["n_true"]}
+    return {name: value for name, value in found.items() if value is not None and not math.isnan(value)}
