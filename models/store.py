@@ -15,11 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.canonical import moment_text, parse_moment
-from models.errors import StoreUnavailableError, UsageError
+from models.errors import LevensloopError, StoreUnavailableError, UsageError
 
 SCHEMA_VERSION = 1
 # How long a writer waits for another one, in milliseconds; longer waits answer "unavailable".
@@ -245,8 +245,10 @@ def _ours() -> Iterator[None]:
     """Every failure of the driver as our own error; its text is left out, for it may hold a customer's values."""
     try:
         yield
-    except (DBAPIError, PoolTimeoutError) as error:
+    except (StatementError, PoolTimeoutError) as error:
         cause = getattr(error, "orig", None) or error
+        if isinstance(cause, LevensloopError):
+            raise cause from None  # a value that one of our own types refused
         raise StoreUnavailableError(
             f"The store did not do what it was asked ({type(cause).__name__}). Nothing was written. "
             "Look whether its disk is there, has room and is not locked, then try again."
@@ -303,6 +305,7 @@ def _engine(url: str, begin: str, *, query_only: bool) -> sa.Engine:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            "secure_delete = ON",  # what is erased is gone from the file too
             "recursive_triggers = ON",  # so that INSERT OR REPLACE meets the no-delete trigger too
             f"query_only = {int(query_only)}",
         ):

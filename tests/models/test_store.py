@@ -1,0 +1,204 @@
+"""The database keeps what was acknowledged, refuses to change history, and says so when it cannot be reached."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from models.errors import StoreUnavailableError, UsageError
+from models.store import METADATA, Store, offers, open_store, outbox, permission_events, schema_version, trail
+from models.trail import append_trail, verify_trail
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+
+
+def _note(store: Store, topic: str) -> None:
+    with store.write() as connection:
+        connection.execute(outbox.insert(), {"topic": topic, "body": "{}", "at": NOON})
+
+
+def _topics(store: Store) -> list[str]:
+    with store.read() as connection:
+        return list(connection.execute(sa.select(outbox.c.topic).order_by(outbox.c.id)).scalars())
+
+
+def test_written_rows_are_there_after_reopening(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new folder' / 'levensloop.db'}"
+    first = open_store(url)
+    _note(first, "one")
+    first.close()
+    assert _topics(open_store(url)) == ["one"]
+
+
+def test_database_is_readable_by_its_owner_alone(tmp_path: Path, store: Store) -> None:
+    _note(store, "one")
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+
+
+def test_sqlite_flushes_every_commit_and_uses_a_write_ahead_log(store: Store) -> None:
+    with store.write() as connection:
+        wanted = {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "foreign_keys": 1,
+            "secure_delete": 1,
+            "recursive_triggers": 1,
+        }
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+    assert found == wanted
+
+
+def test_error_inside_a_block_undoes_the_whole_block(store: Store) -> None:
+    def half() -> None:
+        with store.write() as connection:
+            connection.execute(outbox.insert(), {"topic": "half", "body": "{}", "at": NOON})
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        half()
+    assert _topics(store) == []
+
+
+def test_reading_block_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreUnavailableError), store.read() as connection:
+        connection.execute(outbox.insert(), {"topic": "x", "body": "{}", "at": NOON})
+    assert _topics(store) == []
+
+
+@pytest.mark.parametrize("table", [permission_events, trail])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET at = 'x'", "DELETE FROM {}", "REPLACE INTO {} SELECT * FROM {}"])
+def test_history_cannot_be_changed(store: Store, table: sa.Table, verb: str) -> None:
+    with store.write() as connection:
+        append_trail(connection, "answer", {}, at=NOON)
+        needed = {c.name: "x" for c in permission_events.columns if c.name not in ("version", "at")}
+        connection.execute(permission_events.insert(), {**needed, "at": NOON})
+    with pytest.raises(StoreUnavailableError), store.write() as connection:
+        connection.exec_driver_sql(verb.format(table.name, table.name))
+    with store.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 1
+        assert connection.execute(sa.select(table.c.at)).scalar() == NOON
+
+
+def test_moments_keep_their_instant_and_order(store: Store) -> None:
+    amsterdam = timezone(timedelta(hours=1))
+    with store.write() as connection:
+        for at in (NOON, NOON.astimezone(amsterdam) - timedelta(minutes=1)):
+            connection.execute(outbox.insert(), {"topic": "x", "body": "", "at": at})
+    with store.read() as connection:
+        found = connection.execute(sa.select(outbox.c.at).order_by(outbox.c.at)).scalars().all()
+    assert list(found) == [NOON - timedelta(minutes=1), NOON]
+
+
+def test_moment_without_time_zone_is_refused(store: Store) -> None:
+    bare = NOON.replace(tzinfo=None)
+    with pytest.raises(UsageError, match="time zone"), store.write() as connection:
+        connection.execute(outbox.insert(), {"topic": "x", "body": "", "at": bare})
+    assert _topics(store) == []
+
+
+def test_offer_state_is_one_of_three(store: Store) -> None:
+    row = {"customer_id": "c1", "event": "move_home", "product": "p", "at": NOON, "state": "clicked"}
+    with pytest.raises(StoreUnavailableError), store.write() as connection:
+        connection.execute(offers.insert(), row)
+
+
+def test_newer_schema_is_refused_and_left_alone(tmp_path: Path, store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(schema_version.update().values(version=99))
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="schema 99"):
+        open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://localhost/x", "nonsense"])
+def test_only_a_sqlite_file_is_accepted_for_now(url: str) -> None:
+    with pytest.raises(UsageError):
+        open_store(url)
+
+
+def test_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "levensloop.db").write_bytes(b"x" * 5000)
+    with pytest.raises(StoreUnavailableError):
+        open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+
+
+def test_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError):
+        open_store(f"sqlite:///{tmp_path / 'file' / 'levensloop.db'}")
+
+
+def test_locked_database_is_unavailable_and_the_error_tells_no_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.store.BUSY_TIMEOUT_MS", 50)
+    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+    rival = sqlite3.connect(tmp_path / "levensloop.db", isolation_level=None)
+    rival.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError):
+        _note(store, "secret-topic")
+    rival.close()
+    with pytest.raises(StoreUnavailableError) as caught, store.write() as connection:
+        connection.execute(offers.insert(), {"customer_id": "secret-id", "event": None, "product": "p", "at": NOON})
+    assert "secret-id" not in f"{caught.value} {caught.value.__cause__}"
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from models.store import open_store
+from models.trail import append_trail
+store = open_store(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    with store.write() as connection:
+        row = append_trail(connection, "answer", {"n": number}, personal={"customer_id": "c"}, at=datetime.now(UTC))
+    print(row.seq, row.hash, flush=True)
+"""
+
+
+def _start_writer(url: str, rows: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", WRITER, url, str(rows)], stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_write_one_chain(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'levensloop.db'}"
+    writers = [_start_writer(url, 150) for _ in range(2)]  # both also make the new database at the same moment
+    places = [line.split()[0] for writer in writers for line in writer.communicate(timeout=60)[0].splitlines()]
+    assert sorted(map(int, places)) == list(range(1, 301))
+    report = verify_trail(open_store(url), None, None)
+    assert (report.ok, report.rows, report.commitments) == (True, 300, 300)
+
+
+def test_acknowledged_rows_survive_kill_9(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'levensloop.db'}"
+    acknowledged: list[str] = []
+    for lines in (1, 20, 60):
+        with _start_writer(url, 100_000) as writer:
+            assert writer.stdout is not None
+            acknowledged += [writer.stdout.readline() for _ in range(lines)]
+            os.kill(writer.pid, signal.SIGKILL)
+            acknowledged += [line for line in writer.stdout if line.endswith("\n")]
+    store = open_store(url)
+    with store.read() as connection:
+        stored = {f"{seq} {stated}\n" for seq, stated in connection.execute(sa.select(trail.c.seq, trail.c.hash))}
+    assert len(acknowledged) >= 81
+    assert set(acknowledged) <= stored
+    assert verify_trail(store, None, None).ok
+
+
+def test_every_table_of_the_contract_is_there() -> None:
+    assert set(METADATA.tables) >= {
+        "permission_events", "trail", "trail_commitments", "detections", "offers", "corrections", "complaints",
+        "questions", "outbox", "idempotency", "schema_version",
+    }  # fmt: skip
