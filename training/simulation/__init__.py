@@ -1,4 +1,4 @@
-"""A synthetic bank: households whose bookings show life events, look-alikes and everyday life, with the truth beside it.
+"""A synthetic bank: households whose bookings show life events, look-alikes and everyday life, with the truth beside.
 
 Everything written is invented; figures come from dated parameter tables in training/params.
 """

@@ -1,4 +1,4 @@
-"""Account numbers, creditor identifiers and mandates that cannot belong to anyone: valid check digits, a range of our own."""
+"""Account numbers and creditor identifiers that belong to nobody: valid check digits, a range of our own."""
 
 from functools import cache
 from zlib import crc32

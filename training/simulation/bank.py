@@ -1,6 +1,6 @@
 """Writes a synthetic bank to a folder, in chunks of customers, so that its size is not bound by memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -182,7 +182,7 @@ def _booking_id(customer: Customer, at: int) -> str:
     return f"{customer.customer_id}-{at:06d}"
 
 
-def _write_truth(chunk: list[Customer], files: dict[str, TextIO]) -> np.ndarray:
+def _write_truth(chunk: list[Customer], files: Mapping[str, TextIO]) -> np.ndarray:
     counts = np.zeros(3, dtype=np.int64)
     for customer in chunk:
         files["labels.csv"].writelines(
@@ -225,7 +225,8 @@ def _customer_line(customer: Customer) -> str:
         held.append("savings_account")
     arrears = any(happening.event == "payment_arrears" for happening in customer.happenings)
     complaint = dice.chance(0.01)
-    return f"{customer.customer_id},true,{home.language},{' '.join(held)},{str(complaint).lower()},{str(arrears).lower()}\n"
+    flags = f"{str(complaint).lower()},{str(arrears).lower()}"
+    return f"{customer.customer_id},true,{home.language},{' '.join(held)},{flags}\n"
 
 
 def _group_line(customer: Customer) -> str:
@@ -236,7 +237,9 @@ def _group_line(customer: Customer) -> str:
         if home.age <= top
     )
     quintile = 1 + sum(home.net_month > bound for bound in (140_000, 210_000, 270_000, 340_000))
-    return (
-        f"{customer.customer_id},{home.origin},{str(home.born_abroad).lower()},{home.religion},{home.gender},{band},{quintile},"
-        f"{home.household},{'foreign' if home.foreign_text else 'dutch'},{str(home.cash_share > 0.24).lower()},{home.pay_period}\n"
-    )
+    values = (
+        customer.customer_id, home.origin, str(home.born_abroad).lower(), home.religion, home.gender, band, quintile,
+        home.household, "foreign" if home.foreign_text else "dutch", str(home.cash_share > 0.24).lower(),
+        home.pay_period,
+    )  # fmt: skip
+    return ",".join(map(str, values)) + "\n"

@@ -28,7 +28,7 @@ def live_children(life: Life) -> None:
 
 
 def benefit_cents(born: list[int], right_from: int) -> list[int]:
-    """Cents per child for the quarter of right that begins on this day (ordinal); children without a right are left out."""
+    """Cents for each child with a right, for the quarter of right that begins on this day (ordinal)."""
     ages = [_age_on(birthday, right_from) for birthday in born if birthday <= right_from]
     return [amount_from("child_benefit", right_from, min(age // 6, 2)) for age in ages if age < 18]
 

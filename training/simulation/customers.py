@@ -4,7 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from training.simulation import children, confusers, everyday, housing, income, occasions
+from training.simulation import (
+    care,
+    children,
+    confusers,
+    everyday,
+    giving,
+    housing,
+    income,
+    noise,
+    occasions,
+    screened,
+    states,
+    travel,
+)  # fmt: skip
 from training.simulation.accounts import customer_iban
 from training.simulation.dice import Dice
 from training.simulation.finishing import settle
@@ -13,7 +26,7 @@ from training.simulation.ledger import STYLE_OF_BANK, Ledger, Row
 from training.simulation.life import Happening, Life
 from training.simulation.parameters import figure
 from training.simulation.paydays import months_until
-from training.simulation.planning import draw_plan
+from training.simulation.planning import draw_plan, fit_household
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +43,20 @@ class Customer:
 
 # What a customer's statement is written from, in this order; the first part is one that a splitter may have elsewhere.
 _PARTS: tuple[Callable[[Life], None], ...] = (
-    income.live_income, children.live_children, children.live_childcare, housing.live_housing, everyday.live_everyday,
-    occasions.live_occasions, confusers.live_confusers, confusers.live_screened,
-)  # fmt: skip
+    income.live_income,
+    children.live_children,
+    children.live_childcare,
+    housing.live_housing,
+    everyday.live_everyday,
+    occasions.live_occasions,
+    care.live_care,
+    travel.live_travel,
+    states.live_states,
+    confusers.live_confusers,
+    giving.live_giving,
+    screened.live_screened,
+    noise.add_noise,
+)
 _MAY_BE_ELSEWHERE = {"live_income", "live_children", "live_childcare", "live_housing"}
 
 
@@ -46,10 +70,14 @@ def live(
     span = months_until(until, months)
     home = draw_household(dice, split=split, start=span[0].first, months=months)
     drawn = draw_plan(dice, home.stage, home.origin, span, rates=rates, real_rates=real_rates)
+    chosen = drawn if plan is None else plan
+    fit_household(home, chosen, dice)
     switched = plan is None and dice.chance(figure("groups", "switchers"))
     visible = span[0].first + (dice.whole(20, max(21, months * 20)) if switched else 0)
     ledger = Ledger(dice, STYLE_OF_BANK[home.bank], dice.whole(1, 12))
-    life = Life(number, dice, split, home, ledger, span, visible, rates, plan if plan is not None else drawn)
+    life = Life(
+        number, dice, split, home, ledger, span, visible, rates, {event: list(days) for event, days in chosen.items()}
+    )
     if plan is not None:
         home.splitter, home.receives_child_benefit, home.children_born = False, True, []
     for part in _PARTS:
@@ -58,6 +86,8 @@ def live(
         )
         part(life)
     ledger.elsewhere = False
-    rows, balances = settle(life)
+    statement = settle(life)
     name = customer_id or f"C{number:07d}"
-    return Customer(name, customer_iban(number, 0, home.bank), life, rows, balances, list(life.happenings))
+    return Customer(
+        name, customer_iban(number, 0, home.bank), life, statement.rows, statement.balances, list(life.happenings)
+    )

@@ -1,4 +1,4 @@
-"""Seeded chance for one customer: one numpy Generator, drawn in blocks, because single draws would cost most of the time."""
+"""Seeded chance for one customer: one numpy Generator, drawn in blocks, because single draws are slow."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

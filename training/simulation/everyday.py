@@ -2,11 +2,19 @@
 
 from typing import NamedTuple
 
-from training.simulation.ledger import Party, Row, iban_for
+from training.simulation.accounts import company_iban
+from training.simulation.giving import feast_days
+from training.simulation.ledger import Row
 from training.simulation.life import Life
 from training.simulation.parameters import choices, figure, load_table
 from training.simulation.paydays import next_open
 from training.simulation.slots import Slots
+
+_REQUESTS = (
+    ("payment_request_in", 1, 2.2, "SCT"),
+    ("payment_request_out", -1, 3.4, "IDEAL"),
+    ("transfer", -1, 0.8, "SCT"),
+)
 
 
 class CardHabit(NamedTuple):
@@ -26,6 +34,7 @@ def live_everyday(life: Life) -> None:
     for category, share in figure("everyday", "fixed_costs").items():
         if life.dice.chance(share):
             _collect(life, category)
+    _subscribe(life)
     if life.home.car:
         _keep_car(life)
     _request(life)
@@ -47,13 +56,25 @@ def _buy(life: Life, category: str, habit: CardHabit) -> None:
     number = dice.count(mean)
     places = [_place(life, category) for _ in range(habit.favourites)]
     amounts = (dice.generator.lognormal(0.0, habit.spread, number) * habit.euros * 100).astype(int).tolist()
-    for day, cents in zip(dice.days(life.start, life.until - 3, number), amounts, strict=True):
+    days = dice.days(life.start, life.until - 3, number)
+    if category in ("groceries", "ethnic_groceries"):
+        days += _festive_days(life, days)
+        amounts += amounts[: len(days) - len(amounts)]
+    for day, cents in zip(days, amounts, strict=True):
         merchant, city = dice.pick(places)
         if habit.code == "CARD":
             life.ledger.card(day, -max(cents, 95), merchant, city)
         else:
             text = f"{dice.whole(10**9, 10**10 - 1)} {life.ledger.terminal()} bestelling"
-            life.ledger.add(Row(day, -max(cents, 195), merchant, text, iban_for(merchant), code=habit.code))
+            life.ledger.add(Row(day, -max(cents, 195), merchant, text, company_iban(merchant), code=habit.code))
+
+
+def _festive_days(life: Life, days: list[int]) -> list[int]:
+    """Some of the days again, in the four weeks before the great feast of the household."""
+    feast = "eid_al_fitr" if life.home.religion == "muslim" else "christmas"
+    share = figure("everyday", "festive_groceries")
+    ends = [feast_days(year)[feast].toordinal() for year in {month.year for month in life.months}]
+    return [day for day in days if any(0 <= end - day < 28 for end in ends) and life.dice.chance(share)]
 
 
 def _place(life: Life, category: str) -> tuple[str, str]:
@@ -63,17 +84,25 @@ def _place(life: Life, category: str) -> tuple[str, str]:
 
 
 def _collect(life: Life, category: str) -> None:
-    """A fixed cost by direct debit: `name|text|cents` in the table, a little different for everyone."""
-    name, text, cents = life.dice.pick(choices("shops", category, life.split)).split("|")
-    name = name.format_map(Slots(life, life.start, {}))
-    seed = life.party("everyday", "bank_fee", collects=True)
-    party = Party(name, text, iban_for(name), seed.creditor_id, seed.mandate_id)
-    amount = int(int(cents) * life.dice.between(0.8, 1.25))
-    day = life.dice.whole(1, 28)
+    """One fixed cost of a category by direct debit."""
+    _debit_monthly(life, life.dice.pick(choices("shops", category, life.split)), local_tax=category == "local_taxes")
+
+
+def _subscribe(life: Life) -> None:
+    for form in choices("shops", "subscriptions", life.split):
+        if life.dice.chance(figure("everyday", "subscriptions_share")):
+            _debit_monthly(life, form)
+
+
+def _debit_monthly(life: Life, form: str, *, local_tax: bool = False) -> None:
+    """Debits of one `name|text|cents` of the table, the amount different for everyone; local taxes in ten terms."""
+    name, text, cents = form.split("|")
+    open_text = text.format_map(Slots(life, life.start, keep_live=True))
+    party = life.known_party(life.fill(name, life.start), open_text, collects=True)
+    amount, day = int(int(cents) * life.dice.between(0.8, 1.25)), life.dice.whole(1, 28)
     for month in life.months:
-        if category == "local_taxes" and not 2 <= month.month <= 11:
-            continue
-        life.pay(party, month.day(day), -amount, term=str(month.month - 1))
+        if not local_tax or 2 <= month.month <= 11:
+            life.pay(party, month.day(day), -amount, given={"term": str(month.month - 1)})
 
 
 def _keep_car(life: Life) -> None:
@@ -83,11 +112,11 @@ def _keep_car(life: Life) -> None:
         life.party("events", "car_insurance", collects=True),
     )
     quarterly = life.dice.chance(0.6)
-    cents, plate = life.dice.whole(3_000, 11_000), Slots(life, life.start, {})["plate"]
+    cents, plate = life.dice.whole(3_000, 11_000), life.fill("{plate}", life.start)
     for month in life.months:
         if not quarterly or month.month % 3 == 0:
-            life.pay(tax, month.day(27), -cents * (3 if quarterly else 1), event="car_purchase", plate=plate)
-        life.pay(insurance, month.day(1), -cents, event="car_purchase", plate=plate)
+            life.pay(tax, month.day(27), -cents * (3 if quarterly else 1), event="car_purchase", given={"plate": plate})
+        life.pay(insurance, month.day(1), -cents, event="car_purchase", given={"plate": plate})
 
 
 def _request(life: Life) -> None:
@@ -96,20 +125,11 @@ def _request(life: Life) -> None:
     texts = [*choices("texts_everyday", "notes", life.split)]
     if life.home.foreign_text:
         texts += choices("texts_everyday", "foreign_notes", life.split) * 3
-    for key, sign, mean in (("payment_request_in", 1, 2.2), ("payment_request_out", -1, 3.4), ("transfer", -1, 0.8)):
+    for key, sign, mean, code in _REQUESTS:
         for day in dice.days(life.start, life.until, dice.count(mean * len(life.months))):
-            note = dice.pick(texts)
-            if "{" in note:
-                note = note.format_map(Slots(life, day, {}))
-            life.once(
-                "everyday",
-                key,
-                day,
-                sign * int(100 * dice.around(16, 0.8)) + sign,
-                person=True,
-                note=note,
-                shifted=False,
-            )
+            given = {"note": life.fill(dice.pick(texts), day)}
+            cents = sign * (int(100 * dice.around(16, 0.8)) + 1)
+            life.once("everyday", key, day, cents, person=True, given=given, shifted=False, code=code)
 
 
 def _withdraw(life: Life) -> None:

@@ -1,61 +1,88 @@
-"""Turns a customer's rows into a statement: order, savings, running balance, overdraft interest and numbers."""
+"""Turns a customer's rows into a statement: order, savings, running balance and overdraft interest."""
 
-from training.simulation.ledger import Row
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.simulation.ledger import Party, Row
 from training.simulation.life import Life
-from training.simulation.paydays import parts
-
-_ROW_DAY = 0
+from training.simulation.parameters import figure
 
 
-def settle(life: Life) -> tuple[list[Row], list[int]]:
-    """Rows in order with the balance after each; savings move so that only thin buffers go below zero."""
-    dice, home = life.dice, life.home
-    rows = sorted(
-        (row for row in life.ledger.rows if life.visible_from <= row.day <= life.until), key=lambda row: row.day
-    )
-    to_savings, from_savings = life.party("everyday", "savings_out"), life.party("everyday", "savings_in")
+@dataclass(slots=True)
+class Statement:
+    """Rows in order with the balance after each, in cents."""
+
+    balance: int
+    rows: list[Row] = field(default_factory=list)
+    balances: list[int] = field(default_factory=list)
+
+    def book(self, row: Row) -> None:
+        """Add a row and its balance."""
+        self.balance += row.cents
+        self.rows.append(row)
+        self.balances.append(self.balance)
+
+
+@dataclass(slots=True)
+class Buffer:
+    """How a household keeps its account above zero, or does not."""
+
+    into: Party
+    out_of: Party
+    ceiling: int
+    month: int = -1
+    rescued: bool = True
+    below_since: int = 0
+    last_below: int = -400
+
+
+def settle(life: Life) -> Statement:
+    """Put rows in order; savings move so that only accounts with a thin buffer go below zero, and interest follows."""
+    home, limits = life.home, figure("everyday", "overdraft")
+    rows = [row for row in life.ledger.rows if life.visible_from <= row.day <= life.until]
+    rows.sort(key=lambda row: row.day)
+    statement = Statement(int(home.net_month * life.dice.between(0.2, 1.2)))
     ceiling = home.net_month * (1 if home.thin_buffer else 2)
-    balance = int(home.net_month * dice.between(0.2, 1.2))
-    done: list[Row] = []
-    balances: list[int] = []
-    below_since, last_below, month, rescued = 0, -400, -1, True
+    buffer = Buffer(life.party("everyday", "savings_in"), life.party("everyday", "savings_out"), ceiling)
     for row in rows:
-        at = row.day // 30
-        if at != month:
-            month, rescued = at, not (home.thin_buffer and dice.chance(0.45))
-        if balance + row.cents < 0 and row.cents < 0 and (rescued or balance < -100_000):
-            short = -(balance + row.cents)
-            move = (short // 5_000 + dice.whole(1, 6)) * 5_000
-            balance += move
-            done.append(_internal(life, row.day, move, from_savings.name, from_savings.text))
-            balances.append(balance)
-        before, balance = balance, balance + row.cents
-        done.append(row)
-        balances.append(balance)
-        if balance < 0 <= before:
-            if row.day - last_below > 30:
-                life.happen("overdraft", row.day, row.day)
-            below_since = row.day
-        if balance < 0:
-            last_below = row.day
-        elif before < 0 and row.day - below_since > 3:
-            interest = -max(30, int(-before * 0.1 * (row.day - below_since) / 365))
-            party = life.party("events", "overdraft_interest")
-            text = party.text.format(**{"from": parts(row.day).strftime("01-%m-%Y"), "pmm": parts(row.day).strftime("%m"),
-                                        "pyear": str(parts(row.day).year), "pq": str((parts(row.day).month + 2) // 3),
-                                        "pqyear": str(parts(row.day).year)})  # fmt: skip
-            balance += interest
-            done.append(Row(row.day, interest, party.name, text, code="FEE", event="overdraft", role="primary"))
-            balances.append(balance)
-        if row.cents > 50_000 and balance > ceiling:
-            move = (balance - ceiling // 2) // 5_000 * 5_000
-            balance -= move
-            done.append(_internal(life, row.day, -move, to_savings.name, to_savings.text))
-            balances.append(balance)
-    return done, balances
+        if row.cents < 0:
+            _rescue(life, statement, buffer, row, limits)
+        before = statement.balance
+        statement.book(row)
+        _watch_overdraft(life, statement, buffer, row.day, before, limits)
+        if row.cents > 50_000 and statement.balance > buffer.ceiling:
+            move = (statement.balance - buffer.ceiling // 2) // 5_000 * 5_000
+            statement.book(_internal(life, row.day, -move, buffer.out_of))
+    return statement
 
 
-def _internal(life: Life, day: int, cents: int, name: str, text: str) -> Row:
-    from training.simulation.slots import Slots
+def _rescue(life: Life, statement: Statement, buffer: Buffer, row: Row, limits: dict[str, Any]) -> None:
+    """Fetch savings before a booking that would bring the balance below zero, except in a month that goes wrong."""
+    if row.day // 30 != buffer.month:
+        buffer.month = row.day // 30
+        buffer.rescued = not (life.home.thin_buffer and life.dice.chance(limits["months_not_rescued"]))
+    after = statement.balance + row.cents
+    if after < 0 and (buffer.rescued or after < -limits["limit_cents"]):
+        move = (-after // 5_000 + life.dice.whole(1, 6)) * 5_000
+        statement.book(_internal(life, row.day, move, buffer.into))
 
-    return Row(day, cents, name, text.format_map(Slots(life, day, {})), code="INTERNAL")
+
+def _watch_overdraft(
+    life: Life, statement: Statement, buffer: Buffer, day: int, before: int, limits: dict[str, Any]
+) -> None:
+    """Note when the balance goes below zero after quiet days, and charge interest when it comes back."""
+    if statement.balance < 0 <= before:
+        if day - buffer.last_below > limits["quiet_days"]:
+            life.happen("overdraft", day, day)
+        buffer.below_since = day
+    if statement.balance < 0:
+        buffer.last_below = day
+    elif before < 0 and day - buffer.below_since > 3:
+        cents = -max(30, int(-before * limits["yearly_interest"] * (day - buffer.below_since) / 365))
+        party = life.party("events", "overdraft_interest")
+        text = life.fill(party.text, day)
+        statement.book(Row(day, cents, party.name, text, code="FEE", event="overdraft", role="primary"))
+
+
+def _internal(life: Life, day: int, cents: int, party: Party) -> Row:
+    return Row(day, cents, party.name, life.fill(party.text, day), code="INTERNAL")

@@ -1,4 +1,4 @@
-"""Who lives in a simulated household: stage of life, children, home, income, and the groups that only the vault keeps."""
+"""Who lives in a simulated household: stage of life, children, home, income, and the groups only the vault keeps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +52,7 @@ def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Househ
     traits: dict[str, Any] = table["traits"][origin]
     stage = dice.weigh(table["stages"]["value"])
     ages = table["ages"]["value"][stage]
+    gender = dice.weigh(table["gender"]["value"])
     household = dice.weigh(table["households"]["value"][stage])
     names = load_table("names")[traits["names"]]
     tenure = "rent" if stage == "student" else ("own" if dice.chance(traits["owner"]) else "rent")
@@ -64,13 +65,13 @@ def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Househ
         name_origin=traits["names"],
         born_abroad=dice.chance(traits["born_abroad"]),
         religion=dice.weigh(traits["religion"]),
-        gender=dice.weigh(table["gender"]["value"]),
+        gender=gender,
         age=dice.whole(ages[0], ages[1]),
         household=household,
         own_name=f"{dice.pick(names['first'])[0]} {dice.pick(names['last'])}",
         city=dice.pick(choices("shops", "cities", split)),
         net_month=net,
-        pay_period=dice.weigh({"monthly": 1 - traits["weekly"], "weekly": traits["weekly"] / 2, "four_weekly": traits["weekly"] / 2}),
+        pay_period=_draw_pay_period(dice, traits["weekly"]),
         tenure=tenure,
         housing_month=int(housing) * 100 + dice.whole(0, 99),
         car=dice.chance(table["car_owner"]["value"][stage]),
@@ -80,13 +81,20 @@ def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Househ
         remits=dice.chance(traits["remits"]),
         language="en" if dice.chance(traits["english"]) else "nl",
         children_born=_draw_children(dice, household, traits["children"], start=start, months=months),
-        receives_child_benefit=dice.chance(0.85),
+        receives_child_benefit=dice.chance(table["child_benefit_payee"]["value"][gender]),
         annual_travel_policy=dice.chance(table["annual_travel_policy"]["value"]),
         thin_buffer=dice.chance(table["thin_buffer"]["value"]),
         bank=dice.weigh(table["banks"]["value"]),
-        joint=household in ("couple", "couple_children", "large_family") and dice.chance(table["joint_account"]["value"]),
+        joint=household.startswith(("couple", "large")) and dice.chance(table["joint_account"]["value"]),
         splitter=dice.chance(table["two_banks"]["value"]),
     )  # fmt: skip
+
+
+def _draw_pay_period(dice: Dice, short: float) -> str:
+    """How often salary comes; `short` is the share of weekly and four-weekly pay."""
+    if not dice.chance(short):
+        return "monthly"
+    return dice.pick(("weekly", "four_weekly"))
 
 
 def _draw_children(dice: Dice, household: str, mean: float, *, start: int, months: int) -> list[int]:

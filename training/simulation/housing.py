@@ -1,39 +1,31 @@
 """Rent, mortgage and the life events of a home: rental_move, home_purchase, home_sale and home_renovation."""
 
+from dataclasses import dataclass
+
 from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.paydays import Month
 
 
+@dataclass(slots=True)
+class Home:
+    """Where the customer lives now; cents a month. `new_event` is the event a first payment still has to show."""
+
+    tenure: str
+    cents: int
+    payer: Party
+    new_event: str = ""
+
+
 def live_housing(life: Life) -> None:
     """Write the monthly housing costs and what moves, purchases and sales change about them."""
-    home = life.home
-    tenure, cents = home.tenure, home.housing_month
-    changes = sorted(
-        (day, event) for event in ("rental_move", "home_purchase", "home_sale") for day in life.planned(event)
-    )
-    party = _payer(life, tenure)
-    fresh = False
+    changes = sorted((day, event) for event in _CHANGES for day in life.planned(event))
+    home = Home(life.home.tenure, life.home.housing_month, _payer(life, life.home.tenure))
     for month in life.months:
+        _pay_home(life, home, month)
         while changes and changes[0][0] <= month.last:
             day, event = changes.pop(0)
-            if event == "home_sale" and tenure != "own":
-                continue
-            if event == "home_sale":
-                _sell(life, day)
-                tenure = "rent"
-            elif event == "home_purchase":
-                _buy(life, day)
-                tenure, cents = "own", int(cents * life.dice.between(1.1, 1.6))
-            else:
-                if tenure == "own":
-                    continue
-                cents = int(cents * life.dice.between(0.85, 1.35))
-            party, fresh = _payer(life, tenure), event == "rental_move" or tenure == "own"
-            if event == "rental_move":
-                _move(life, max(day, month.first), month, party, cents)
-        _pay_home(life, party, tenure, month, cents, fresh=fresh)
-        fresh = False
+            _CHANGES[event](life, home, max(day, month.first))
     _renovate(life)
 
 
@@ -45,79 +37,111 @@ def _payer(life: Life, tenure: str) -> Party:
     )
 
 
-def _pay_home(life: Life, party: Party, tenure: str, month: Month, cents: int, *, fresh: bool) -> None:
-    event, day = ("rental_move", 1) if tenure == "rent" else ("home_purchase", 1 if party.mandate_id[:1] < "5" else 28)
-    role = "background" if not fresh else ("primary" if tenure == "rent" else "supporting")
-    life.pay(party, month.day(day), -cents, event=event, role=role)
+def _pay_home(life: Life, home: Home, month: Month) -> None:
+    if home.tenure == "none":
+        return
+    event, day = (
+        ("rental_move", 1) if home.tenure == "rent" else ("home_purchase", 1 if home.payer.mandate_id[:1] < "5" else 28)
+    )
+    new = home.new_event == event
+    role = "background" if not new else ("primary" if home.tenure == "rent" else "supporting")
+    booked = life.pay(home.payer, month.day(day), -home.cents, event=event, role=role)
+    if new and event == "rental_move":
+        _tell_move(life, booked)
+    home.new_event = ""
 
 
-def _move(life: Life, day: int, month: Month, landlord: Party, cents: int) -> None:
-    """Deposit, mover and new contracts; the first rent follows on the first of the month after."""
-    seen = []
-    if life.dice.chance(0.7):
-        terms = life.party("housing", "deposit")
-        text = Party(landlord.name, terms.text, landlord.iban)
-        seen.append(life.pay(text, day, -int(cents * life.dice.between(1, 2)), event="rental_move", role="primary"))
-    for _ in range(life.dice.whole(0, 3)):
-        life.once("housing", "mover", day + life.dice.whole(0, 25), -life.dice.whole(6_000, 90_000),
-                  event="rental_move", role="supporting")  # fmt: skip
-    onset = seen[0] if seen else month.first
-    rows = [
-        row.day
+def _tell_move(life: Life, first_rent: int) -> None:
+    """A move is told by its deposit, else by the first rent; movers and new contracts may show earlier."""
+    near = [
+        row
         for row in life.ledger.rows
-        if row.event == "rental_move" and row.role != "background" and row.day >= onset - 3
+        if row.event == "rental_move" and row.role != "background" and row.day > first_rent - 70
     ]
-    if rows:
-        life.happen("rental_move", min(rows), min(seen or rows))
+    if near:
+        told = [row.day for row in near if row.role == "primary"]
+        life.happen("rental_move", min(row.day for row in near), min(told or [first_rent]))
 
 
-def _buy(life: Life, day: int) -> None:
+def _move(life: Life, home: Home, day: int) -> None:
+    """Deposit, mover and new contracts; the first rent follows on the first of the month after."""
+    if home.tenure == "own":
+        return
     dice = life.dice
-    onset = day
-    for _ in range(dice.whole(1, 3)):
-        before = day - dice.whole(10, 55)
-        booked = life.once(
+    home.tenure, home.new_event = "rent", "rental_move"
+    home.cents = int(home.cents * dice.between(0.85, 1.35))
+    home.payer = _payer(life, "rent")
+    deposit = int(home.cents * dice.between(1, 2))
+    if dice.chance(0.7):
+        if life.home.cash_share > 0.24 and dice.chance(0.4):
+            life.ledger.cash(day, -(deposit // 5_000) * 5_000, life.home.city)
+        else:
+            terms = life.party("housing", "deposit")
+            life.pay(
+                Party(home.payer.name, terms.text, home.payer.iban), day, -deposit, event="rental_move", role="primary"
+            )
+    for _ in range(dice.whole(0, 3)):
+        life.once(
             "housing",
-            "home_support_out",
-            before,
-            -dice.whole(15_000, 450_000),
-            event="home_purchase",
+            "mover",
+            day + dice.whole(0, 25),
+            -dice.whole(6_000, 90_000),
+            event="rental_move",
             role="supporting",
         )
-        if booked >= life.visible_from:
+
+
+def _buy(life: Life, home: Home, day: int) -> None:
+    """Valuation, adviser and inspection come before the notary; the first instalment follows the month after."""
+    dice, onset = life.dice, day
+    for _ in range(dice.whole(1, 3)):
+        cents = -dice.whole(15_000, 450_000)
+        booked = life.once(
+            "housing", "home_support_out", day - dice.whole(10, 55), cents, event="home_purchase", role="supporting"
+        )
+        if booked >= max(life.visible_from, life.start):
             onset = min(onset, booked)
     paid = life.once(
         "housing", "home_notary_out", day, -dice.whole(500_000, 6_000_000), event="home_purchase", role="primary"
     )
     life.happen("home_purchase", min(onset, paid), paid)
+    home.tenure, home.cents, home.new_event = "own", int(home.cents * dice.between(1.1, 1.6)), "home_purchase"
+    home.payer = _payer(life, "own")
 
 
-def _sell(life: Life, day: int) -> None:
+def _sell(life: Life, home: Home, day: int) -> None:
+    if home.tenure != "own":
+        return
     dice = life.dice
     booked = life.once(
         "housing", "home_notary_in", day, dice.whole(1_000_000, 32_000_000), event="home_sale", role="primary"
     )
     if dice.chance(0.6):
-        life.once("housing", "home_sale_support", booked + dice.whole(1, 14), -dice.whole(300_000, 700_000), event="home_sale",
-                  role="supporting")  # fmt: skip
+        later, cents = booked + dice.whole(1, 14), -dice.whole(300_000, 700_000)
+        life.once("housing", "home_sale_support", later, cents, event="home_sale", role="supporting")
     life.happen("home_sale", booked, booked)
+    home.tenure = "none"
+    if dice.chance(0.5):
+        _move(life, home, day)
 
 
 def _renovate(life: Life) -> None:
     for day in life.planned("home_renovation"):
         dice = life.dice
         span, days = dice.whole(50, 110), []
+        in_cash = life.home.cash_share > 0.24 and dice.chance(0.5)
         for _ in range(dice.whole(4, 14)):
-            days.append(life.once("housing", "contractor", day + dice.whole(0, span), -dice.whole(25_000, 900_000),
-                                  event="home_renovation", role="primary"))  # fmt: skip
+            at, cents = day + dice.whole(0, span), -dice.whole(25_000, 900_000)
+            if in_cash and dice.chance(0.4):
+                life.ledger.cash(at, -min(-cents // 5_000 * 5_000, 200_000), life.home.city)
+                continue
+            days.append(life.once("housing", "contractor", at, cents, event="home_renovation", role="primary"))
         if dice.chance(0.3):
-            life.once(
-                "housing",
-                "subsidy",
-                day + span + 30,
-                dice.whole(60_000, 400_000),
-                event="home_renovation",
-                role="supporting",
-            )
+            cents = dice.whole(60_000, 400_000)
+            life.once("housing", "subsidy", day + span + 30, cents, event="home_renovation", role="supporting")
         days.sort()
-        life.happen("home_renovation", days[0], days[1])
+        if len(days) > 1:
+            life.happen("home_renovation", days[0], days[1])
+
+
+_CHANGES = {"rental_move": _move, "home_purchase": _buy, "home_sale": _sell}

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.parameters import load_table
-from training.simulation.paydays import Month, next_open, parts, previous_open
+from training.simulation.paydays import Month, add_months, month_of, next_open, parts, previous_open
 
+# Days after a monthly payment before a careful reader knows that the next one did not come.
+_MISSED_AFTER = 38
 _EVENTS = (
     "study_start", "graduation", "first_job", "job_change", "income_rise", "job_loss", "social_assistance_start",
     "retirement",
@@ -28,16 +30,18 @@ class Income:
     period: str
     since: int = 0
     pension: Party | None = None
+    share: float = 1.0
+    fund_from: int = 0
     watched: list[tuple[str, list[int]]] = field(default_factory=list)
 
 
 def live_income(life: Life) -> None:
     """Write all income and note the life events that show in it."""
     planned = sorted((day, event) for event in _EVENTS for day in life.planned(event))
-    state = _first_state(life, {event for _, event in planned})
+    state = _first_state(life, [event for _, event in planned])
     for month in life.months:
         while planned and planned[0][0] <= month.last:
-            day, event = planned.pop(0)
+            _, event = planned.pop(0)
             _CHANGES[event](life, state, month)
         _pay_month(life, state, month)
 
@@ -49,18 +53,30 @@ def amount_from(table: str, day: int, column: int) -> int:
     return int(next(row["cents"][column] for row in reversed(rows) if row["from"] <= given))
 
 
-def _first_state(life: Life, coming: set[str]) -> Income:
+def _first_state(life: Life, coming: list[str]) -> Income:
+    """The income at the start of the window, so that the first planned event can follow from it."""
     dice, home = life.dice, life.home
+    first = coming[0] if coming else ""
     kind = {"student": "study", "worker": "salary", "retired": "pension"}[home.stage]
-    if home.stage == "student" and coming & {"study_start", "first_job"} and "graduation" not in coming:
-        kind = "nothing" if "study_start" in coming else "study"
+    if home.stage == "student" and (first == "study_start" or (first == "first_job" and dice.chance(0.3))):
+        kind = "nothing"
     if home.stage == "worker" and not coming and dice.chance(0.1):
         kind = dice.weigh({"assistance": 0.4, "unemployment": 0.25, "self": 0.35})
-    if kind == "salary" and "graduation" in coming and dice.chance(0.3):
-        kind = "study"
+    if first == "social_assistance_start" and dice.chance(0.3):
+        kind = "unemployment"
     party, day = _party_for(life, kind)
-    return Income(kind, party, home.net_month, day, home.pay_period if kind == "salary" else "monthly", 0,
-                  life.party("income", "pension") if kind == "pension" else None)  # fmt: skip
+    state = Income(kind, party, home.net_month, day, home.pay_period if kind == "salary" else "monthly")
+    if kind == "pension":
+        state.share, has_fund = _pension_rights(life)
+        state.pension = life.party("income", "pension") if has_fund else None
+    return state
+
+
+def _pension_rights(life: Life) -> tuple[float, bool]:
+    """Share of the full state pension (2 % less per year abroad) and whether a pension fund pays too."""
+    if life.home.born_abroad:
+        return life.dice.between(0.4, 0.94), life.dice.chance(0.5)
+    return 1.0, life.dice.chance(0.85)
 
 
 def _party_for(life: Life, kind: str) -> tuple[Party, int]:
@@ -68,10 +84,13 @@ def _party_for(life: Life, kind: str) -> tuple[Party, int]:
     if kind == "salary":
         return life.party("income", "agency" if weekly and dice.chance(0.7) else "salary"), dice.whole(20, 28)
     theme, key, day = {
-        "study": ("income", "study", 24), "nothing": ("income", "side_job", 10), "pension": ("benefits", "state_pension", 22),
-        "assistance": ("income", "assistance", dice.pick((7, 23))), "unemployment": ("income", "unemployment", dice.whole(5, 14)),
+        "study": ("income", "study", 24),
+        "nothing": ("income", "side_job", 10),
+        "pension": ("benefits", "state_pension", 22),
+        "assistance": ("income", "assistance", dice.pick((7, 23))),
+        "unemployment": ("income", "unemployment", dice.whole(5, 14)),
         "self": ("income", "own_invoice", 15),
-    }[kind]  # fmt: skip
+    }[kind]
     return life.party(theme, key), day
 
 
@@ -143,15 +162,16 @@ def _pay_student(life: Life, state: Income, month: Month) -> None:
 
 
 def _pay_pension(life: Life, state: Income, month: Month) -> None:
-    cents = amount_from("state_pension", month.first, 0 if life.home.couple else 1)
+    column = 0 if life.home.couple else 1
+    cents = int(amount_from("state_pension", month.first, column) * state.share)
     if month.month == 5:
-        cents += load_table("amounts_benefits")["state_pension"]["holiday_pay_cents"][0 if life.home.couple else 1]
+        cents += int(load_table("amounts_benefits")["state_pension"]["holiday_pay_cents"][column] * state.share)
     day = month.day(22)
     while parts(day).weekday() > 4:
         day += 1
     _pay_watched(life, state, day, cents, "retirement", code="SCT_BATCH")
-    if state.pension and life.home.housing_month % 6:
-        new = bool(state.watched)
+    if state.pension:
+        new = state.fund_from == month.first
         life.pay(
             state.pension, month.day(25), state.cents, event="retirement", role="supporting" if new else "background"
         )
@@ -159,11 +179,10 @@ def _pay_pension(life: Life, state: Income, month: Month) -> None:
 
 def _watch(life: Life, state: Income, booked: int) -> None:
     """Note an event as soon as its last needed booking is there."""
-    if booked < life.visible_from:
-        return
     for event, days in list(state.watched):
         days.append(booked)
-        if len(days) == _NEEDED[event]:
+        needed = _NEEDED[event] if state.period != "weekly" else 3 * _NEEDED[event] - 1
+        if len(days) == needed:
             life.happen(event, days[0], days[-1])
             state.watched.remove((event, days))
 
@@ -177,7 +196,7 @@ _NEEDED = {
 def _switch(life: Life, state: Income, kind: str, event: str, cents: int) -> None:
     state.kind, state.cents = kind, cents
     state.party, state.day = _party_for(life, kind)
-    state.watched = [(event, [])]
+    state.watched = [(event, [])] if event else []
     state.since = life.dice.whole(0, 8)
 
 
@@ -187,19 +206,20 @@ def _start_study(life: Life, state: Income, month: Month) -> None:
 
 
 def _graduate(life: Life, state: Income, month: Month) -> None:
-    if state.kind == "study" and not state.watched:
-        last = [row.day for row in life.ledger.rows if row.name == state.party.name and row.cents > 0]
+    """Study finance stops, or the repayment of the debt begins for someone who works."""
+    if state.kind == "study":
         state.kind, state.watched = "nothing", []
-        if last:
-            life.happen("graduation", last[-1], next_open(last[-1] + 38))
-    elif state.kind == "salary":
+        last = next_open(month_of(*add_months(month.year, month.month, -1)).day(24))
+        if last >= life.start:
+            life.happen("graduation", last, last + _MISSED_AFTER)
+    elif state.kind != "nothing":
         debt = life.party("income", "study_debt", collects=True)
-        cents, role, told = -life.dice.whole(2_500, 25_000), "primary", False
+        cents = -life.dice.whole(2_500, 25_000)
         for later in (m for m in life.months if m.first >= month.first):
-            booked = life.pay(debt, later.day(28), cents, event="graduation", role=role)
-            if not told:
+            new = later.first == month.first
+            booked = life.pay(debt, later.day(28), cents, event="graduation", role="primary" if new else "background")
+            if new:
                 life.happen("graduation", booked, booked)
-                told, role = True, "background"
 
 
 def _first_job(life: Life, state: Income, month: Month) -> None:
@@ -209,7 +229,9 @@ def _first_job(life: Life, state: Income, month: Month) -> None:
 
 
 def _change_job(life: Life, state: Income, month: Month) -> None:
-    if state.kind == "salary" and state.period == "monthly" and not state.watched:
+    if state.kind == "unemployment":
+        _switch(life, state, "salary", "", state.cents * 4 // 3)
+    elif state.kind == "salary" and not state.watched:
         old = state.party
         _switch(life, state, "salary", "job_change", int(state.cents * life.dice.between(0.9, 1.4)))
         if life.dice.chance(0.7):
@@ -219,7 +241,8 @@ def _change_job(life: Life, state: Income, month: Month) -> None:
 
 
 def _rise(life: Life, state: Income, month: Month) -> None:
-    if state.kind == "salary" and state.period == "monthly" and not state.watched:
+    if state.kind == "salary" and not state.watched:
+        state.period = "monthly" if state.period == "weekly" else state.period
         state.cents = int(state.cents * life.dice.between(1.085, 1.35))
         state.watched = [("income_rise", [])]
 
@@ -231,8 +254,8 @@ def _lose_job(life: Life, state: Income, month: Month) -> None:
         state.period = "monthly"
         if life.dice.chance(0.6):
             ending = life.party("income", "severance")
-            life.pay(Party(old.name, ending.text, old.iban), month.first + 2, life.dice.whole(80_000, 900_000), code="SCT_BATCH",
-                     event="job_loss", role="supporting")  # fmt: skip
+            final, cents = Party(old.name, ending.text, old.iban), life.dice.whole(80_000, 900_000)
+            life.pay(final, month.first + 2, cents, code="SCT_BATCH", event="job_loss", role="supporting")
 
 
 def _need_assistance(life: Life, state: Income, month: Month) -> None:
@@ -244,7 +267,8 @@ def _need_assistance(life: Life, state: Income, month: Month) -> None:
 def _retire(life: Life, state: Income, month: Month) -> None:
     if state.kind in ("salary", "unemployment"):
         _switch(life, state, "pension", "retirement", int(state.cents * life.dice.between(0.25, 0.6)))
-        state.pension = life.party("income", "pension")
+        state.share, has_fund = _pension_rights(life)
+        state.pension, state.fund_from = (life.party("income", "pension") if has_fund else None), month.first
 
 
 _CHANGES = {

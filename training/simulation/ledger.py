@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from training.simulation.accounts import company_iban
 from training.simulation.dice import Dice
 from training.simulation.paydays import day_text, next_open
 
@@ -54,13 +53,14 @@ class Ledger:
     def card(
         self, day: int, cents: int, merchant: str, city: str, *, event: str = "none", role: str = "background",
         country: str = "NLD", exchange: str = "",
-    ) -> None:  # fmt: skip
-        """A card payment at a terminal (cents below zero) or a refund on the card."""
+    ) -> int:  # fmt: skip
+        """A card payment at a terminal (cents below zero); gives the day it is booked on."""
         booked = next_open(day)
         name, text = _CARD_STYLES[self.style](self, merchant, city, country, day, booked)
         if exchange:
             text = f"{text} {exchange}"
         self.add(Row(booked, cents, name, text, code="CARD", event=event, role=role))
+        return booked
 
     def cash(self, day: int, cents: int, city: str) -> None:
         """Notes from a machine."""
@@ -125,8 +125,3 @@ def mandate_for(name: str, dice: Dice) -> str:
     number = dice.whole(100_000, 99_999_999)
     letters = "".join(sign for sign in name.upper() if sign.isalpha())[:3]
     return dice.pick((f"{number}", f"{letters}{number:08d}", f"M{number:09d}", f"{number}-{dice.whole(1, 9)}"))
-
-
-def iban_for(name: str) -> str:
-    """The account of an organisation."""
-    return company_iban(name)

@@ -1,13 +1,14 @@
 """One customer's simulated life: the household, the plan of life events, the bookings and the truth about both."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from training.simulation.accounts import company_iban, creditor_id, person_iban
 from training.simulation.dice import Dice
 from training.simulation.households import Household
 from training.simulation.ledger import Ledger, Party, Row, mandate_for
-from training.simulation.paydays import Month, next_open
 from training.simulation.parameters import wordings
+from training.simulation.paydays import Month, next_open
 from training.simulation.slots import Slots
 
 
@@ -34,6 +35,7 @@ class Life:
     rates: str
     plan: dict[str, list[int]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
+    lived: dict[str, int] = field(default_factory=dict)
 
     @property
     def start(self) -> int:
@@ -51,43 +53,82 @@ class Life:
 
     def happen(self, event: str, onset: int, detectable: int) -> None:
         """Note a life event, unless its bookings stand at another bank or lie outside the window."""
+        self.lived[event] = self.lived.get(event, 0) + 1
         if not self.ledger.elsewhere and self.visible_from <= onset and detectable <= self.until:
             self.happenings.append(Happening(event, onset, max(onset, detectable)))
 
-    def party(self, theme: str, key: str, *, person: bool = False, collects: bool = False, **given: str) -> Party:
+    def fill(self, template: str, day: int, given: Mapping[str, str] | None = None) -> str:
+        """A template with all its slots filled for a day."""
+        return template.format_map(Slots(self, day, given)) if "{" in template else template
+
+    def party(
+        self,
+        theme: str,
+        key: str,
+        *,
+        person: bool = False,
+        collects: bool = False,
+        given: Mapping[str, str] | None = None,
+    ) -> Party:
         """A counterparty with one of the wordings of this customer's split.
 
         `person` gives it a private account, `collects` a creditor identifier and a mandate.
         """
         name, text = self.dice.pick(wordings(theme, key, self.split))
-        if "{" in name:
-            name = name.format_map(Slots(self, self.start, given))
+        name = self.fill(name, self.start, given)
+        if "{" in text:
+            text = text.format_map(Slots(self, self.start, given, keep_live=True))
+        return self.known_party(name, text, person=person, collects=collects)
+
+    def known_party(self, name: str, text: str, *, person: bool = False, collects: bool = False) -> Party:
+        """A counterparty by its name and text template."""
         if person:
             return Party(name, text, person_iban(self.dice.whole(0, 9_999_999)))
         if collects:
             return Party(name, text, company_iban(name), creditor_id(name), mandate_for(name, self.dice))
-        return Party(name, text, company_iban(name))
+        return Party(name, text, company_iban(name) if name else "")
 
     def pay(
-        self, party: Party, day: int, cents: int, *, code: str = "SCT", event: str = "none", role: str = "background",
-        purpose: str = "", shifted: bool = True, **given: str,
-    ) -> int:  # fmt: skip
+        self,
+        party: Party,
+        day: int,
+        cents: int,
+        *,
+        code: str = "SCT",
+        event: str = "none",
+        role: str = "background",
+        purpose: str = "",
+        shifted: bool = True,
+        given: Mapping[str, str] | None = None,
+    ) -> int:
         """Book with a party on the first open day from `day`; gives that day. Instant payments are not `shifted`."""
         booked = next_open(day) if shifted else day
         if booked > self.until or booked < self.start:
             return booked
-        text = party.text.format_map(Slots(self, day, given)) if "{" in party.text else party.text
         if code == "SCT" and party.creditor_id:
             code = "SDD"
         self.ledger.add(
-            Row(booked, cents, party.name, text, party.iban, party.creditor_id, party.mandate_id, "", purpose, code, event, role)
+            Row(
+                booked, cents, party.name, self.fill(party.text, day, given), party.iban, party.creditor_id,
+                party.mandate_id, "", purpose, code, event, role,
+            )
         )  # fmt: skip
         return booked
 
     def once(
-        self, theme: str, key: str, day: int, cents: int, *, person: bool = False, code: str = "SCT",
-        event: str = "none", role: str = "background", shifted: bool = True, **given: str,
-    ) -> int:  # fmt: skip
-        """One booking with a counterparty met once."""
-        party = self.party(theme, key, person=person, **given)
-        return self.pay(party, day, cents, code=code, event=event, role=role, shifted=shifted, **given)
+        self,
+        theme: str,
+        key: str,
+        day: int,
+        cents: int,
+        *,
+        person: bool = False,
+        code: str = "SCT",
+        event: str = "none",
+        role: str = "background",
+        shifted: bool = True,
+        given: Mapping[str, str] | None = None,
+    ) -> int:
+        """One booking with a counterparty met once; gives the day it is booked on."""
+        party = self.party(theme, key, person=person, given=given)
+        return self.pay(party, day, cents, code=code, event=event, role=role, shifted=shifted, given=given)

@@ -37,4 +37,4 @@ def wordings(theme: str, key: str, split: str) -> tuple[tuple[str, str], ...]:
 def choices(table: str, key: str, split: str) -> tuple[str, ...]:
     """Plain names of a key for the customers of a split."""
     entry = load_table(table)[key]
-    return tuple([*entry.get("both", []), *entry.get(split, [])])
+    return (*entry.get("both", []), *entry.get(split, []))

@@ -7,7 +7,8 @@ from functools import cache
 import holidays
 
 MONTHS_NL = (
-    "januari februari maart april mei juni juli augustus september oktober november december".split()
+    "januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november",
+    "december",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Draws when a customer's life events begin: yearly rates, seasons, and who can have an event at all."""
 
 from training.simulation.dice import Dice
+from training.simulation.households import Household
 from training.simulation.parameters import load_table
 from training.simulation.paydays import Month
 
@@ -31,3 +32,26 @@ def _draw_days(dice: Dice, number: int, months: tuple[Month, ...], season: list[
         month = months[dice.weigh(weights)]
         days.append(dice.whole(month.first, month.last))
     return sorted(days)
+
+
+def fit_household(home: Household, plan: dict[str, list[int]], dice: Dice) -> None:
+    """Let the household be one in which the planned events can happen.
+
+    The plan is drawn first and wins, because rates that depended on home, family or pay would differ between groups.
+    """
+    if "rental_move" in plan:
+        home.tenure = "rent"
+    if "home_sale" in plan and "rental_move" not in plan and "home_purchase" not in plan:
+        home.tenure = "own"
+    if "home_sale" in plan and "rental_move" in plan and min(plan["home_sale"]) < min(plan["rental_move"]):
+        home.tenure = "own"
+    if "home_renovation" in plan and "rental_move" not in plan and "home_purchase" not in plan:
+        home.tenure = "own"
+    if {"child_birth", "child_comes_of_age", "childcare_start"} & plan.keys():
+        home.household = {"single": "single_parent", "couple": "couple_children"}.get(home.household, home.household)
+    if "income_rise" in plan and home.pay_period == "weekly":
+        home.pay_period = "four_weekly"
+    if "retirement" in plan:
+        home.age = dice.whole(66, 68)
+    if "car_purchase" in plan and dice.chance(0.5):
+        home.car = False

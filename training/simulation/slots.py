@@ -1,6 +1,6 @@
 """Fills the `{slots}` of the text templates, each only when a template asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from training.simulation.parameters import choices, load_table
@@ -12,20 +12,39 @@ if TYPE_CHECKING:
 _LETTERS = "BDFGHJKLNPRSTVXZ"
 
 
-class Slots(dict[str, str]):
-    """A mapping that computes a slot's value at the first look."""
+# Slots whose value changes with every booking of a counterparty.
+_LIVE = frozenset(
+    (
+        "year", "yy", "mm", "dmy", "iso", "week", "month", "Month", "MONTH", "mon", "nextmonth", "NEXTMONTH", "nextmon",
+        "nextyear", "pq", "pqyear", "pmm", "pyear", "from", "to", "term", "note",
+    )
+)  # fmt: skip
 
-    def __init__(self, life: "Life", day: int, given: Mapping[str, str]) -> None:
-        super().__init__(given)
+
+class Slots(dict[str, str]):
+    """A mapping that computes a slot's value at the first look.
+
+    With `keep_live` the slots that change with every booking of a counterparty stay open; contract numbers do not.
+    """
+
+    def __init__(
+        self, life: "Life", day: int, given: Mapping[str, str] | None = None, *, keep_live: bool = False
+    ) -> None:
+        super().__init__(given or {})
         self._life = life
         self._day = day
+        self._keep_live = keep_live
 
     def __missing__(self, key: str) -> str:
+        if self._keep_live and key in _LIVE:
+            return f"{{{key}}}"
         date_slots = {
             "year": "%Y", "yy": "%y", "mm": "%m", "dmy": "%d-%m-%Y", "iso": "%Y-%m-%d", "week": "%V",
         }  # fmt: skip
         if key in date_slots:
             return parts(self._day).strftime(date_slots[key])
+        if key[0] == "d" and key[1:].isdigit():
+            return self.number(int(key[1:]))
         return _SLOTS[key](self)
 
     def number(self, digits: int) -> str:
@@ -94,6 +113,27 @@ class Slots(dict[str, str]):
         """The year of that month."""
         return str(add_months(parts(self._day).year, parts(self._day).month, 1)[0])
 
+    def this_first(self) -> str:
+        """The first of the month, dd-mm-yyyy."""
+        return "01" + day_text(self._day)[2:]
+
+    def home(self) -> str:
+        """The customer's own town."""
+        return self._life.home.city
+
+    def own_name(self) -> str:
+        """The customer's own name, as on transfers between own accounts."""
+        return self._life.home.own_name
+
+    def mark(self) -> str:
+        """A reference of six signs."""
+        return self._life.ledger.terminal()
+
+    def intermediary(self) -> str:
+        """What a payment intermediary adds to a shop's name."""
+        forms: list[str] = load_table("shops")["intermediaries"]["forms"]
+        return self._life.dice.pick(forms)
+
     def next_first(self) -> str:
         """The first of the month after, dd-mm-yyyy."""
         given = parts(self._day)
@@ -101,20 +141,31 @@ class Slots(dict[str, str]):
         return f"01-{month:02d}-{year}"
 
 
-_SLOTS = {
-    "d3": lambda s: s.number(3), "d4": lambda s: s.number(4), "d5": lambda s: s.number(5), "d6": lambda s: s.number(6),
-    "d7": lambda s: s.number(7), "d8": lambda s: s.number(8), "d12": lambda s: s.number(12), "d9": lambda s: s.number(9), "d16": lambda s: s.number(16),
-    "month": lambda s: s.month(), "Month": lambda s: s.month().capitalize(), "MONTH": lambda s: s.month().upper(),
-    "mon": lambda s: s.month()[:3].upper(),
-    "nextmonth": lambda s: s.coming_month(), "NEXTMONTH": lambda s: s.coming_month().upper(),
-    "nextmon": lambda s: s.coming_month()[:3].upper(), "nextyear": lambda s: s.coming_year(),
-    "pq": lambda s: str(s.quarter_before()[0]), "pqyear": lambda s: str(s.quarter_before()[1]),
-    "pmm": lambda s: s.month_before()[0], "pyear": lambda s: s.month_before()[1],
-    "person": lambda s: s.person(), "first": lambda s: s.first(), "last": lambda s: s.last(),
-    "city": lambda s: s.city(), "CITY": lambda s: s.city().upper(), "home": lambda s: s._life.home.city,
-    "HOME": lambda s: s._life.home.city.upper(),
-    "plate": lambda s: s.plate(), "from": lambda s: "01" + day_text(s._day)[2:], "to": lambda s: s.next_first(),
-    "hex": lambda s: s._life.ledger.terminal(), "time": lambda s: s._life.ledger.clock(),
-    "psp": lambda s: s._life.dice.pick(load_table("shops")["intermediaries"]["forms"]),
-    "self": lambda s: s._life.home.own_name, "child": lambda s: s.first(),
-}  # fmt: skip
+_SLOTS: dict[str, Callable[[Slots], str]] = {
+    "month": Slots.month,
+    "Month": lambda slots: slots.month().capitalize(),
+    "MONTH": lambda slots: slots.month().upper(),
+    "mon": lambda slots: slots.month()[:3].upper(),
+    "nextmonth": Slots.coming_month,
+    "NEXTMONTH": lambda slots: slots.coming_month().upper(),
+    "nextmon": lambda slots: slots.coming_month()[:3].upper(),
+    "nextyear": Slots.coming_year,
+    "pq": lambda slots: str(slots.quarter_before()[0]),
+    "pqyear": lambda slots: str(slots.quarter_before()[1]),
+    "pmm": lambda slots: slots.month_before()[0],
+    "pyear": lambda slots: slots.month_before()[1],
+    "from": lambda slots: slots.this_first(),
+    "to": Slots.next_first,
+    "person": Slots.person,
+    "first": Slots.first,
+    "child": Slots.first,
+    "last": Slots.last,
+    "city": Slots.city,
+    "CITY": lambda slots: slots.city().upper(),
+    "home": Slots.home,
+    "HOME": lambda slots: slots.home().upper(),
+    "self": Slots.own_name,
+    "plate": Slots.plate,
+    "hex": Slots.mark,
+    "psp": lambda slots: slots.intermediary(),
+}
