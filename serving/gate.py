@@ -1,0 +1,273 @@
+"""The one door: no answer leaves Levensloop but through `Gate`.
+
+The order is the promise: purpose, permission, bookings, screening and detection, care, offers, then permission once
+more in the transaction that writes the trail row. A withdrawal that was acknowledged before that transaction is seen
+by it, so no answer leaves after it. Whatever cannot be read or written ends in an error, never in a cached yes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import pandas as pd
+import sqlalchemy as sa
+
+from models.errors import IntegrityError, PermissionRefusedError
+from models.permission import Permission, current_permission
+from models.purposes import Purpose, PurposeRegistry
+from models.screening import Screening
+from models.store import Store
+from models.taxonomy import Taxonomy
+from models.trail import append_trail
+from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
+from serving.care import CustomerFacts, Detection, find_sales_block
+from serving.offers import OfferChoice, SentOffer, choose_offers
+from serving.policy import Policy
+from serving.problems import Problem, ProblemError, refuse
+from serving.records import AMSTERDAM, NightlyRun, Records, as_date
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ANSWERED, REFUSED = "events_answered", "events_refused"
+# Who asks through this service; a purpose that is for training or the audit alone is not answered here.
+SERVED_CLIENTS = frozenset({"offer_engine", "customer_page", "contact_desk"})
+
+
+class ServedRelease(Protocol):
+    """What the gate needs of a verified release."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def model_version(self) -> str: ...
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+    @property
+    def screening(self) -> Screening: ...
+
+
+class Detect(Protocol):
+    """The pure function from bookings to detections (`models.detection.detect_events`)."""
+
+    def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of an engine. `read_bookings` is called only after permission is there; None: ask the nightly run.
+
+    `as_of` None means today in Europe/Amsterdam.
+    """
+
+    customer_id: str
+    purpose: str
+    as_of: date | None = None
+    read_bookings: Callable[[], pd.DataFrame] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Everything read of one customer before anything is judged."""
+
+    question: Question
+    purpose: Purpose
+    as_of: date
+    facts: CustomerFacts
+    nightly: NightlyRun | None
+    sent: tuple[SentOffer, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The flow from question to answer over one store and one verified release."""
+
+    store: Store
+    release: ServedRelease
+    registry: PurposeRegistry
+    records: Records
+    detect: Detect
+    policy: Policy
+    clock: Callable[[], datetime]
+    strict_customers: bool = False
+
+    def answer(self, question: Question) -> Answer:
+        """Answer one question.
+
+        Raises
+        ------
+        ProblemError
+            The problem to send instead of an answer; refusals are in the trail by then.
+        StoreUnavailableError
+            Permission or trail cannot be read or written.
+        """
+        outcome = self.answer_all([question])[0]
+        if isinstance(outcome, Problem):
+            raise ProblemError(outcome)
+        return outcome
+
+    def answer_all(self, questions: Sequence[Question]) -> list[Answer | Problem]:
+        """One answer or problem per question, in the order of the questions; all trail rows are written together."""
+        with self.store.read() as connection:
+            cases = [_keep(self._admit, connection, question) for question in questions]
+        judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
+        with self.store.write() as connection:
+            return [
+                self._seal(connection, question, outcome) for question, outcome in zip(questions, judged, strict=True)
+            ]
+
+    def _admit(self, connection: sa.Connection, question: Question) -> _Case:
+        """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
+        today = self.clock().astimezone(AMSTERDAM).date()
+        as_of = question.as_of or today
+        if as_of > today:
+            raise refuse(422, "as-of-in-the-future", "as_of lies in the future. Give today or an earlier day.")
+        purpose = self._find_purpose(question.purpose)
+        _require(self._permission(connection, question))
+        facts = self.records.find_customer(connection, question.customer_id)
+        nightly = None
+        if question.read_bookings is None:
+            nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
+        if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
+            raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
+        if facts is not None and not facts.is_adult:
+            raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
+        sent = self.records.find_sent_offers(connection, question.customer_id)
+        return _Case(question, purpose, as_of, facts or CustomerFacts(question.customer_id), nightly, sent)
+
+    def _find_purpose(self, purpose_id: str) -> Purpose:
+        try:
+            purpose = self.registry.purpose(purpose_id)
+        except PermissionRefusedError as error:
+            raise refuse(403, "purpose-unknown", str(error)) from error
+        if not purpose.event_classes or not SERVED_CLIENTS & set(purpose.clients):
+            raise refuse(403, "purpose-not-served", "Life events are not told for this purpose.")
+        return purpose
+
+    def _permission(self, connection: sa.Connection, question: Question) -> Permission:
+        return current_permission(
+            connection, question.customer_id, question.purpose, registry=self.registry, at=self.clock()
+        )
+
+    def _judge(self, case: _Case) -> Judgement:
+        """Detections, care and offers; pure but for the bookings it reads from the request."""
+        taxonomy = self.release.taxonomy
+        if case.question.read_bookings is None:
+            detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
+        else:
+            bookings = case.question.read_bookings()
+            detections, bookings_count = self._detect(bookings, case), len(bookings)
+        block = find_sales_block(
+            detections, case.facts, as_of=case.as_of, taxonomy=taxonomy, block_days=self.policy.care_block_days
+        )
+        events = tuple(found for found in detections if found.is_current and self._may_tell(found, case.purpose))
+        choice = OfferChoice((), ())
+        if case.purpose.products:
+            choice = choose_offers(
+                events, case.facts, block=block, sent=case.sent, as_of=case.as_of,
+                taxonomy=taxonomy, cap_days=self.policy.offer_cap_days,
+            )  # fmt: skip
+        return Judgement(case.as_of, events, choice, bookings_count, len(detections))
+
+    def _detect(self, bookings: pd.DataFrame, case: _Case) -> tuple[Detection, ...]:
+        """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
+        ids = bookings["booking_id"].astype(str)
+        screened = set(ids[self.release.screening.screen(bookings)])
+        names, renamed = _spaceless(bookings)
+        frame = self.detect(renamed, as_of=case.as_of, release=self.release)
+        if not (frame["customer_id"] == case.question.customer_id).all():
+            raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
+        found = [_detection(row, names) for row in frame.to_dict("records")]
+        told = [replace(one, evidence=tuple(i for i in one.evidence if i not in screened)) for one in found]
+        return tuple(one for one in told if one.evidence)
+
+    def _may_tell(self, found: Detection, purpose: Purpose) -> bool:
+        event = self.release.taxonomy.event(found.event)
+        only = self.policy.only_events.get(purpose.id)
+        return event.offer_class in purpose.event_classes and (only is None or event.id in only)
+
+    def _seal(self, connection: sa.Connection, question: Question, outcome: Judgement | Problem) -> Answer | Problem:
+        """Permission again and the trail row, in one transaction; a problem is recorded when it is a refusal."""
+        if isinstance(outcome, Judgement):
+            permission = self._permission(connection, question)
+            refusal = _keep(_require, permission)
+            if isinstance(refusal, Problem):
+                outcome = refusal
+            else:
+                return self._record_answer(connection, question, outcome, permission)
+        if outcome.status == 403:
+            known = question.purpose if question.purpose in self.registry.ids else "unregistered"
+            body = {"outcome": outcome.kind, "purpose": known, "release": self.release.id}
+            append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())
+        return outcome
+
+    def _record_answer(
+        self, connection: sa.Connection, question: Question, judgement: Judgement, permission: Permission
+    ) -> Answer:
+        body = build_trail_body(
+            question.purpose,
+            judgement,
+            permission_version=permission.version,
+            release_id=self.release.id,
+            policy_version=self.policy.version,
+        )
+        row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
+        granted = GrantedPermission(
+            permission.regime, permission.notice_version, permission.version, permission.valid_until
+        )
+        place = TrailPlace(row.seq, row.hash)
+        return Answer(question.customer_id, question.purpose, granted, self.release.model_version, judgement, place)
+
+
+def _require(permission: Permission) -> Permission:
+    if not permission.allowed:
+        raise refuse(
+            403,
+            "permission-refused",
+            "This customer does not allow this purpose now, so nothing is told.",
+            because=permission.because,
+        )
+    return permission
+
+
+def _keep(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Problem:
+    """The result of a step, or the problem it ended in: one customer's problem is not another's."""
+    try:
+        return step(*args, **kwargs)
+    except ProblemError as error:
+        return error.problem
+
+
+def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
+    """Stored detections as they stand on `as_of`: an open event ends `useful_days` after the day it was detected."""
+    aged = []
+    for found in nightly.detections if nightly else ():
+        last_day = found.detected_on + timedelta(days=taxonomy.event(found.event).useful_days)
+        is_over = found.status == "open" and as_of > last_day
+        aged.append(replace(found, status="expired") if is_over else found)
+    return tuple(aged)
+
+
+def _spaceless(bookings: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame]:
+    """Bookings whose ids hold no spaces, and the way back: evidence comes as ids between spaces.
+
+    Ids that need no change stay; otherwise all become their rank, so that their order is kept.
+    """
+    ids = bookings["booking_id"].astype(str)
+    if not ids.str.contains(r"\s").any():
+        return {}, bookings
+    ranked = sorted(set(ids))
+    width = len(str(len(ranked)))
+    rank = {name: f"{at:0{width}d}" for at, name in enumerate(ranked)}
+    return {new: old for old, new in rank.items()}, bookings.assign(booking_id=ids.map(rank).astype("str"))
+
+
+def _detection(row: dict[Any, Any], names: dict[str, str]) -> Detection:
+    return Detection(
+        event=str(row["event"]),
+        onset_date=as_date(row["onset_date"]),
+        detected_on=as_date(row["detected_on"]),
+        probability=float(row["probability"]),
+        status=str(row["status"]),
+        evidence=tuple(names.get(name, name) for name in str(row["evidence"]).split()),
+    )

@@ -1,0 +1,58 @@
+"""Opening the service's parts from settings: verified release, store, gate and ledger."""
+
+from datetime import UTC, datetime
+
+from models.detection import detect_events
+from models.purposes import default_purposes
+from models.release import Release, load_release
+from models.store import open_store
+from serving.app import Desk
+from serving.gate import Gate
+from serving.ledger import Ledger
+from serving.policy import default_policy
+from serving.records import StoredRecords, make_customer_table
+from serving.settings import Settings
+
+
+def verify_release(settings: Settings) -> Release:
+    """The promoted release, with every hash and signature checked.
+
+    Raises
+    ------
+    NoReleaseError
+        Nothing was promoted.
+    IntegrityError
+        A hash or a signature is wrong, or only demo keys signed and this is no demo.
+    """
+    return load_release(settings.home, signed_only=True, allow_demo=settings.demo)
+
+
+def open_desk(settings: Settings) -> Desk:
+    """Everything a worker needs, opened once.
+
+    Raises
+    ------
+    NoReleaseError, IntegrityError
+        As `verify_release`.
+    StoreUnavailableError
+        The database cannot be opened.
+    """
+    release = verify_release(settings)
+    store = open_store(settings.database_url)
+    make_customer_table(store)
+    registry, policy = default_purposes(), default_policy()
+    gate = Gate(
+        store=store,
+        release=release,
+        registry=registry,
+        records=StoredRecords(),
+        detect=detect_events,
+        policy=policy,
+        clock=_now,
+        strict_customers=settings.strict_customers,
+    )
+    return Desk(gate=gate, ledger=Ledger(store, registry), policy=policy, clock=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,61 @@
+"""The figures and sentences of serving as reviewable data; the review board owns `policy.toml`."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence for customers, in Dutch and English."""
+
+    nl: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may ask of the service; sizes in bytes, times in seconds."""
+
+    body_bytes: int
+    bookings_body_bytes: int
+    batch_customers: int
+    timeout_seconds: float
+    requests_at_once: int
+    row_problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A version of `policy.toml`.
+
+    `care_block_days` and `offer_cap_days` are whole days; `only_events` narrows a purpose to certain events;
+    `because` holds one sentence per regime (`opt_in`, `opt_out`).
+    """
+
+    version: str
+    care_block_days: int
+    offer_cap_days: int
+    only_events: dict[str, tuple[str, ...]]
+    limits: Limits
+    because: dict[str, Sentence]
+
+
+@cache
+def default_policy() -> Policy:
+    """The policy that ships with Levensloop."""
+    return parse_policy(tomllib.loads(resources.files("serving").joinpath("policy.toml").read_text("utf-8")))
+
+
+def parse_policy(data: dict[str, Any]) -> Policy:
+    """Build a policy from the content of its TOML file."""
+    return Policy(
+        version=str(data["version"]),
+        care_block_days=int(data["care"]["block_days"]),
+        offer_cap_days=int(data["offers"]["cap_days"]),
+        only_events={purpose: tuple(events) for purpose, events in data.get("only_events", {}).items()},
+        limits=Limits(**data["limits"]),
+        because={regime: Sentence(**texts) for regime, texts in data["because"].items()},
+    )

@@ -1,0 +1,189 @@
+"""What serving knows of customers besides permission: facts, nightly detections, sent offers and open complaints.
+
+The gate sees the Protocol `Records`; the service uses `StoredRecords`, which reads the store in the connection it is
+given, so that everything an answer rests on is one consistent view.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import sqlalchemy as sa
+
+from models.errors import UnreadableDataError
+from models.store import Store, complaints, detections, offers
+from serving.care import CustomerFacts, Detection
+from serving.offers import SentOffer
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
+_METADATA = sa.MetaData()
+customers = sa.Table(
+    "customers",
+    _METADATA,
+    sa.Column("customer_id", sa.String, primary_key=True),
+    sa.Column("is_adult", sa.Boolean, nullable=False),
+    sa.Column("language", sa.String, nullable=False),
+    sa.Column("products_held", sa.Text, nullable=False),  # product ids, space separated
+    sa.Column("open_complaint", sa.Boolean, nullable=False),
+    sa.Column("in_arrears", sa.Boolean, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NightlyRun:
+    """Stored detections of one customer and the day they were made for; empty when nothing was found."""
+
+    as_of: date
+    detections: tuple[Detection, ...]
+
+
+class Records(Protocol):
+    """Where the gate reads facts of one customer; every method works inside the given connection."""
+
+    def find_customer(self, connection: sa.Connection, customer_id: str) -> CustomerFacts | None:
+        """Facts of the bank's table and open complaints; None when the table does not know the customer."""
+
+    def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
+        """The last run made for a day up to `as_of`; None when there is none with this customer."""
+
+    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
+        """Every offer reported as sent."""
+
+
+class StoredRecords:
+    """`Records` from the store."""
+
+    def find_customer(self, connection: sa.Connection, customer_id: str) -> CustomerFacts | None:
+        """Facts of one customer; a complaint in the complaints table counts as open until it is closed."""
+        row = connection.execute(sa.select(customers).where(customers.c.customer_id == customer_id)).mappings().first()
+        complaining = self._has_open_complaint(connection, customer_id)
+        if row is None:
+            return CustomerFacts(customer_id, open_complaint=True) if complaining else None
+        return CustomerFacts(
+            customer_id=customer_id,
+            is_adult=row["is_adult"],
+            language=row["language"],
+            products_held=frozenset(row["products_held"].split()),
+            open_complaint=row["open_complaint"] or complaining,
+            in_arrears=row["in_arrears"],
+        )
+
+    def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
+        """The last nightly run up to `as_of` that found something for this customer."""
+        mine = (detections.c.customer_id == customer_id) & (detections.c.as_of <= as_of)
+        last = sa.select(sa.func.max(detections.c.as_of)).where(mine).scalar_subquery()
+        rows = connection.execute(sa.select(detections).where(mine & (detections.c.as_of == last))).mappings().all()
+        if not rows:
+            return None
+        found = tuple(
+            Detection(
+                event=row["event"],
+                onset_date=row["onset_date"],
+                detected_on=row["detected_on"],
+                probability=row["probability"],
+                status=row["status"],
+                evidence=tuple(row["evidence"].split()),
+            )
+            for row in rows
+        )
+        return NightlyRun(rows[0]["as_of"], found)
+
+    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
+        """Sent offers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
+        columns = (offers.c.event, offers.c.product, offers.c.at)
+        sent = sa.select(*columns).where((offers.c.customer_id == customer_id) & (offers.c.state == "sent"))
+        return tuple(
+            SentOffer(event, product, at.astimezone(AMSTERDAM).date())
+            for event, product, at in connection.execute(sent)
+        )
+
+    def _has_open_complaint(self, connection: sa.Connection, customer_id: str) -> bool:
+        mine = (complaints.c.customer_id == customer_id) & complaints.c.closed_at.is_(None)
+        return connection.execute(sa.select(sa.exists().where(mine))).scalar_one()
+
+
+def make_customer_table(store: Store) -> None:
+    """Make the customers table when it is not there."""
+    with store.write() as connection:
+        _METADATA.create_all(connection)
+
+
+def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
+    """Read customers.csv: customer_id, is_adult, language, products_held (space separated), open_complaint, in_arrears.
+
+    Raises
+    ------
+    UnreadableDataError
+        The file is not such a table.
+    """
+    path = Path(path)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise UnreadableDataError(f"{path.name} cannot be read. Give a customers table in CSV.") from error
+    missing = [name for name in CUSTOMER_COLUMNS if name not in frame.columns]
+    if missing:
+        raise UnreadableDataError(f"{path.name} is not a customers table: it has no column {', '.join(missing)}.")
+    return tuple(_parse_customer(row, source=path.name) for row in frame.to_dict("records"))
+
+
+def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
+    """Put customers into the table; one that is there already is replaced. Returns how many were written."""
+    rows = [
+        {
+            "customer_id": one.customer_id,
+            "is_adult": one.is_adult,
+            "language": one.language,
+            "products_held": " ".join(sorted(one.products_held)),
+            "open_complaint": one.open_complaint,
+            "in_arrears": one.in_arrears,
+        }
+        for one in facts
+    ]
+    make_customer_table(store)
+    with store.write() as connection:
+        for row in rows:
+            connection.execute(customers.delete().where(customers.c.customer_id == row["customer_id"]))
+        if rows:
+            connection.execute(customers.insert(), rows)
+    return len(rows)
+
+
+def write_detections(store: Store, frame: pd.DataFrame, *, as_of: date, release_id: str) -> int:
+    """Replace the stored detections made for `as_of` by this frame of `detect_events`. Returns how many there are."""
+    rows = [
+        {**row, "as_of": as_of, "release_id": release_id}
+        for row in frame[[c.name for c in detections.columns if c.name not in ("as_of", "release_id")]].to_dict(
+            "records"
+        )
+    ]
+    for row in rows:
+        row["onset_date"], row["detected_on"] = as_date(row["onset_date"]), as_date(row["detected_on"])
+        row["probability"] = float(row["probability"])
+    with store.write() as connection:
+        connection.execute(detections.delete().where(detections.c.as_of == as_of))
+        if rows:
+            connection.execute(detections.insert(), rows)
+    return len(rows)
+
+
+def as_date(value: object) -> date:
+    """A day from any date-like value of pandas or NumPy."""
+    return pd.Timestamp(value).date()
+
+
+def _parse_customer(row: dict[str, str], *, source: str) -> CustomerFacts:
+    flags = {name: row[name].strip().lower() for name in ("is_adult", "open_complaint", "in_arrears")}
+    unclear = [name for name, value in flags.items() if value not in ("true", "false", "1", "0")]
+    if unclear or not row["customer_id"].strip():
+        raise UnreadableDataError(
+            f"{source}: a row has no customer_id, or its {', '.join(unclear) or 'flags'} is neither true nor false."
+        )
+    is_true = {name: value in ("true", "1") for name, value in flags.items()}
+    held = row["products_held"].replace(";", " ").replace("|", " ").replace(",", " ").split()
+    return CustomerFacts(row["customer_id"].strip(), language=row["language"], products_held=frozenset(held), **is_true)

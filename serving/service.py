@@ -1,0 +1,76 @@
+"""The BentoML service: two workers around one FastAPI application, started only on a release that verifies.
+
+BentoML spawns the workers, shares the socket and drains on SIGTERM. It gets no `@bentoml.api`: such an endpoint takes
+forms and text from any web page. Start it with `levensloop serve`; `bentoml serve serving.service:LevensloopService`
+does the same when the environment is set as `serving.running.build_environment` does.
+"""
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import bentoml
+from prometheus_client import REGISTRY
+
+from models.errors import LevensloopError
+from serving.app import PREFIX, build_api, build_routes
+from serving.edge import Edge
+from serving.observation import build_observer, configure_logs
+from serving.opening import open_desk, verify_release
+from serving.policy import default_policy
+from serving.settings import check_telemetry_off, read_settings
+
+T = TypeVar("T")
+
+
+def _or_stop(step: Callable[[], T]) -> T:
+    """The result of a step, or the end of this process with one sentence and the error's exit code."""
+    try:
+        return step()
+    except LevensloopError as error:
+        sys.stderr.write(f"levensloop: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def refuse_to_start() -> None:
+    """In the starting process, before any worker exists: without a verified release nothing starts."""
+    _or_stop(check_telemetry_off)
+    _or_stop(lambda: verify_release(SETTINGS))
+
+
+SETTINGS = _or_stop(read_settings)
+LIMITS = default_policy().limits
+API = build_api()
+
+
+class Worker:
+    """One worker: a verified release, the store and the gate between them."""
+
+    refuse_to_start = bentoml.on_deployment(refuse_to_start)
+
+    def __init__(self) -> None:
+        configure_logs()
+        API.state.desk = _or_stop(lambda: open_desk(SETTINGS))
+        # What is loaded now lives as long as the process: keep the collector from walking it while somebody waits.
+        gc.collect()
+        gc.freeze()
+
+    def __is_ready__(self) -> bool:
+        """Ready while the store answers; the release was verified before this object existed."""
+        return API.state.desk is not None and API.state.desk.is_ready()
+
+
+LevensloopService = bentoml.service(
+    name="levensloop",
+    workers=SETTINGS.workers,
+    http={"host": SETTINGS.host, "port": SETTINGS.port},
+    # BentoML's own limits answer in another shape, and its metrics and access log carry raw paths; `Edge` does both.
+    traffic={"timeout": LIMITS.timeout_seconds * 2},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)(Worker)
+LevensloopService.mount_asgi_app(API, path=PREFIX)
+LevensloopService.add_asgi_middleware(
+    Edge, routes=build_routes(LIMITS), limits=LIMITS, observe=build_observer(REGISTRY)
+)

@@ -1,0 +1,102 @@
+"""Where and how the service runs: the environment, read once at the edge and checked before anything starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from models.errors import UsageError
+from models.home import Home, find_home
+
+FIRST_PORT = 3000
+_YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One validated configuration of the service.
+
+    Attributes
+    ----------
+    home : Home
+        State folder; the release is read from there.
+    database_url : str
+        Ledger, trail, customers and detections.
+    demo : bool
+        Accept a release that throw-away demo keys signed.
+    strict_customers : bool
+        Answer 404 for a customer the bank's table does not know, even when the request brings bookings.
+    host : str
+        IP address to listen on. Loopback, because TLS and callers' identity belong to a proxy in front.
+    port : int
+        TCP port.
+    workers : int
+        Worker processes; at least two, so that the loss of one is not an outage.
+    """
+
+    home: Home
+    database_url: str
+    demo: bool
+    strict_customers: bool
+    host: str
+    port: int
+    workers: int
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `LEVENSLOOP_*` variables.
+
+    Raises
+    ------
+    UsageError
+        A variable holds what it cannot mean; the message names the variable, never its value.
+    """
+    environ = os.environ if environ is None else environ
+    home = find_home(environ)
+    return Settings(
+        home=home,
+        database_url=environ.get("LEVENSLOOP_DATABASE_URL") or home.database_url,
+        demo=_read_yes_no(environ, "LEVENSLOOP_DEMO"),
+        strict_customers=_read_yes_no(environ, "LEVENSLOOP_STRICT_CUSTOMERS"),
+        host=_read_loopback(environ, "LEVENSLOOP_HOST"),
+        port=_read_number(environ, "LEVENSLOOP_PORT", default=FIRST_PORT, lowest=1, highest=65535),
+        workers=_read_number(environ, "LEVENSLOOP_WORKERS", default=2, lowest=2, highest=64),
+    )
+
+
+def check_telemetry_off(environ: Mapping[str, str] | None = None) -> None:
+    """Refuse to start while BentoML would report usage to its makers; it looks only once, so we cannot switch it off.
+
+    Raises
+    ------
+    UsageError
+        `BENTOML_DO_NOT_TRACK` is not True.
+    """
+    environ = os.environ if environ is None else environ
+    if environ.get("BENTOML_DO_NOT_TRACK", "").lower() != "true":
+        raise UsageError("BentoML's telemetry is on. Start with `levensloop serve`, or set BENTOML_DO_NOT_TRACK=True.")
+
+
+def _read_yes_no(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value not in _YES | _NO:
+        raise UsageError(f"{name} is neither yes nor no. Set it to 1 or 0.")
+    return value in _YES
+
+
+def _read_number(environ: Mapping[str, str], name: str, *, default: int, lowest: int, highest: int) -> int:
+    value = environ.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not lowest <= int(value) <= highest:
+        raise UsageError(f"{name} is not a whole number from {lowest} to {highest}. Set it to one.")
+    return int(value)
+
+
+def _read_loopback(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name) or "127.0.0.1"
+    try:
+        loopback = ip_address(value).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise UsageError(f"{name} is not a loopback address. Set it to 127.0.0.1 and put a TLS proxy in front.")
+    return value

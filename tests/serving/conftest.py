@@ -1,0 +1,155 @@
+"""A small bank for the tests of serving: a real store in a temporary folder, and a detector that is told what to find."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from models.permission import PermissionEvent, append_permission
+from models.purposes import PurposeRegistry, default_purposes
+from models.store import Store, open_store
+from models.taxonomy import Taxonomy, default_taxonomy
+from serving.app import PREFIX, Desk, build_api, build_routes
+from serving.edge import Edge, Seen
+from serving.gate import Gate
+from serving.ledger import Ledger
+from serving.policy import Policy, default_policy
+from serving.records import StoredRecords, make_customer_table
+
+with warnings.catch_warnings():
+    # Starlette wants a fork of httpx here; the service itself and its client use httpx.
+    warnings.simplefilter("ignore", UserWarning)  # StarletteDeprecationWarning is one
+    from starlette.testclient import TestClient
+
+# Noon in Amsterdam on Sunday 22 November 2026.
+NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 22)
+CUSTOMER = "c-1"
+DETECTION_COLUMNS = (
+    "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WordScreening:
+    """Screens every booking whose text holds the word."""
+
+    word: str = "kerk"
+
+    def screen(self, frame: pd.DataFrame) -> np.ndarray:
+        return frame["remittance_information"].str.contains(self.word).to_numpy(dtype=bool)
+
+
+@dataclass(frozen=True)
+class FakeRelease:
+    """A release that nobody trained."""
+
+    id: str = "r" * 64
+    model_version: str = "fake-1"
+    taxonomy: Taxonomy = field(default_factory=default_taxonomy)
+    screening: WordScreening = field(default_factory=WordScreening)
+
+
+@dataclass
+class ToldDetector:
+    """Finds what the test says, and remembers what it was asked."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tuple[pd.DataFrame, date]] = field(default_factory=list)
+    before_answer: Callable[[], None] = lambda: None
+
+    def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame:
+        self.calls.append((bookings, as_of))
+        self.before_answer()
+        return pd.DataFrame(self.rows, columns=list(DETECTION_COLUMNS))
+
+    def find(self, event: str, *, onset: date, **changes: Any) -> None:
+        """Add a detection; evidence is booking b1 unless said otherwise."""
+        row = {
+            "customer_id": CUSTOMER, "event": event, "onset_date": pd.Timestamp(onset),
+            "detected_on": pd.Timestamp(onset), "probability": 0.9, "status": "open",
+            "offer_class": default_taxonomy().event(event).offer_class, "evidence": "b1",
+        }  # fmt: skip
+        self.rows.append({**row, **changes})
+
+
+@dataclass
+class Bank:
+    """Everything a test needs at hand; `client` speaks HTTP to it."""
+
+    store: Store
+    detector: ToldDetector
+    desk: Desk
+    client: TestClient
+    seen: list[Seen]
+
+    def record(self, action: str, *, purpose: str = "own_product_offers", at: datetime | None = None,
+               customer_id: str = CUSTOMER, notice_version: str | None = None) -> int:  # fmt: skip
+        """Append a permission event as the customer page would, by default one hour ago."""
+        registered = self.registry.purpose(purpose)
+        event = PermissionEvent(
+            customer_id=customer_id, purpose=purpose, action=action,  # type: ignore[arg-type] # tests name it as text
+            notice_version=notice_version or registered.notice_version, notice_sha256=registered.notice_sha256,
+            language="nl", channel="page", actor="customer", at=at or NOW - timedelta(hours=1),
+        )  # fmt: skip
+        with self.store.write() as connection:
+            return append_permission(connection, event, self.registry)
+
+    @property
+    def registry(self) -> PurposeRegistry:
+        return self.desk.gate.registry
+
+    def ask(self, **changes: Any) -> Any:
+        """POST /v1/events for the customer with one booking, unless changed."""
+        body = {"customer_id": CUSTOMER, "purpose": "own_product_offers", "bookings": [booking()], **changes}
+        return self.client.post("/v1/events", json={name: value for name, value in body.items() if value is not None})
+
+
+def booking(**changes: Any) -> dict[str, Any]:
+    """One booking as JSON: child benefit, booking b1."""
+    plain = {
+        "booking_id": "b1", "booking_date": "2026-10-01", "amount": "279.49", "credit_debit_indicator": "CRDT",
+        "counterparty_name": "SVB", "remittance_information": "KINDERBIJSLAG 3E KWARTAAL",
+    }  # fmt: skip
+    return {**plain, **changes}
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+    make_customer_table(store)
+    detector = ToldDetector()
+    policy = default_policy()
+    gate = Gate(
+        store=store, release=FakeRelease(), registry=default_purposes(), records=StoredRecords(),
+        detect=detector, policy=policy, clock=lambda: NOW,
+    )  # fmt: skip
+    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry), policy=policy, clock=lambda: NOW)
+    seen: list[Seen] = []
+    with open_client(desk, seen) as client:
+        yield Bank(store, detector, desk, client, seen)
+    store.close()
+
+
+def open_client(desk: Desk | None, seen: list[Seen], *, policy: Policy | None = None) -> TestClient:
+    """The application behind its edge, as BentoML mounts it, without BentoML."""
+    api = build_api()
+    api.state.desk = desk
+    limits = (policy or default_policy()).limits
+    mounted = Starlette(routes=[Mount(PREFIX, api)])
+    edge = Edge(mounted, routes=build_routes(limits), limits=limits, observe=seen.append)
+    return TestClient(edge, raise_server_exceptions=False)
+
+
+def rebuild(bank: Bank, **changes: Any) -> TestClient:
+    """A client of the same bank with another gate."""
+    gate = replace(bank.desk.gate, **changes)
+    return open_client(replace(bank.desk, gate=gate), bank.seen)
