@@ -6,7 +6,8 @@ Rows that break the contract are reported with file, line and reason, never drop
 rows read = bookings + problems.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -74,8 +75,10 @@ COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 REQUIRED: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.required)
 
 
+_DTYPES: dict[str, Any] = {"text": "str", "indicator": "str", "date": "datetime64[s]", "money": MONEY}
+
+
 def _schema() -> pa.DataFrameSchema:
-    dtypes: dict[str, Any] = {"text": "str", "indicator": "str", "date": "datetime64[s]", "money": MONEY}
     checks: dict[str, list[pa.Check]] = {
         "amount": [pa.Check(lambda amount: amount > Decimal(0), error="amount is above zero")],
         "credit_debit_indicator": [pa.Check.isin(["CRDT", "DBIT"])],
@@ -84,7 +87,7 @@ def _schema() -> pa.DataFrameSchema:
     return pa.DataFrameSchema(
         {
             column.name: pa.Column(
-                dtypes[column.kind],
+                _DTYPES[column.kind],
                 checks=checks.get(column.name),
                 nullable=column.kind in ("date", "money") and not column.required,
                 description=f"{column.meaning}; {column.null_rule}; not for: {column.not_for or '-'}",
@@ -98,6 +101,11 @@ def _schema() -> pa.DataFrameSchema:
 
 
 BOOKINGS = _schema()
+
+
+def no_bookings() -> pd.DataFrame:
+    """An empty bookings table with its types."""
+    return pd.DataFrame({column.name: pd.Series([], dtype=_DTYPES[column.kind]) for column in COLUMNS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +181,37 @@ def parse_bookings(table: arrow.Table, *, source: str, lines: np.ndarray) -> Boo
 
 def write_bookings(frame: pd.DataFrame, path: str | Path) -> None:
     """Write bookings as CSV or Parquet (by extension); amounts stay exact."""
+    with open_writer(path) as add:
+        add(frame)
+
+
+@contextmanager
+def open_writer(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Write a bookings table chunk by chunk (CSV or Parquet by extension); yields the function that adds a chunk.
+
+    The file appears under its name only when all chunks are written: an error leaves no half table.
+    """
     path = Path(path)
-    table = bookings_to_arrow(frame)
-    if path.suffix.lower() in (".parquet", ".pq"):
-        parquet.write_table(table, path)
-        return
-    as_text = [compute.cast(table[name], arrow.string()) for name in table.column_names]
-    arrow_csv.write_csv(arrow.table(dict(zip(table.column_names, as_text, strict=True))), path)
+    half = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    as_parquet = path.suffix.lower() in (".parquet", ".pq")
+    schema = bookings_to_arrow(no_bookings()).schema
+    text = arrow.schema([(name, arrow.string()) for name in schema.names])
+    try:
+        with parquet.ParquetWriter(half, schema) if as_parquet else arrow_csv.CSVWriter(half, text) as writer:
+
+            def add(frame: pd.DataFrame) -> None:
+                table = bookings_to_arrow(frame)
+                writer.write_table(table if as_parquet else _as_text_table(table))
+
+            yield add
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _as_text_table(table: arrow.Table) -> arrow.Table:
+    return arrow.table({name: compute.cast(table[name], arrow.string()) for name in table.column_names})
 
 
 def bookings_to_arrow(frame: pd.DataFrame) -> arrow.Table:

@@ -179,7 +179,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         return mask
 
     def _fit_model(self, matrix: sparse.csr_matrix, weighted: pd.DataFrame) -> LogisticRegression:
-        model = LogisticRegression(C=self.C, max_iter=300, tol=1e-3)
+        model = LogisticRegression(C=self.C, max_iter=400, tol=1e-5)
         return model.fit(matrix[weighted["document"]], weighted["label"], sample_weight=weighted["weight"])
 
     def _calibrate(self, documents: Documents, weighted: pd.DataFrame, held_out: np.ndarray) -> None:

@@ -1,5 +1,68 @@
 """The verbs of `models` on the command line; what they need is imported when they run, so that `--help` is quick."""
 
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer()
+trail = typer.Typer(help="The audit trail.")
+app.add_typer(trail, name="trail")
+
+_Existing = typer.Option(exists=True, dir_okay=False, readable=True)
+_Bookings = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A bookings table, CSV or Parquet.")]
+_Out = Annotated[Path, typer.Option(dir_okay=False, help="File to write, CSV or Parquet by extension.")]
+_Release = Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")]
+
+
+@app.command()
+def read(
+    files: Annotated[list[Path], typer.Argument(help="Statement files of any supported bank and format.")],
+    out: _Out,
+    customer: Annotated[str, typer.Option(help="Customer id for all accounts.")] = "",
+    customers: Annotated[Path | None, typer.Option(exists=True, help="account_iban,customer_id per account.")] = None,
+) -> None:
+    """Read statement files into the bookings table; what was left out, and why, goes to stderr."""
+    from models.reading import read_files
+
+    read_files(files, out=out, customer=customer, customers=customers)
+
+
+@app.command()
+def classify(bookings: _Bookings, out: _Out, release: _Release = "") -> None:
+    """Say per booking which life event it speaks to: booking_id, label, probability, abstained."""
+    from models.answering import classify_file
+
+    classify_file(bookings, out=out, release_id=release or None)
+
+
+@app.command()
+def detect(
+    bookings: _Bookings,
+    out: _Out,
+    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    release: _Release = "",
+) -> None:
+    """List every life event that is detectable up to a day, expired ones too."""
+    from models.answering import detect_file
+
+    detect_file(bookings, out=out, as_of=parse_day(as_of) if as_of else None, release_id=release or None)
+
+
+@trail.command("verify")
+def verify() -> None:
+    """Check the whole trail against its hashes and signed checkpoints."""
+    from models.answering import verify_own_trail
+
+    verify_own_trail()
+
+
+def parse_day(text: str) -> date:
+    """A day as YYYY-MM-DD; UsageError otherwise."""
+    from models.errors import UsageError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a day. Write it as YYYY-MM-DD, for example 2026-10-31.") from error

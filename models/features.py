@@ -52,14 +52,19 @@ def build_documents(bookings: pd.DataFrame, texts: Texts, vocabulary: frozenset[
     keys = pd.Series(list(zip(texts.at.tolist(), facts, strict=True)), dtype=object)
     at, distinct = pd.factorize(keys)
     kept = [_kept_words(words, vocabulary) for words in texts.words]
-    merchant, words, known = [], [], []
-    for text, fact in distinct:
-        mine = kept[text]
-        merchant.append(" ".join((*texts.merchant[text], *mine)))
-        words.append(" ".join(_tokens(mine, texts.merchant[text], texts.concepts[text], texts.party[text], fact)))
-        total = len(texts.words[text]) + len(texts.merchant[text])
-        known.append((len(mine) + len(texts.merchant[text])) / total if total else 0.0)
-    return Documents(merchant, words, np.array(known), at)
+    seen: dict[tuple[str, str], int] = {}
+    known: list[float] = []
+    document = np.zeros(len(distinct), dtype=np.int64)
+    for key, (text, fact) in enumerate(distinct):
+        mine, merchant = kept[text], texts.merchant[text]
+        tokens = _tokens(mine, merchant, texts.concepts[text], texts.party[text], fact)
+        content = (" ".join((*merchant, *mine)), " ".join(tokens))
+        document[key] = seen.setdefault(content, len(seen))
+        if document[key] == len(known):
+            total = len(texts.words[text]) + len(merchant)
+            known.append((len(mine) + len(merchant)) / total if total else 0.0)
+    merchants, words = zip(*seen, strict=True) if seen else ((), ())
+    return Documents(list(merchants), list(words), np.array(known), document[at])
 
 
 def _customers(bookings: pd.DataFrame) -> np.ndarray:
@@ -69,7 +74,7 @@ def _customers(bookings: pd.DataFrame) -> np.ndarray:
 
 
 def _payment_facts(bookings: pd.DataFrame) -> list[str]:
-    """Sign, kind, amount step, roundness, part of the month, purpose and mandate, as one string per booking."""
+    """Sign, kind, amount step, roundness, purpose and mandate, as one string per booking."""
     cents = np.abs(amount_cents(bookings["amount"]))
     sign = np.where(bookings["credit_debit_indicator"].to_numpy(dtype=object) == "CRDT", "+", "-")
     step = np.where(cents > 0, np.floor(np.log2(np.maximum(cents, 1) / _COARSEST_CENTS)), -9).astype(int).clip(-2, 18)
@@ -78,7 +83,6 @@ def _payment_facts(bookings: pd.DataFrame) -> list[str]:
     mandate = (
         (bookings["creditor_id"].fillna("") != "") if "creditor_id" in bookings else pd.Series([False] * len(cents))
     )
-    part = _part_of_month(bookings)
     return [
         "|".join(fact)
         for fact in zip(
@@ -86,20 +90,11 @@ def _payment_facts(bookings: pd.DataFrame) -> list[str]:
             kinds_of(bookings).tolist(),
             step.astype(str).tolist(),
             rounded.tolist(),
-            part.tolist(),
             purpose.astype(str).tolist(),
             np.where(mandate.to_numpy(), "m", "").tolist(),
             strict=True,
         )
     ]
-
-
-def _part_of_month(bookings: pd.DataFrame) -> np.ndarray:
-    """Where in the month a booking falls: benefits, salaries and rents keep to their days."""
-    if "booking_date" not in bookings:
-        return np.full(len(bookings), "", dtype=object)
-    day = pd.to_datetime(bookings["booking_date"]).dt.day.fillna(0).to_numpy()
-    return np.select([day == 0, day <= 5, day <= 15, day <= 22], ["", "start", "middle", "late"], "end").astype(object)
 
 
 def _kept_words(words: list[str], vocabulary: frozenset[str]) -> list[str]:
@@ -108,7 +103,7 @@ def _kept_words(words: list[str], vocabulary: frozenset[str]) -> list[str]:
 
 def _tokens(words: list[str], merchant: list[str], concepts: list[str], party: str, fact: str) -> list[str]:
     """Words and their pairs, concepts with and without the direction of the money, and the payment's facts."""
-    sign, kind, step, rounded, part, purpose, mandate = fact.split("|")
+    sign, kind, step, rounded, purpose, mandate = fact.split("|")
     spoken = [*merchant, *words]
     told = sorted(set(concepts))
     return [
@@ -123,7 +118,6 @@ def _tokens(words: list[str], merchant: list[str], concepts: list[str], party: s
         f"kind={sign}{kind}",
         f"step={sign}{step}",
         f"round={sign}{rounded}{party}",
-        f"part={part}",
         f"party={sign}{party}",
         *([f"purpose={purpose}"] if purpose else []),
         *([f"mandate={mandate}"] if mandate else []),

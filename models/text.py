@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.statements.codes import transaction_kind
 
@@ -25,8 +27,8 @@ _DIGITS = str.maketrans("123456789", "000000000")
 _NOISE = re.compile(
     r"\b[a-z]{2}\d{2}[a-z]{4}\d{7,}\w*\b|\bnl\d{2}zzz\d+\b"  # account numbers, creditor identifiers
     r"|\b\d{1,4}[-./:]\d{1,2}(?:[-./:]\d{1,4})*\b"  # dates and times
-    r"|\b(?:pasvolgnr|transactie|term|valutadatum|kenmerk|machtiging id|incassant id|kaartnummer|autorisatie|nr|pas)"
-    r"[ :]+\S*\d\S*"  # the keys of card terminals with their codes
+    r"|\b(?:pasvolgnr|transactie|term|valutadatum|kenmerk|machtiging id|incassant id|kaartnummer|autorisatie):"
+    r"(?:\s*\S*\d\S*)?"  # the keys of card terminals with their codes
     r"|\bwww\.|\bhttps?://\S*"
 )
 _WORD = re.compile(r"[^\W_]+")
@@ -189,10 +191,16 @@ def _distinct(bookings: pd.DataFrame) -> tuple[list[tuple[str, str, str]], np.nd
     evidence = np.where(direct_debit | np.isin(kinds, list(_MERCHANT_KINDS)), "merchant", "")
     evidence = np.where((kinds == "SALARY") & credit, "salary", evidence)
     evidence = np.where((evidence == "") & credit, "credit", evidence)
-    names = [text.translate(_DIGITS) for text in _column(bookings, "counterparty_name")]
-    remittances = [text.translate(_DIGITS) for text in _column(bookings, "remittance_information")]
+    names = _level(_column(bookings, "counterparty_name"))
+    remittances = _level(_column(bookings, "remittance_information"))
     codes, values = pd.factorize(pd.Series(list(zip(names, remittances, evidence, strict=True)), dtype=object))
     return list(values), codes
+
+
+def _level(texts: np.ndarray) -> list[str]:
+    """Texts without what only tells bookings apart: digits become 0, words with two digits or more go."""
+    levelled = compute.replace_substring_regex(arrow.array(texts, arrow.string()), r"[0-9]", "0")
+    return compute.replace_substring_regex(levelled, r"[^\s0]*0[^\s]*0[^\s]*", " ").to_pylist()
 
 
 def _read(name: str, remittance: str, evidence: str, names: Names, lexicon: Lexicon) -> Reading:
