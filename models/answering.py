@@ -1,0 +1,76 @@
+"""`levensloop classify`, `detect` and `trail verify`: files in, files out, on the champion or any release named."""
+
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+from rich.console import Console
+
+from models.bookings import BookingsRead, load_bookings
+from models.detection import classify_bookings, detect_events
+from models.errors import IntegrityError, UsageError
+from models.home import find_home
+from models.release import Release, load_release
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+def classify_file(bookings: Path, *, out: Path, release_id: str | None) -> None:
+    """Write booking_id, label, probability and abstained for every booking of a file."""
+    release = _open_release(release_id)
+    read = _load(bookings)
+    _write(classify_bookings(read.frame, release=release), out)
+
+
+def detect_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
+    """Write every detection of a file's customers as of a day (inclusive)."""
+    today = datetime.now(AMSTERDAM).date()
+    as_of = as_of or today
+    if as_of > today:
+        raise UsageError(f"{as_of} is in the future. Give today or an earlier day with --as-of.")
+    release = _open_release(release_id)
+    read = _load(bookings)
+    found = detect_events(read.frame, as_of=as_of, release=release)
+    for column in ("onset_date", "detected_on"):
+        found[column] = found[column].astype("datetime64[s]").dt.strftime("%Y-%m-%d")
+    _write(found, out)
+
+
+def verify_own_trail() -> None:
+    """Verify the trail of this installation; IntegrityError when anything in it was changed."""
+    from models.signing import load_registry
+    from models.store import open_store
+    from models.trail import verify_trail
+
+    home = find_home()
+    report = verify_trail(open_store(home.database_url), home.checkpoints, load_registry(home))
+    console = Console(stderr=True, highlight=False)
+    for note in report.notes:
+        console.print(note, markup=False)
+    if report.findings:
+        raise IntegrityError("The trail does not verify: " + "; ".join(report.findings))
+    console.print(f"The trail verifies: {report.rows} rows.")
+
+
+def _open_release(release_id: str | None) -> Release:
+    release = load_release(find_home(), release_id, allow_demo=True)
+    if release.warning:
+        Console(stderr=True, highlight=False).print(release.warning, markup=False)
+    return release
+
+
+def _load(path: Path) -> BookingsRead:
+    read = load_bookings(path)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in (*read.notes, *map(str, read.problems)):
+        console.print(line, markup=False)
+    console.print(f"{path.name}: {read.rows_read} rows read, {len(read.problems)} left out.")
+    return read
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    if out.suffix.lower() in (".parquet", ".pq"):
+        table.to_parquet(out, index=False)
+    else:
+        table.to_csv(out, index=False)
