@@ -214,8 +214,8 @@ def find_candidate(folders: Sequence[Path], release_id: str) -> Path:
     raise NoReleaseError(f"There is none with this id in {names}, or more than one begins so. Give the whole id.")
 
 
-def newest_candidate(home: Home) -> Path:
-    """The folder of the candidate that was made last.
+def newest_candidate(home: Home) -> str:
+    """The id of the candidate that was made last.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def newest_candidate(home: Home) -> Path:
     candidates = [path for path in home.candidates.glob("*") if _SHA256.fullmatch(path.name)]
     if not candidates:
         raise NoReleaseError("There is no release and no candidate yet. Train one with `levensloop train`.")
-    return max(candidates, key=lambda path: (_created_at(path), path.name))
+    return max(candidates, key=lambda path: (_created_at(path), path.name)).name
 
 
 def _created_at(path: Path) -> str:

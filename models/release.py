@@ -5,7 +5,8 @@ pointer moves in one step, and every move stands in the promotions log and in th
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,13 +38,13 @@ from models.candidate import (
     write_candidate,
     write_folder,
 )
-from models.canonical import canonical_json, moment_text, sha256_of
+from models.canonical import canonical_json, moment_text, parse_moment, sha256_of
 from models.durable import append_durably, lock_folder, write_durably
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.home import Home
 from models.screening import Screening, default_screening, parse_screening
 from models.signing import KeyRegistry, load_registry
-from models.store import open_store
+from models.store import Store, open_store
 from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 from models.trail import append_trail
 
@@ -57,6 +58,7 @@ __all__ = [
     "Release",
     "gate_reasons",
     "load_release",
+    "newest_candidate",
     "promote_release",
     "read_champion",
     "rollback_release",
@@ -199,7 +201,7 @@ def _choose(home: Home, release_id: str | None, *, signed_only: bool) -> Path:
         return find_candidate([home.releases], champion.release_id)
     if signed_only:
         raise NoReleaseError("No release was promoted yet. Train, audit, sign and promote one.")
-    return newest_candidate(home)
+    return home.candidates / newest_candidate(home)
 
 
 def _require_approval(candidate: Candidate, decisions: tuple[BoardDecision, ...], *, allow_demo: bool) -> None:
@@ -302,6 +304,7 @@ def promote_release(
     allow_demo: bool = False,
     dry_run: bool = False,
     at: datetime | None = None,
+    store: Store | None = None,
     trusted_types: Collection[str] = TRUSTED_TYPES,
 ) -> Promotion:
     """Make a candidate the champion: copy it to releases/<id>, write trail and log, then move the pointer.
@@ -335,7 +338,7 @@ def promote_release(
         )
         history = (*now.history, now.release_id) if now else ()
         pointer = Champion(candidate.id, moment_text(at or datetime.now(UTC)), who, why, history)
-        return _move_pointer(home, pointer, action="promote", leaving=now)
+        return _move_pointer(home, pointer, action="promote", leaving=now, store=store)
 
 
 def rollback_release(
@@ -346,6 +349,7 @@ def rollback_release(
     to: str | None = None,
     allow_demo: bool = False,
     at: datetime | None = None,
+    store: Store | None = None,
 ) -> Promotion:
     """Move the pointer back to the release before the champion, or to the earlier one that `to` names.
 
@@ -366,10 +370,12 @@ def rollback_release(
         target = read_candidate(home.releases / history[places[-1]])
         _require_approval(target, read_decisions(target, load_registry(home)), allow_demo=allow_demo)
         pointer = Champion(target.id, moment_text(at or datetime.now(UTC)), who, why, history[: places[-1]])
-        return _move_pointer(home, pointer, action="rollback", leaving=now)
+        return _move_pointer(home, pointer, action="rollback", leaving=now, store=store)
 
 
-def _move_pointer(home: Home, pointer: Champion, *, action: str, leaving: Champion | None) -> Promotion:
+def _move_pointer(
+    home: Home, pointer: Champion, *, action: str, leaving: Champion | None, store: Store | None
+) -> Promotion:
     """Say it first (trail, log), then do it: what became champion is never unrecorded."""
     path = home.releases / pointer.release_id
     previous_id = leaving.release_id if leaving else None
@@ -381,16 +387,23 @@ def _move_pointer(home: Home, pointer: Champion, *, action: str, leaving: Champi
         "why": pointer.why,
         "signatures": {name: sha256_of(data) for name, data in _signed(read_candidate(path)).items()},
     }
-    store = open_store(home.database_url)
-    try:
-        with store.write() as connection:
-            row = append_trail(connection, "promotion", record, at=datetime.fromisoformat(pointer.promoted_at))
-    finally:
-        store.close()
+    with _opened(home, store) as ours, ours.write() as connection:
+        row = append_trail(connection, "promotion", record, at=parse_moment(pointer.promoted_at))
     line = {**record, "at": pointer.promoted_at, "trail_seq": row.seq, "trail_hash": row.hash}
     append_durably(home.releases / PROMOTIONS, canonical_json(line))
     write_durably(home.releases / POINTER, canonical_json(asdict(pointer)).encode())
     return Promotion(pointer.release_id, previous_id, path, trail_seq=row.seq)
+
+
+@contextmanager
+def _opened(home: Home, store: Store | None) -> Iterator[Store]:
+    """The given store, else the home's own, which is closed again."""
+    ours = store or open_store(home.database_url)
+    try:
+        yield ours
+    finally:
+        if store is None:
+            ours.close()
 
 
 def _signed(candidate: Candidate) -> dict[str, bytes]:

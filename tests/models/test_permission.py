@@ -106,7 +106,7 @@ def test_opt_out(told: list[Any], because: str) -> None:
 
 def test_answer_carries_regime_notice_version_and_end() -> None:
     permission = decide(_events(("shown", 9), ("consented", 8)), replace(OPT_IN, valid_hours=24), at=NOW)
-    assert (permission.purpose, permission.regime, permission.notice_version) == (OPT_IN.id, "opt_in", "2026-11")
+    assert (permission.purpose, permission.regime, permission.notice_version) == (OPT_IN.id, "opt_in", "2026-01")
     assert permission.version == 2
     assert permission.valid_until == NOW + timedelta(days=1)
 
@@ -340,8 +340,8 @@ def test_forgetting_a_yes_never_allows_more(events: list[PermissionRecord], purp
 
 def test_as_of_looks_only_at_what_was_known_then() -> None:
     rows = [
-        ("ann", OPT_IN.id, "consented", NOW - timedelta(days=9), "2026-11"),
-        ("ann", OPT_IN.id, "withdrawn", NOW - timedelta(days=2), "2026-11"),
+        ("ann", OPT_IN.id, "consented", NOW - timedelta(days=9), "2026-01"),
+        ("ann", OPT_IN.id, "withdrawn", NOW - timedelta(days=2), "2026-01"),
     ]
     assert permissions_as_of(_frame(rows), OPT_IN.id, NOW - timedelta(days=3), SHIPPED) == {"ann"}
     assert permissions_as_of(_frame(rows), OPT_IN.id, NOW, SHIPPED) == set()
@@ -359,9 +359,9 @@ def test_file_is_read_with_dates_moments_and_offsets(tmp_path: Path) -> None:
         _write(
             tmp_path,
             "001,model_training,withdrawn,2026-07-01T12:00:00Z,",
-            "001,model_training,consented,2026-07-01,2026-11",  # Amsterdam midnight is 22:00 UTC the day before
-            "NA,model_training,consented,2026-07-01T12:00:00+02:00,2026-11",
-            "002,model_training,consented,2026-12-01 08:30:00,2026-11",
+            "001,model_training,consented,2026-07-01,2026-01",  # Amsterdam midnight is 22:00 UTC the day before
+            "NA,model_training,consented,2026-07-01T12:00:00+02:00,2026-01",
+            "002,model_training,consented,2026-12-01 08:30:00,2026-01",
         )
     )
     assert frame["customer_id"].tolist() == ["001", "NA", "001", "002"]
@@ -373,7 +373,7 @@ def test_file_is_read_with_dates_moments_and_offsets(tmp_path: Path) -> None:
 
 
 def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
-    frame = load_permissions(_write(tmp_path, "c1,model_training,consented,2026-07-01T12:00:00Z,2026-11"))
+    frame = load_permissions(_write(tmp_path, "c1,model_training,consented,2026-07-01T12:00:00Z,2026-01"))
     frame.to_parquet(tmp_path / "permissions.parquet")
     pd.testing.assert_frame_equal(load_permissions(tmp_path / "permissions.parquet"), frame)
 
@@ -381,15 +381,15 @@ def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "c1,model_training,allowed,2026-07-01,2026-11",
-        "c1,model_training,consented,yesterday,2026-11",
-        "c1,model_training,withdrawn,,2026-11",
-        ",model_training,consented,2026-07-01,2026-11",
+        "c1,model_training,allowed,2026-07-01,2026-01",
+        "c1,model_training,consented,yesterday,2026-01",
+        "c1,model_training,withdrawn,,2026-01",
+        ",model_training,consented,2026-07-01,2026-01",
     ],
 )
 def test_one_row_not_understood_refuses_the_file(tmp_path: Path, line: str) -> None:
     with pytest.raises(UnreadableDataError, match="such as 3"):
-        load_permissions(_write(tmp_path, "c0,model_training,consented,2026-07-01,2026-11", line))
+        load_permissions(_write(tmp_path, "c0,model_training,consented,2026-07-01,2026-01", line))
 
 
 def test_table_without_a_column_or_no_table_is_refused(tmp_path: Path) -> None:
