@@ -1,5 +1,6 @@
 """Candidates, signatures, the gate and the pointer: what is not whole, signed and allowed never becomes champion."""
 
+import functools
 import json
 import shutil
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from models.release import (
     sign_release,
     write_candidate,
 )
+from models.screening import parse_screening
 from models.signing import (
     BOARD,
     PrivateKey,
@@ -52,6 +54,16 @@ def _fitted(shift: float = 0.0) -> LogisticRegression:
 
 def _screening() -> str:
     return resources.files("models").joinpath("screening.toml").read_text("utf-8")
+
+
+_parse_once = functools.cache(parse_screening)
+
+
+@pytest.fixture(autouse=True)
+def _screening_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building a screening takes longer than all the rest here; it is a pure function of its text."""
+    monkeypatch.setattr("models.candidate.parse_screening", _parse_once)
+    monkeypatch.setattr("models.release.parse_screening", _parse_once)
 
 
 @dataclass(frozen=True)
