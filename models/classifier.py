@@ -117,7 +117,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, bookings: pd.DataFrame) -> np.ndarray:
         """The most probable label per booking, never abstaining."""
-        return self.classes_[self.predict_proba(bookings).argmax(axis=1)]
+        probabilities = self.predict_proba(bookings)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def classify(self, bookings: pd.DataFrame) -> pd.DataFrame:
         """Columns label, probability and abstained; an abstained booking keeps its most probable label."""

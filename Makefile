@@ -1,0 +1,37 @@
+# Two commands do all the set-up: `make demo` and `make test`. They need Python 3.11 or newer (with venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo stop test bench vulnerabilities clean
+.DEFAULT_GOAL := test
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Levensloop needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo board, promote, serve
+	@$(BIN)/levensloop demo --home .demo
+
+stop:  ## end the service that `make demo` left running
+	@if [ -x $(BIN)/levensloop ]; then $(BIN)/levensloop stop --home .demo; else echo "Nothing runs."; fi
+
+test: $(INSTALLED)  ## ruff, mypy --strict and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+bench: $(INSTALLED)  ## ratios of the benchmarks in tests/benchmarks
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the advisory database on the network
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

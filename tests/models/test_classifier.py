@@ -1,0 +1,113 @@
+"""The classifier as scikit-learn users know estimators, on degenerate and foreign data too."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from models.classifier import BookingClassifier
+from models.errors import UsageError
+from models.release import TRUSTED_TYPES
+
+MERCHANTS = {
+    "groceries": ["Supermarkt {} Zuid", "Mercado {}", "Lebensmittel {}"],
+    "fuel": ["Tankstelle {}", "Gasolinera {}", "Benzinepomp {}"],
+    "rent": ["Vermietung {} Haus", "Alquiler {}", "Verhuur {}"],
+}
+
+
+def shops(rows: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(list(MERCHANTS), rows)
+    names = [rng.choice(MERCHANTS[label]).format(rng.integers(100)) for label in labels]
+    frame = pd.DataFrame(
+        {"counterparty_name": names, "remittance_information": "", "amount": 10.0, "credit_debit_indicator": "DBIT"}
+    )
+    return frame, labels
+
+
+def test_two_hundred_rows_in_mixed_languages_are_learned() -> None:
+    classifier = BookingClassifier().fit(*shops(200))
+    frame, labels = shops(100, seed=1)
+    assert (classifier.predict(frame) == labels).mean() > 0.95
+    assert classifier.names_ == "as_merchants"
+
+
+def test_probabilities_are_rows_of_one_in_the_order_of_classes() -> None:
+    classifier = BookingClassifier().fit(*shops(200))
+    probabilities = classifier.predict_proba(shops(20, seed=1)[0])
+    assert probabilities.shape == (20, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert classifier.classes_.tolist() == ["fuel", "groceries", "rent"]
+
+
+def test_batch_single_and_shuffled_order_agree_to_the_last_bit() -> None:
+    classifier = BookingClassifier().fit(*shops(200))
+    frame, _ = shops(40, seed=2)
+    together = classifier.predict_proba(frame)
+    alone = np.vstack([classifier.predict_proba(frame.iloc[[at]]) for at in range(len(frame))])
+    order = np.random.default_rng(3).permutation(len(frame))
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(together[order], classifier.predict_proba(frame.iloc[order]))
+
+
+def test_one_class_empty_input_and_missing_texts_are_ordinary() -> None:
+    frame, labels = shops(30)
+    one = BookingClassifier().fit(frame, ["none"] * 30)
+    assert one.predict_proba(frame).tolist() == [[1.0]] * 30
+    many = BookingClassifier().fit(frame, labels)
+    assert many.predict_proba(frame.iloc[:0]).shape == (0, 3)
+    blank = frame.assign(counterparty_name=None, remittance_information="")
+    assert many.predict(blank).shape == (30,)
+
+
+def test_a_text_without_known_words_is_abstained_from() -> None:
+    frame, labels = shops(200)
+    unknown = frame.head(1).assign(counterparty_name="")
+    assert BookingClassifier().fit(frame, labels).classify(unknown)["abstained"].tolist() == [True]
+
+
+@pytest.mark.parametrize("labels", [[], ["a"], ["a"] * 3])
+def test_another_number_of_labels_than_bookings_is_refused(labels: list[str]) -> None:
+    with pytest.raises(UsageError, match="one label per booking"):
+        BookingClassifier().fit(shops(2)[0], labels)
+
+
+def test_a_frame_without_texts_or_amounts_is_refused() -> None:
+    frame, labels = shops(5)
+    with pytest.raises(UsageError, match="amount"):
+        BookingClassifier().fit(frame.drop(columns="amount"), labels)
+    with pytest.raises(UsageError, match="counterparty_name"):
+        BookingClassifier().fit(frame.drop(columns=["counterparty_name", "remittance_information"]), labels)
+
+
+def test_it_is_an_estimator_with_manners() -> None:
+    classifier = BookingClassifier(C=3.0)
+    assert clone(classifier).get_params() == classifier.get_params()
+    with pytest.raises(NotFittedError):
+        classifier.predict(shops(2)[0])
+
+
+def test_it_is_kept_and_opened_by_skops_with_our_list_alone(tmp_path) -> None:
+    classifier = BookingClassifier().fit(*shops(200))
+    skops.io.dump(classifier, tmp_path / "c.skops")
+    opened = skops.io.load(tmp_path / "c.skops", trusted=list(TRUSTED_TYPES))
+    frame, _ = shops(20, seed=4)
+    np.testing.assert_array_equal(opened.predict_proba(frame), classifier.predict_proba(frame))
+
+
+def test_names_of_private_persons_change_no_score() -> None:
+    rng = np.random.default_rng(5)
+    persons = ["J de Vries", "A Jansen", "K Visser", "M Smit"]
+    rows = [
+        {"customer_id": f"c{n % 40}", "counterparty_name": str(rng.choice(persons)), "amount": "50.00",
+         "remittance_information": text, "credit_debit_indicator": sign, "bank_transaction_code": "SCT"}
+        for n, (text, sign) in enumerate([("kinderalimentatie", "DBIT"), ("etentje gisteren", "CRDT")] * 100)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    classifier = BookingClassifier().fit(frame, ["separation", "none"] * 100)
+    swapped = frame.assign(counterparty_name="Oumaima Bouzambou")
+    assert classifier.names_ == "as_persons"
+    np.testing.assert_array_equal(classifier.predict_proba(frame), classifier.predict_proba(swapped))

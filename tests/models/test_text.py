@@ -1,0 +1,96 @@
+"""Texts: what is dropped, what is masked, and which words share a meaning."""
+
+import pandas as pd
+import pytest
+
+from models.text import clean_words, default_lexicon, is_abroad, read_texts
+
+
+def booking(
+    name: str, remittance: str = "", *, code: str = "SCT", sign: str = "DBIT", creditor: str = ""
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "counterparty_name": name, "remittance_information": remittance, "amount": "10.00",
+                "credit_debit_indicator": sign, "bank_transaction_code": code, "creditor_id": creditor,
+            }
+        ]
+    )  # fmt: skip
+
+
+def reading(*args: str, **kwargs: str):
+    texts = read_texts(booking(*args, **kwargs), names="as_persons")
+    return texts.party[0], texts.merchant[0], texts.words[0], set(texts.concepts[0])
+
+
+def test_identifiers_and_dates_are_dropped_and_accents_and_case_levelled() -> None:
+    assert clean_words("Établissement N°7 NL91INGB0001234567 12-09-2026 14:32 AB12CD34") == ["etablissement", "n"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Hr J de Vries", "F. El Amrani", "Mw A Jansen-Bakker", "Nguyen Thi Hoa", "S Kaya e/o M Kaya", "Tomasz Nowak"],
+)
+def test_private_persons_become_one_role(name: str) -> None:
+    assert reading(name, "huur juli")[:2] == ("person", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "creditor"),
+    [
+        ("CCV*KAPSALON FATMA ROTTERDAM NLD", "CARD", ""),
+        ("Zonvlucht via Stichting Mollie Payments", "IDEAL", ""),
+        ("WonenVoorbeeld", "SDD", "NL13ZZZ123456780000"),
+        ("Bouwbedrijf Jansen B.V.", "SCT", ""),
+        ("SVB", "SCT_BATCH", ""),
+        ("Gemeente Voorbeeld", "SCT", ""),
+    ],
+)
+def test_companies_are_told_by_evidence(name: str, code: str, creditor: str) -> None:
+    assert reading(name, code=code, creditor=creditor)[0] == "company"
+
+
+def test_a_payer_of_salary_stays_unnamed() -> None:
+    assert reading("Uitzendbureau Voorbeeld BV", "salaris wk 26", sign="CRDT")[:2] == ("payer", [])
+    assert reading("Ziekenhuis Voorbeeld", "", code="SALARY", sign="CRDT")[:2] == ("payer", [])
+
+
+def test_a_name_swap_changes_nothing_that_is_read() -> None:
+    one, other = booking("Hr P de Wit", "kinderbijslag voor Noor"), booking("Mw F Yildiz", "kinderbijslag voor Noor")
+    first, second = (read_texts(frame, names="as_persons") for frame in (one, other))
+    assert (first.merchant, first.words, first.concepts, first.party) == (
+        second.merchant, second.words, second.concepts, second.party,
+    )  # fmt: skip
+
+
+def test_intermediaries_prefixes_cities_and_countries_are_split_off() -> None:
+    assert reading("Zonvlucht via Stichting Mollie Payments", code="IDEAL")[1] == ["zonvlucht"]
+    assert reading("CCV*BAKKERIJ VOORBEELD UTRECHT NLD", code="CARD")[1] == ["bakkerij", "voorbeeld"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remittance", "concept"),
+    [
+        ("SVB", "KINDERBIJSLAG 2E KWARTAAL 2026", "child_benefit"),
+        ("SVB", "AKW 2026-1", "child_benefit"),
+        ("SVB", "kinderbijsl", "child_benefit"),
+        ("UWV", "WW 05-2026", "unemployment"),
+        ("Notariskantoor Voorbeeld", "nalatenschap", "estate"),
+        ("Begraafplaats Voorbeeld", "grafrechten", "funeral"),
+        ("Transavia Airlines", "boeking", "airline"),
+        ("J Jansen", "Kinderalimentatie maart", "alimony"),
+    ],
+)
+def test_wordings_of_one_meaning_share_a_concept(name: str, remittance: str, concept: str) -> None:
+    assert concept in reading(name, remittance)[3]
+
+
+def test_the_lexicon_has_no_special_categories() -> None:
+    lexicon = default_lexicon()
+    assert not {"kerk", "moskee", "zakat", "ziekenhuis", "vakbond", "partij"} & set(lexicon.words)
+
+
+def test_abroad_is_told_by_the_country_of_the_card_terminal() -> None:
+    names = pd.Series(["CAFE SOL MALAGA ESP", "BAKKER UTRECHT NLD", "Hr J Jansen", ""])
+    assert is_abroad(names).tolist() == [True, False, False, False]

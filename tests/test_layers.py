@@ -1,0 +1,50 @@
+"""The direction of the house: models imports neither training nor serving, and these two never import each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {"models": {"training", "serving"}, "training": {"serving"}, "serving": {"training"}}
+
+
+def imported_packages(source: str) -> set[str]:
+    """Top-level names that a module imports, anywhere in it (inside functions and `if TYPE_CHECKING` too)."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "importlib.import_module"):
+            names |= {str(arg.value).split(".")[0] for arg in node.args if isinstance(arg, ast.Constant)}
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_package_imports_only_what_its_layer_allows(package: str) -> None:
+    modules = sorted((ROOT / package).rglob("*.py"))
+    assert modules
+    broken = {
+        str(module.relative_to(ROOT)): found
+        for module in modules
+        if (found := imported_packages(module.read_text("utf-8")) & FORBIDDEN[package])
+    }
+    assert broken == {}
+
+
+def test_the_layer_check_sees_imports_inside_functions() -> None:
+    assert imported_packages("def f():\n    from serving.gate import Gate\n") == {"serving"}
+    assert imported_packages("import importlib\nimportlib.import_module('training.run')\n") == {"importlib", "training"}
+
+
+def test_no_pickle_in_our_code() -> None:
+    pickling = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
+    users = [
+        str(module.relative_to(ROOT))
+        for package in FORBIDDEN
+        for module in (ROOT / package).rglob("*.py")
+        if imported_packages(module.read_text("utf-8")) & pickling
+    ]
+    assert users == []
