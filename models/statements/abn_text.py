@@ -10,8 +10,8 @@ from models.statements.rows import StatementRow, clean_text
 # Codewords in the order of ABN AMRO's description; a value may hold slashes, so only these words end a value.
 _CODEWORDS = (
     "TRTP", "IBAN", "BBAN", "BIC", "NAME", "CSID", "MARF", "REMI", "EREF", "RTRN", "ORDP", "BENM", "PREF", "NRTX",
-    "PIND", "ID", "ADDR", "ISDT", "SVCL", "PURP", "ULTD", "ULTB", "ULTC", "CHGS", "OCMT", "EXCH", "RREF", "CNTP", "INIT", "BAI",
-    "CSIM", "MSID", "KREF", "ACCW",
+    "PIND", "ID", "ADDR", "ISDT", "SVCL", "PURP", "ULTD", "ULTB", "ULTC", "CHGS", "OCMT", "EXCH", "RREF", "CNTP",
+    "INIT", "BAI", "CSIM", "MSID", "KREF", "ACCW",
 )  # fmt: skip
 _CODEWORD = re.compile(r"/(" + "|".join(_CODEWORDS) + r")/")
 _LABEL = re.compile(

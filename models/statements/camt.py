@@ -12,6 +12,7 @@ from typing import IO, Any
 from lxml import etree
 
 from models.errors import UnreadableDataError
+from models.statements.codes import transaction_kind
 from models.statements.rows import (
     StatementNote,
     StatementPart,
@@ -19,6 +20,7 @@ from models.statements.rows import (
     StatementTotal,
     clean_text,
     parse_amount,
+    parse_moment,
 )
 
 _STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
@@ -162,8 +164,9 @@ def _entry_rows(entry: Any, statement: _Statement) -> Iterator[StatementPart]:
     elif details:
         _fill_batch(whole, details)
         yield StatementNote("an entry whose details do not add up to its amount was booked as one")
-    elif (batch := _text(entry, "NtryDtls/Btch/NbOfTxs")) and batch.isdigit() and int(batch) > 1:
-        whole.kind = f"{whole.kind} SCT_BATCH"
+    batch = _text(entry, "NtryDtls/Btch/NbOfTxs")
+    if batch.isdigit() and int(batch[:9]) > 1 and transaction_kind(whole.kind) in ("SCT", "OTHER"):
+        whole.kind = "SCT_BATCH"
     yield _with_text(whole, entry)
 
 
@@ -261,7 +264,9 @@ def _fill_batch(row: StatementRow, details: list[Any]) -> None:
     """Several details that are booked as one: what they all share."""
     first = StatementRow(row.line, indicator=row.indicator, kind=row.kind)
     _fill_details(first, details[0])
-    row.text, row.kind = first.text, f"{row.kind} SCT_BATCH" if row.kind != "RETURN" else row.kind
+    row.text = first.text
+    if transaction_kind(row.kind) in ("SCT", "OTHER"):
+        row.kind = "SCT_BATCH"
 
 
 def _with_text(row: StatementRow, element: Any) -> StatementRow:
@@ -289,11 +294,7 @@ def _provided(value: str) -> str:
 
 
 def _day(element: Any, name: str) -> date | None:
-    text = _text(element, f"{name}/Dt") or _text(element, f"{name}/DtTm")
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None
+    return parse_moment(_text(element, f"{name}/Dt") or _text(element, f"{name}/DtTm"))
 
 
 def _find_all(element: Any, path: str) -> list[Any]:

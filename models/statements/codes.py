@@ -37,7 +37,18 @@ def transaction_kind(raw: str) -> str:
         if found:
             return found
     head = code.split("/")[0].strip()
-    return _whole_codes().get(head, "OTHER")
+    # SWIFT codes put N, S or F before a bank's own letters.
+    bare = head[1:] if len(head) == 4 and head[0] in "NSF" else head
+    return _whole_codes().get(head) or _whole_codes().get(bare, "OTHER")
+
+
+def kind_from_text(text: str) -> str:
+    """The kind that the first words of a text tell where the bank's code tells nothing; OTHER when they do not."""
+    capitals = text[:32].upper()
+    for kind, starts in _tables()["text"].items():
+        if capitals.startswith(tuple(starts)):
+            return str(kind)
+    return "OTHER"
 
 
 def salary_purpose(purpose: str) -> bool:

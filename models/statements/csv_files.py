@@ -16,7 +16,7 @@ from models.errors import UnreadableDataError
 from models.statements.abn_text import split_abn_text
 from models.statements.codes import transaction_kind
 from models.statements.detect import SUPPORTED
-from models.statements.ing_text import is_iban, split_ing_text, twin_text
+from models.statements.ing_text import is_iban, is_internal_text, split_ing_text, twin_text
 from models.statements.rows import StatementPart, StatementRow, StatementTotal, clean_text, parse_amount, read_lines
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -185,7 +185,7 @@ def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) 
         except csv.Error:
             yield StatementRow(line, refused="is no CSV row: a quote or a field has no end", moves_balance=False)
             continue
-        if not any(cell.strip() for cell in cells) or cells[0].startswith("#"):
+        if not any(cell.strip() for cell in cells) or (cells[0].startswith("#") and not layout.has_header):
             continue
         row = _build_row(build, cells, layout, line)
         if not row.refused:
@@ -210,10 +210,11 @@ def _build_row(
 def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
     """A function from cells to a row, with all lookups of the layout made once."""
     variant, places = layout.variant, layout.places
+    outer = " \t\u00a0\"'" if variant.text == "quoted" else ' \t\u00a0"'
 
     def cell(cells: list[str], name: str) -> str:
         spots = places.get(name, ())
-        return cells[spots[0]].strip() if spots and spots[0] < len(cells) else ""
+        return cells[spots[0]].strip(outer) if spots and spots[0] < len(cells) else ""
 
     def build(cells: list[str], line: int) -> StatementRow:
         row = StatementRow(line)
@@ -287,7 +288,9 @@ def _finish_text(row: StatementRow, variant: Variant, type_text: str) -> None:
     elif variant.text == "abn":
         split_abn_text(row)
     elif variant.text == "quoted":
-        row.text = row.text.strip("'").strip()
+        row.text = row.text.strip("' ")
+        if not row.name and ">" in row.text[:40]:
+            row.name = row.text.split(">")[0].strip()
     row.kind = row.kind or type_text
     kind = transaction_kind(row.kind)
     if kind == "OTHER" and type_text:
@@ -307,14 +310,8 @@ def _apply_ing(row: StatementRow, type_text: str) -> None:
     row.mandate_id = row.mandate_id or fields.get("mandate", "")
     row.creditor_id = row.creditor_id or fields.get("creditor", "")
     row.fingerprint = twin_text(row.text)
-    lowered = row.text.lower()
-    if (
-        re.match(r"(naar|van|to|from) (uw )?(oranje|ing )?\s?(spaar|savings)", lowered)
-        or "oranje spaarrekening" in lowered
-    ):
+    if is_internal_text(row.text):
         row.kind = "INTERNAL"
-    elif row.kind.upper() == "DV" and "salaris" in lowered:
-        row.kind = "OTHER"
     if not row.text and not row.name:
         row.text = type_text
 

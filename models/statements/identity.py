@@ -36,7 +36,7 @@ def digest_row(row: StatementRow) -> str:
     fields = (
         row.account,
         str(row.booking_date),
-        f"{row.amount:f}",
+        f"{row.amount:.2f}",
         row.currency,
         row.indicator,
         row.name.upper(),

@@ -9,9 +9,6 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
-from stdnum import iban as stdnum_iban
-from stdnum.exceptions import ValidationError
-
 _START = {"naam": ("Naam:", "Name:"), "omschrijving": ("Omschrijving:", "Description:")}
 # Keys behind the payer's words in ING's order, with the shape of their values. English exports translate some of them.
 _TAIL = (
@@ -29,6 +26,7 @@ _RANK = {name: rank for rank, (name, _, _) in enumerate(_TAIL)}
 _SHAPE = {name: shape for name, _, shape in _TAIL}
 _KEY_NAME = {key.lower(): name for name, keys, _ in _TAIL for key in keys}
 _KEY = re.compile(r"(?<!\S)(?:" + "|".join(re.escape(key) for key in _KEY_NAME) + r")(?=\s|$)", re.IGNORECASE)
+_INTERNAL = re.compile(r"(?:naar|van|to|from) (?:uw |your )?oranje spaarrekening", re.IGNORECASE)
 _SEQUENCE = re.compile(
     r"\s*(Eerste incasso|Doorlopende incasso|Eenmalige incasso|Laatste incasso|First SEPA direct debit|"
     r"Recurrent SEPA direct debit|One-off SEPA direct debit|Last SEPA direct debit|SEPA Incasso \w+|"
@@ -95,18 +93,14 @@ def twin_text(text: str) -> str:
     return re.sub(r"\b(\d\d)/(\d\d)/(\d{4})\b", r"\1-\2-\3", text)
 
 
+def is_internal_text(text: str) -> bool:
+    """Whether the text says that the money went to or came from a savings account of the same customer."""
+    return _INTERNAL.search(text) is not None
+
+
 def is_iban(text: str) -> bool:
     """Whether the text has the shape of an IBAN; check digits of anonymised exports may be wrong."""
     return bool(re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{8,30}", text))
-
-
-def valid_iban(text: str) -> bool:
-    """Whether the check digits hold as well."""
-    try:
-        stdnum_iban.validate(text, check_country=False)
-    except ValidationError:
-        return False
-    return True
 
 
 def _take_tail(text: str) -> tuple[str, dict[str, str]]:

@@ -26,7 +26,7 @@ from models.statements.rows import (
 _FIELD = re.compile(r"^\s*:(NS|\d{2,3}[A-Z]?):(.*)$", re.DOTALL)
 _BLOCK = re.compile(r"\{[1235]:(?:[^{}]|\{[^{}]*\})*\}|\{4:|^-\}|\{S:.*$")
 _LINE_61 = re.compile(
-    r"^\s*(?P<value>\d{6})(?P<entry>\d{4})?\s*(?P<mark>R[CD]|E[CD]|[CD])\s?(?P<funds>[A-Z])??\s?(?P<amount>\d{1,18}(?:[,.]\d{0,12})?)"
+    r"^\s*(?P<value>\d{6})(?P<entry>\d{4})?\s*(?P<mark>[RrEe]?[CcDd])\s?(?P<funds>[A-Z])??\s?(?P<amount>\d{1,18}(?:[,.]\d{0,12})?)"
     r"(?P<rest>.*)$",
     re.DOTALL,
 )
@@ -36,6 +36,7 @@ _IBAN_WITH_CURRENCY = re.compile(r"^([A-Z]{2}\d{2}[A-Z0-9]{8,30}?)\s?([A-Z]{3})?
 _OTHER_ACCOUNT = re.compile(r"^(.*?\d)\s?([A-Z]{3})?$")
 _MARKS = {"C": "CRDT", "RD": "CRDT", "EC": "CRDT", "D": "DBIT", "RC": "DBIT", "ED": "DBIT"}
 _END_OF_MESSAGE = re.compile(r"^-(?:\}.*|X{3})?\s*$|^XXX\s*$")
+_CLOSING_FIELDS = frozenset({"62F", "62M", "64", "65", "90C", "90D"})
 _SPAN = timedelta(days=183)
 
 
@@ -69,7 +70,7 @@ def read_mt940(handle: IO[bytes], *, source: str, encoding: str) -> Iterator[Sta
 
 def _fields(lines: Iterator[str], message: _Message) -> Iterator[tuple[str, list[str], int]]:
     """Fields with their lines; the end of a message is a field `-`."""
-    tag, value, start = "", list[str](), 0
+    tag, value, start, closed = "", list[str](), 0, False
     for number, raw in enumerate(lines, start=1):
         text = raw.rstrip("\r\n")
         blocks = _BLOCK.findall(text) if "{" in text or text.startswith("-}") else []
@@ -85,7 +86,8 @@ def _fields(lines: Iterator[str], message: _Message) -> Iterator[tuple[str, list
             if tag:
                 yield tag, value, start
             tag, value, start = match[1], [match[2]], number
-        elif _END_OF_MESSAGE.match(text):
+            closed = tag not in ("20", "61") and (closed or tag in _CLOSING_FIELDS)
+        elif _END_OF_MESSAGE.match(text) and (closed or tag not in ("61", "86", "NS")):
             if tag:
                 yield tag, value, start
             tag, value = "", []
@@ -118,6 +120,8 @@ def _take(message: _Message, tag: str, value: list[str], line: int) -> Iterator[
     yield from _finish_row(message)
     if tag in ("-", "20"):
         yield from _finish_message(message)
+    elif tag == "25" and message.rows:
+        yield StatementNote("a second account (:25:) stands in the middle of a message and was not used")
     elif tag == "25":
         message.account, message.currency = _split_account(value[0].strip(), message.currency)
     elif tag in ("60F", "60M"):
@@ -163,7 +167,7 @@ def _start_row(message: _Message, value: list[str], line: int) -> None:
     if not match:
         row.refused, row.moves_balance = "its :61: line has no date, sign and amount in SWIFT form", False
         return
-    row.indicator = _MARKS[match["mark"]]
+    row.indicator = _MARKS[match["mark"].upper()]
     row.amount = parse_amount(match["amount"])
     row.value_date = _parse_day(match["value"])
     row.booking_date = _entry_day(row.value_date, match["entry"], match["value"])

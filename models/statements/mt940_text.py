@@ -16,7 +16,8 @@ from models.statements.rows import StatementRow, clean_text
 _FULL_LINE = 60
 _SUBFIELDS = re.compile(r"^\s*(?P<code>\d{3})?(?P<mark>[?>~<^@])\d\d")
 _ING_TAG = re.compile(
-    r"(?:^|/)/?(RTRN|BUSP|BENM|ORDP|CNTP|CSID|MARF|EREF|PREF|PURP|REMI|ULTC|ULTD|ULTB|ISDT|CREF|IREF|NRTX|EXCH|CHGS|OCMT|TRCD|SVCL|ULCR|ULDR)/"
+    r"(?:^/|//)(RTRN|BUSP|BENM|ORDP|CNTP|CSID|MARF|EREF|PREF|PURP|REMI|ULTC|ULTD|ULTB|ISDT|CREF|IREF|NRTX|EXCH|CHGS|OCMT|"
+    r"TRCD|SVCL|ULCR|ULDR)/"
 )
 _ING_FORM = re.compile(r"/CNTP/|/REMI/(?:USTD|STRD)/|/REMI//|/(?:BENM|ORDP)/[A-Z]{2}\d\d|/RTRN/\w+//|//REMI/")
 _RABO_FORM = re.compile(r"/(?:BENM|ORDP)//NAME/")
@@ -112,7 +113,8 @@ def _apply_triodos(row: StatementRow, fields: dict[str, str], words: str) -> Non
 def _apply_ing(row: StatementRow, text: str) -> None:
     text = text.strip()
     words: dict[str, str] = {}
-    parts = _ING_TAG.split(text)
+    # Every element ends with a slash, so two stand between elements and one at the end.
+    parts = _ING_TAG.split(text.removesuffix("/"))
     for tag, value in zip(parts[1::2], parts[2::2], strict=True):
         if "REMI" in words and tag not in ("PURP", "ULTC", "ULTD", "ULTB", "ISDT", "ULCR", "ULDR"):
             words["REMI"] += f"//{tag}/{value}"
@@ -128,7 +130,7 @@ def _apply_ing(row: StatementRow, text: str) -> None:
     row.end_to_end_id = words.get("EREF", "").strip("/ ")
     row.purpose = re.sub(r"^(?:CD|PRTRY)/", "", words.get("PURP", "").strip("/ "))
     remittance = words.get("REMI", "")
-    remittance = re.sub(r"^(?:USTD//|STRD/\w+/|/)", "", remittance)
+    remittance = re.sub(r"^(?:USTD//|STRD/\w+/|//?)", "", remittance)
     row.text = clean_text(remittance.removesuffix("/"))
     if not row.text and "PREF" in words:
         row.text = words["PREF"].strip("/ ")
@@ -158,6 +160,10 @@ def _apply_free(row: StatementRow, lines: list[str], owner_reference: str, suppl
         row.iban = "" if old_rabobank[1] == "NONREF" else old_rabobank[1]
         return
     if started := _ACCOUNT_START.match(text):
+        rest = text[started.end() :]
+        # Some ING forms write the account in its old and in its new form.
+        if started[1].isdigit() and (again := _ACCOUNT_START.match(rest)) and not again[1].isdigit():
+            started, text = again, rest
         row.iban = started[1]
         _name_after_account(row, kept, text[started.end() :], supplement)
         return

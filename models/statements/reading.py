@@ -1,5 +1,6 @@
 """Reading statement files: from rows of any format to chunks of the bookings table, with every row accounted for."""
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ import pyarrow as arrow
 from models.bookings import COLUMN_NAMES, COLUMNS, MONEY, RowProblem
 from models.errors import UnreadableDataError
 from models.statements.camt import read_camt
-from models.statements.codes import salary_purpose, transaction_kind
+from models.statements.codes import kind_from_text, salary_purpose, transaction_kind
 from models.statements.csv_files import read_csv
 from models.statements.detect import HEAD_BYTES, detect_format
 from models.statements.identity import BookingIds, SeenBookings
+from models.statements.ing_text import is_iban
 from models.statements.mt940 import read_mt940
 from models.statements.psd2 import read_psd2
 from models.statements.report import StatementChunk, StatementFile, StatementsRead, Totals
@@ -120,10 +122,13 @@ class _Tally:
 
     def close(self, total: StatementTotal) -> None:
         """End of a statement; statements that follow on each other without a gap and hold become one."""
+        self.accounts.setdefault(total.account)
+        if total.opening is None and total.closing is None:
+            self._close_unstated(total)
+            return
         booked = self.booked.pop((total.account, total.currency), Decimal(0))
         checked = total.opening is not None and total.closing is not None
         holds = checked and (total.opening or Decimal(0)) + booked == total.closing
-        self.accounts.setdefault(total.account)
         last = self.totals[-1] if self.totals else None
         follows = last is not None and (last.account_iban, last.currency) == (total.account, total.currency)
         if last is not None and follows and holds and last.holds and last.closing == total.opening:
@@ -131,6 +136,11 @@ class _Tally:
             self.totals[-1] = joined
         else:
             self.totals.append(Totals(total.account, total.currency, total.opening, booked, total.closing, holds))
+
+    def _close_unstated(self, total: StatementTotal) -> None:
+        """A statement without balances: what was booked is reported, nothing is checked."""
+        for key in [key for key in self.booked if key[0] == total.account]:
+            self.totals.append(Totals(*key, None, self.booked.pop(key), None, False))
 
     def report(self) -> StatementFile:
         for (account, currency), booked in self.booked.items():
@@ -192,6 +202,10 @@ def _stream_source(
     except (EOFError, zlib.error, OSError) as error:
         raise UnreadableDataError(f"{source.name} cannot be unpacked to its end. Download or pack it again.") from error
     last = _make_chunk(rows, tally, ids, owners, seen)
+    if not (tally.bookings or tally.problems or tally.totals or tally.accounts):
+        raise UnreadableDataError(
+            f"{source.name} holds no statement: no account, no balance and no booking. Give a whole statement file."
+        )
     yield StatementChunk(last.frame, last.problems, tally.report())
 
 
@@ -243,13 +257,20 @@ def _fault(row: StatementRow) -> str:
 
 
 def decide_kind(row: StatementRow) -> str:
-    """The normalised bank_transaction_code: the bank's code first, then what the fields tell."""
+    """The normalised bank_transaction_code: the bank's code first, then what fields and text tell."""
     kind = transaction_kind(row.kind)
     if salary_purpose(row.purpose):
         return "SALARY"
+    if kind in ("CARD", "OTHER") and "TERUGBOEKING" in row.text[-40:].upper():
+        return "RETURN"
     if kind != "OTHER":
         return kind
-    return "SDD" if row.creditor_id or row.mandate_id else kind
+    if row.creditor_id or row.mandate_id:
+        return "SDD"
+    kind = kind_from_text(row.text)
+    # A bank's own number that stands in no table, with an account on the other side: a credit transfer.
+    numbered = re.fullmatch(r"N\d{3}", row.kind) is not None
+    return "SCT" if kind == "OTHER" and numbered and is_iban(row.iban) else kind
 
 
 def build_frame(rows: Sequence[StatementRow], booking_ids: Sequence[str]) -> pd.DataFrame:

@@ -6,9 +6,10 @@ Readers know formats; what a row needs to be a booking is judged once, in `readi
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TextIO
+from zoneinfo import ZoneInfo
 
 from models.errors import UnreadableDataError
 
@@ -16,6 +17,8 @@ LONGEST_LINE = 1 << 20
 _PLAIN = re.compile(r"[+-]?\d{1,16}(?:[.,]\d{1,12})?")
 _GROUPED_DOTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?")
 _GROUPED_COMMAS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _SPACES = re.compile(r"\s+")
 
 
@@ -103,10 +106,22 @@ def parse_amount(text: str, *, decimal: str = ",") -> Decimal | None:
     return Decimal(text)
 
 
+def parse_moment(text: str) -> date | None:
+    """The day of an ISO 8601 date or moment, in Amsterdam when the moment has an offset; None when it is none."""
+    try:
+        if len(text) <= 10 or not _OFFSET.search(text):
+            return date.fromisoformat(text[:10])
+        return datetime.fromisoformat(text).astimezone(_AMSTERDAM).date()
+    except (ValueError, OverflowError):
+        return None
+
+
 def clean_text(text: str) -> str:
     """One line: white space of any kind becomes one space, control characters go."""
     text = _SPACES.sub(" ", text).strip()
-    return text if text.isprintable() else "".join(c for c in text if c.isprintable()).strip()
+    if text.isprintable():
+        return text
+    return _SPACES.sub(" ", "".join(character for character in text if character.isprintable())).strip()
 
 
 def read_lines(handle: TextIO, *, source: str) -> Iterator[str]:
