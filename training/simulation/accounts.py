@@ -1,6 +1,6 @@
 """Account numbers and creditor identifiers that belong to nobody: valid check digits, a range of our own."""
 
-from functools import cache
+from functools import cache, lru_cache
 from zlib import crc32
 
 from stdnum import iban
@@ -28,8 +28,10 @@ def company_iban(name: str) -> str:
     return _with_check_digits("NL", f"{BANKS[mark % 3]}{_COUNTERPARTIES + mark % 10_000_000:010d}")
 
 
-def person_iban(mark: int, country: str = "NL") -> str:
-    """The IBAN of a private person, from any number."""
+@lru_cache(maxsize=4096)
+def person_iban(name: str, circle: int, country: str = "NL") -> str:
+    """The IBAN of a private person, always the same for a name in one customer's circle."""
+    mark = crc32(f"{circle} {name}".encode())
     if country == "NL":
         return _with_check_digits("NL", f"{BANKS[mark % len(BANKS)]}{_COUNTERPARTIES + mark % 10_000_000:010d}")
     return _with_check_digits(country, f"{99_000_000_000_000_000 + mark:018d}")

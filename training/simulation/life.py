@@ -36,6 +36,7 @@ class Life:
     plan: dict[str, list[int]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     lived: dict[str, int] = field(default_factory=dict)
+    circle: list[str] = field(default_factory=list)
 
     @property
     def start(self) -> int:
@@ -83,7 +84,7 @@ class Life:
     def known_party(self, name: str, text: str, *, person: bool = False, collects: bool = False) -> Party:
         """A counterparty by its name and text template."""
         if person:
-            return Party(name, text, person_iban(self.dice.whole(0, 9_999_999)))
+            return Party(name, text, person_iban(name.split(" via ")[0], self.number))
         if collects:
             return Party(name, text, company_iban(name), creditor_id(name), mandate_for(name, self.dice))
         return Party(name, text, company_iban(name) if name else "")

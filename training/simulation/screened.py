@@ -40,7 +40,7 @@ def _remit(life: Life) -> None:
             life.ledger.cash(month.day(24), -dice.whole(6, 30) * 5_000, life.home.city)
     if dice.chance(0.4):
         told = life.party("screened", "parent_abroad", person=True)
-        party = Party(told.name, told.text, person_iban(dice.whole(0, 9_999_999), str(traits["remit_country"])))
+        party = Party(told.name, told.text, person_iban(told.name, life.number, str(traits["remit_country"])))
         for month in life.months:
             life.pay(party, month.day(2), -cents, role="screened")
         return

@@ -21,6 +21,10 @@ _LIVE = frozenset(
 )  # fmt: skip
 
 
+# Friends and family a customer often has payments with.
+_CIRCLE = 16
+
+
 class Slots(dict[str, str]):
     """A mapping that computes a slot's value at the first look.
 
@@ -67,11 +71,14 @@ class Slots(dict[str, str]):
         return f"{month:02d}", str(year)
 
     def person(self) -> str:
-        """A private person: title or first name, and a family name."""
-        first, last = self.first(), self.last()
-        return self._life.dice.pick(
-            (f"{first} {last}", f"{first[0]} {last}", f"Hr {first[0]} {last}", f"Mw {first[0]} {last}")
-        )
+        """A private person, mostly one of the customer's circle of friends and family."""
+        life = self._life
+        if len(life.circle) < _CIRCLE or life.dice.chance(0.15):
+            first, last = self.first(), self.last()
+            forms = (f"{first} {last}", f"{first[0]} {last}", f"Hr {first[0]} {last}", f"Mw {first[0]} {last}")
+            life.circle.append(life.dice.pick(forms))
+            return life.circle[-1]
+        return life.dice.pick(life.circle)
 
     def first(self) -> str:
         """A first name of the origin most of the customer's circle has."""
