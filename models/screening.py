@@ -84,6 +84,15 @@ class Abroad:
 
 
 @dataclass(frozen=True, slots=True)
+class Persons:
+    """What tells the name of a private person, whose words are not judged."""
+
+    forms: str
+    trade_words: str
+    not_initials: str
+
+
+@dataclass(frozen=True, slots=True)
 class Salary:
     """What tells that a credit is a salary: codes always, words only where a category allows it."""
 
@@ -120,6 +129,7 @@ class Screening:
     sha256: str
     categories: tuple[Category, ...] = field(repr=False)
     near_misses: str = field(repr=False)
+    persons: Persons = field(repr=False)
     card_prefixes: str = field(repr=False)
     cut_lengths: tuple[int, ...] = field(repr=False)
     abroad: Abroad = field(repr=False)
@@ -207,7 +217,10 @@ class Screening:
         raw_name = _as_arrow(bookings["counterparty_name"])
         plain_name = strip_prefixes(normalise_text(raw_name), self.card_prefixes)
         plain_text = normalise_text(_as_arrow(bookings["remittance_information"]))
-        name = join_spelled_letters(erase(plain_name, self.near_misses))
+        is_person = match(plain_name, self.persons.forms) & ~match(plain_name, self.persons.trade_words)
+        is_person &= ~match(plain_name, self.persons.not_initials)
+        judged_name = compute.if_else(arrow.array(is_person), "", plain_name)
+        name = join_spelled_letters(erase(judged_name, self.near_misses))
         text = join_spelled_letters(erase(plain_text, self.near_misses))
         lengths = compute.utf8_length(raw_name)
         is_cut = compute.is_in(lengths, arrow.array(self.cut_lengths, lengths.type))
@@ -302,7 +315,8 @@ def _build(data: dict[str, Any]) -> Screening:
         version=str(data["version"]),
         sha256=canonical_sha256(data),
         categories=tuple(_build_category(raw) for raw in data["category"]),
-        near_misses="|".join(f"(?:{pattern})" for pattern in patterns),
+        near_misses=_any_pattern(patterns),
+        persons=_build_persons(data["persons"], lists),
         card_prefixes=_one_of(data["card_prefixes"]),
         cut_lengths=tuple(int(length) for length in data["cut_lengths"]),
         abroad=_build_abroad(data["abroad"]),
@@ -352,7 +366,15 @@ def _build_abroad(raw: dict[str, Any]) -> Abroad:
         sepa_countries=frozenset(raw["sepa_countries"]),
         transfer_codes=frozenset(raw["transfer_codes"]),
         organisation_words=compile_words(raw["organisation_words"]),
-        text_patterns="|".join(f"(?:{pattern})" for pattern in raw["text_patterns"]),
+        text_patterns=_any_pattern(raw["text_patterns"]),
+    )
+
+
+def _build_persons(raw: dict[str, Any], lists: dict[str, str]) -> Persons:
+    return Persons(
+        forms=_any_pattern(_fill(pattern, lists) for pattern in raw["forms"]),
+        trade_words=compile_words(raw["trade_words"]),
+        not_initials=_any_pattern(raw["not_initials"]),
     )
 
 
@@ -375,6 +397,10 @@ def _fill(pattern: str, lists: dict[str, str]) -> str:
 def _one_of(words: Iterable[str]) -> str:
     """An alternation; words of lists for near misses may hold patterns."""
     return "(?:" + "|".join(words) + ")"
+
+
+def _any_pattern(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
 
 
 def _distinct(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

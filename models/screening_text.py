@@ -7,7 +7,9 @@ A word of the lists is written in lower case without diacritics; `*` at either e
 a space for the space between two words.
 """
 
+import math
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -17,10 +19,10 @@ import pyarrow.compute as compute
 # Letters that Unicode does not decompose, as they are written without their own key (also Turkish dotless i).
 _LETTERS = {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ĳ": "ij"}
 PARTS_BREAK = " | "
-# From this many letters on, a phrase is also found when its spaces got lost.
-_GLUE_FROM = 9
-# A cut word counts from this many letters and this share of the whole on.
-_CUT_FROM, _CUT_SHARE = 5, 0.5
+# From this many letters on, a phrase is also found when its spaces got lost, or with its words in another order.
+_GLUE_FROM, _TURN_FROM = 9, 12
+# A cut word counts from this many letters and this share of the whole on; a cut phrase needs part of a second word.
+_CUT_FROM, _CUT_SHARE = 5, 0.7
 
 
 def normalise_text(texts: arrow.Array) -> arrow.Array:
@@ -32,7 +34,7 @@ def normalise_text(texts: arrow.Array) -> arrow.Array:
         texts = compute.replace_substring(texts, letter, plain)
     texts = compute.replace_substring_regex(texts, r"\b([dl])['’`´ʼ]", r"\1 ")
     texts = compute.replace_substring_regex(texts, "['’`´ʼ‘]", "")
-    texts = compute.replace_substring_regex(texts, r"[^\pL\pN]+", " ")
+    texts = compute.replace_substring_regex(texts, r"[^\pL\pN\p{Mc}]+", " ")
     return compute.utf8_trim_whitespace(texts)
 
 
@@ -73,7 +75,7 @@ def compile_words(words: Iterable[str]) -> str:
 
 def compile_phrases(words: Iterable[str]) -> str:
     """The pattern of those words that are phrases: only they can stand in another order."""
-    return compile_words(word for word in words if " " in word and len(word) >= _GLUE_FROM)
+    return compile_words(word for word in words if " " in word and len(word) >= _TURN_FROM)
 
 
 def compile_cut_words(words: Iterable[str]) -> str:
@@ -105,11 +107,12 @@ def _any_of(patterns: Iterable[str]) -> str:
 
 def _compile_word(word: str) -> str:
     """A pattern for one word or phrase. `\\b` knows Latin letters only, so other scripts go without."""
+    word = "".join(letter for letter in unicodedata.normalize("NFKD", word) if unicodedata.category(letter) != "Mn")
     if not word.strip("* ") or word != word.lower().strip():
         raise ValueError(f"word {word!r}, which is empty or not in lower case")
     inner = word.strip("*")
     gap = " ?" if " " in inner and len(inner.replace(" ", "")) >= _GLUE_FROM else " "
-    body = gap.join(r"\w*".join(re.escape(part) for part in token.split("*")) for token in inner.split(" "))
+    body = gap.join(r"\w*".join(re.escape(part) for part in token.split("*")).replace(r"\#", r"\d{4,}") for token in inner.split(" "))
     if not word.isascii():
         return body
     return (r"\w*" if word.startswith("*") else r"\b") + body + (r"\w*" if word.endswith("*") else r"\b")
@@ -118,7 +121,7 @@ def _compile_word(word: str) -> str:
 def _compile_cut(word: str) -> str:
     """Every beginning of the word that is long enough, at the end of the name; "" for short words."""
     stem = word.strip("*").split("*")[0]
-    shortest = max(_CUT_FROM, round(len(stem) * _CUT_SHARE))
+    shortest = max(_CUT_FROM, math.ceil(len(stem) * _CUT_SHARE), stem.find(" ") + 3)
     if not stem.isascii() or len(stem) <= shortest:
         return ""
     rest = ""
