@@ -107,15 +107,16 @@ class EventDetector(BaseEstimator):
         folds = min(settings["folds"], len(set(points.customer.tolist())))
         for train, test in GroupKFold(folds).split(points.matrix, labels, points.customer):
             if 0 < labels[train].sum() < len(train):
-                forest = self._forest().fit(points.matrix[train], labels[train], sample_weight=weights[train])
+                forest = self._forest("trees_in_folds")
+                forest.fit(points.matrix[train], labels[train], sample_weight=weights[train])
                 scores[test] = forest.predict_proba(points.matrix[test])[:, 1]
         self.thresholds_[event], self.refractory_days_[event] = _choose(points, scores, spans)
-        self.forests_[event] = self._forest().fit(points.matrix, labels, sample_weight=weights)
+        self.forests_[event] = self._forest("trees").fit(points.matrix, labels, sample_weight=weights)
 
-    def _forest(self) -> RandomForestClassifier:
+    def _forest(self, trees: str) -> RandomForestClassifier:
         settings = parameters()["detector"]
         return RandomForestClassifier(
-            n_estimators=settings["trees"],
+            n_estimators=settings[trees],
             min_samples_leaf=settings["smallest_leaf"],
             max_features=0.4,
             random_state=self.random_state,

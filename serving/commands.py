@@ -1,5 +1,95 @@
 """The verbs of `serving` on the command line; what they need is imported when they run, so that `--help` is quick."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer()
+
+_Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
+_Url = Annotated[str, typer.Option(help="Address of the service.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="Port; LEVENSLOOP_PORT or 3000 when absent.")] = 0,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
+) -> None:
+    """Answer offer engines, on a signed release only; runs until it is stopped."""
+    import os
+
+    from serving.running import serve as become_server
+    from serving.settings import read_settings
+
+    given = {"LEVENSLOOP_HOST": host, "LEVENSLOOP_PORT": str(port or ""), "LEVENSLOOP_DEMO": "1" if demo else ""}
+    become_server(read_settings({**os.environ, **{name: value for name, value in given.items() if value}}))
+
+
+@app.command()
+def stop(home: _Home = None) -> None:
+    """End a service that runs in the background."""
+    from rich.console import Console
+
+    from models.home import Home, find_home
+    from serving.running import stop_server
+
+    where = Home(home.resolve()) if home else find_home()
+    stopped = stop_server(where.path / "run")
+    Console(stderr=True).print("The service has ended." if stopped else "No service runs here.", highlight=False)
+
+
+@app.command()
+def ask(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Statement files or bookings tables; none: the nightly detections.")
+    ] = None,
+    customer: Annotated[str, typer.Option(help="Whose bookings these are.")] = ...,  # type: ignore[assignment]  # required
+    purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
+    as_of: Annotated[str, typer.Option(help="Day to judge, YYYY-MM-DD; today when absent.")] = "",
+    url: _Url = "http://127.0.0.1:3000",
+) -> None:
+    """Ask the service which life events a customer has, as an offer engine does; the answer is JSON on stdout."""
+    from rich.console import Console
+
+    from models.commands import parse_day
+    from serving.client import Client, ask_about_files
+
+    day = parse_day(as_of) if as_of else None
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    if files:
+        answer = ask_about_files(url, files, customer_id=customer, purpose=purpose, as_of=day, report=errors.print)
+    else:
+        with Client(url) as client:
+            answer = client.ask_events(customer, purpose, as_of=day)
+    Console(soft_wrap=True).print_json(data=answer)
+
+
+@app.command()
+def permit(
+    customer: Annotated[str, typer.Option(help="Whose permission.")],
+    action: Annotated[str, typer.Option(help="shown, consented, withdrawn, objected, objection_lifted or expired.")],
+    purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
+    channel: Annotated[str, typer.Option(help="Where the customer said so.")] = "branch",
+    url: _Url = "http://127.0.0.1:3000",
+) -> None:
+    """Record what a customer allows or stops; it counts with the answer."""
+    from rich.console import Console
+
+    from serving.client import Client
+
+    with Client(url) as client:
+        Console(soft_wrap=True).print_json(data=client.append_permission(customer, purpose, action, channel=channel))
+
+
+@app.command()
+def demo(
+    home: _Home = None,
+    customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,
+) -> None:
+    """Everything from nothing: simulate a bank, train, sign as demo board, promote, serve, and say what to try."""
+    from models.home import Home, find_home
+    from serving.demo import run_demo
+
+    run_demo(Home(home.resolve()) if home else find_home(), customers=customers)

@@ -2,12 +2,13 @@
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from models.home import Home
+    from models.release import Promotion
 
 app = typer.Typer()
 
@@ -22,7 +23,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed, same bank, byte for byte.")] = 1,
     rates: Annotated[str, typer.Option(help="natural, or enriched: more events, for training.")] = "natural",
     until: Annotated[str, typer.Option(help="Last day of bookings, YYYY-MM-DD.")] = "",
-    bookings_format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+    bookings_format: Annotated[str, typer.Option(help="csv writes bookings.csv beside bookings.parquet.")] = "parquet",
 ) -> None:
     """Make a synthetic bank: bookings, labels, events, permissions and customers, and groups in the vault."""
     from rich.console import Console
@@ -42,6 +43,21 @@ def simulate(
             progress=advance,
         )
     Console(stderr=True).print(summary, highlight=False)
+
+
+@app.command()
+def household(
+    persona: Annotated[str, typer.Argument(help="child_benefit or plane_ticket.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="Statement file to write.")],
+    file_format: Annotated[str, typer.Option("--format", help="ing, camt, mt940 or psd2.")] = "ing",
+    until: Annotated[str, typer.Option(help="Last day of bookings, YYYY-MM-DD.")] = "",
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Write the statement file of one synthetic household in which something happens."""
+    from models.commands import parse_day
+    from training.household import write_household
+
+    write_household(persona, out, file_format=file_format, until=parse_day(until) if until else None, seed=seed)
 
 
 @app.command()
@@ -97,8 +113,9 @@ def sign(
     """Sign a candidate, or refuse it, as one member of the review board."""
     from rich.console import Console
 
+    from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import newest_candidate, sign_release
+    from models.release import sign_release
     from models.signing import load_private_key
 
     home = find_home()
@@ -123,8 +140,9 @@ def promote(
     demo: Annotated[bool, typer.Option("--demo", help="Accept demo keys.")] = False,
 ) -> None:
     """Make a signed candidate the champion, if the gate lets it."""
+    from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import newest_candidate, promote_release
+    from models.release import promote_release
     from models.store import open_store
 
     home = find_home()
@@ -137,7 +155,7 @@ def promote(
         dry_run=dry_run,
         store=open_store(home.database_url),
     )
-    _say_promotion(vars_of(done), home_path=home.path)
+    _say_promotion(done, home)
 
 
 @app.command()
@@ -155,25 +173,18 @@ def rollback(
     home = find_home()
     store = open_store(home.database_url)
     done = rollback_release(home, who=who, why=why, to=to or None, allow_demo=demo, store=store)
-    _say_promotion(vars_of(done), home_path=home.path)
+    _say_promotion(done, home)
 
 
-def vars_of(promotion: Any) -> "Mapping[str, Any]":
-    """A promotion as plain values."""
-    from dataclasses import asdict
-
-    return asdict(promotion)
-
-
-def _say_promotion(done: "Mapping[str, Any]", *, home_path: Path) -> None:
+def _say_promotion(done: "Promotion", home: "Home") -> None:
     from rich.console import Console
 
-    from models.home import Home
     from training.tracking import move_champion
 
-    if done["dry_run"]:
-        Console(stderr=True).print(f"The gate would let {done['release_id'][:12]} through.", highlight=False)
+    console = Console(stderr=True, highlight=False)
+    if done.dry_run:
+        console.print(f"The gate would let {done.release_id[:12]} through.")
         return
-    version = move_champion(Home(home_path), done["release_id"])
+    version = move_champion(home, done.release_id)
     alias = f"; MLflow version {version} is champion" if version else ""
-    Console(stderr=True).print(f"Release {done['release_id'][:12]} is champion{alias}.", highlight=False)
+    console.print(f"Release {done.release_id[:12]} is champion{alias}.")

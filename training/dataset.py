@@ -124,7 +124,6 @@ def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) 
     allowed = permissions_as_of(table, PURPOSE, at, registry)
     snapshot = permission_snapshot_sha256(allowed, purpose=PURPOSE, at=at, registry=registry)
     permission = {
-        "permission_not_shown": False,
         "snapshot_sha256": snapshot,
         "customers": len(allowed),
         "at": at.isoformat(),

@@ -26,7 +26,7 @@ def evaluate_bookings(fitted: Fitted, bookings: pd.DataFrame, labels: np.ndarray
     present = sorted(set(labels.tolist()) & set(classes))
     scores = precision_recall_fscore_support(labels, told["label"].to_numpy(), labels=present, zero_division=np.nan)
     per_label = {
-        name: {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
+        name: {"precision": _defined(p), "recall": _defined(r), "f1": _defined(f), "n": int(n)}
         for name, p, r, f, n in zip(present, *scores, strict=True)
     }
     for name in present:
@@ -35,9 +35,10 @@ def evaluate_bookings(fitted: Fitted, bookings: pd.DataFrame, labels: np.ndarray
             average_precision_score(truth, probabilities[:, classes.index(name)])
         )
     events = [name for name in present if name != NONE]
+    f1s: list[Any] = [per_label[name]["f1"] for name in events]
     return {
         "n": len(labels),
-        "macro_f1": _mean([per_label[name]["f1"] for name in events]),
+        "macro_f1": _mean([f1 or 0.0 for f1 in f1s]),
         "per_label": per_label,
         "calibration": _calibration(probabilities, labels, classes),
         "abstained_share": float(told["abstained"].mean()),
@@ -113,6 +114,11 @@ def _calibration(probabilities: np.ndarray, labels: np.ndarray, classes: list[st
 def _answered_error(told: pd.DataFrame, labels: np.ndarray) -> float | None:
     answered = ((told["label"] != NONE) & ~told["abstained"]).to_numpy()
     return float((told["label"].to_numpy() != labels)[answered].mean()) if answered.any() else None
+
+
+def _defined(value: float) -> float | None:
+    """None for a rate without a denominator: undefined is not zero."""
+    return None if np.isnan(value) else float(value)
 
 
 def _mean(values: list[float]) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 def plot_labels(facts: Mapping[str, Any]) -> Any:
     """F1 per booking label on unseen customers, as a bar chart; None when there is nothing to draw."""
-    rows = {name: (figures["f1"], figures["n"]) for name, figures in facts["bookings"]["per_label"].items()}
+    rows = {name: (figures["f1"] or 0.0, figures["n"]) for name, figures in facts["bookings"]["per_label"].items()}
     return _bars(rows, title="Bookings: F1 per label, customers not seen in training")
 
 

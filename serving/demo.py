@@ -1,0 +1,148 @@
+"""`levensloop demo`: everything from nothing, by the same verbs that a bank would use, one after the other.
+
+It can be repeated: what is already there and verifies is kept, so a second run only starts the service again.
+"""
+
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+
+from models.command_line import TELEMETRY_OFF
+from models.errors import LevensloopError, NoReleaseError
+from models.home import Home
+from serving.client import Client
+from serving.running import RunningServer, find_server, start_server
+from serving.settings import Settings, read_settings
+
+BOARD = ("owner", "data_protection_officer", "ethics_chair")
+PURPOSE = "own_product_offers"
+CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
+_LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future
+_MONTHS = 18
+
+
+def run_demo(home: Home, *, customers: int) -> None:
+    """Make a bank, a signed release and statement files where they are not there yet, serve, and say what to try."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    started = monotonic()
+    home.path.mkdir(parents=True, exist_ok=True)
+    until = min(_LAST_DAY, date.today() - timedelta(days=1))  # noqa: DTZ011 - a day for people, not a moment
+    if not _has_release(home):
+        console.rule("1/3  A synthetic bank")
+        size = ("--customers", str(customers), "--months", str(_MONTHS), "--rates", "enriched")
+        _levensloop(home, "simulate", *size, "--until", until.isoformat(), "--out", str(_bank(home)))
+        console.rule("2/3  A trained and signed release")
+        _train_and_sign(home)
+    console.rule("3/3  The service")
+    files = _write_statements(home, until)
+    server = find_server(home.path / "run") or start_server(_settings(home), home.path / "run")
+    for customer in (CHILD, TRAVEL):
+        _allow(server, customer)
+    _say_what_to_try(console, server, files, until, seconds=monotonic() - started)
+
+
+def _train_and_sign(home: Home) -> None:
+    bank = _bank(home)
+    tables = ("events", "permissions")
+    given = [part for name in tables for part in (f"--{name}", str(bank / f"{name}.csv"))]
+    bookings, labels = str(bank / "bookings.parquet"), str(bank / "labels.csv")
+    _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
+    passphrase = secrets.token_urlsafe(24)  # thrown away with this process: demo keys sign once
+    for role in BOARD:
+        if not (home.keys / f"{role}.pem").exists():
+            _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)
+        key = str(home.keys / f"{role}.pem")
+        _levensloop(home, "sign", "--role", role, "--key", key, "--reason", "demo board", passphrase=passphrase)
+    _levensloop(home, "promote", "--who", "demo", "--why", "make demo", "--demo")
+
+
+def _has_release(home: Home) -> bool:
+    from serving.opening import verify_release
+
+    try:
+        verify_release(_settings(home))
+    except NoReleaseError:
+        return False
+    return True
+
+
+def _settings(home: Home) -> Settings:
+    return read_settings({**os.environ, "LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1"})
+
+
+def _bank(home: Home) -> Path:
+    return home.path / "bank"
+
+
+def _levensloop(home: Home, *arguments: str, passphrase: str = "") -> None:
+    """Run one verb in a process of its own, so that the demo does only what anybody can do; its failure is ours."""
+    environ = {**os.environ, **TELEMETRY_OFF, "LEVENSLOOP_HOME": str(home.path)}
+    if passphrase:
+        environ["LEVENSLOOP_PASSPHRASE"] = passphrase
+    done = subprocess.run([sys.executable, "-m", "models.command_line", *arguments], env=environ, check=False)  # noqa: S603 - our own verbs
+    if done.returncode:
+        error = LevensloopError(f"`levensloop {arguments[0]}` ended with exit code {done.returncode}; see above.")
+        error.exit_code = done.returncode
+        raise error
+
+
+def _write_statements(home: Home, until: date) -> dict[str, Path]:
+    """Two households, each as an ING CSV file and as an MT940 file."""
+    folder = home.path / "statements"
+    files = {}
+    for persona in ("child_benefit", "plane_ticket"):
+        for form, suffix in (("ing", "csv"), ("mt940", "940")):
+            path = folder / f"{persona}.{suffix}"
+            if not path.exists():
+                _levensloop(
+                    home, "household", persona, "--format", form, "--until", until.isoformat(), "--out", str(path)
+                )
+            files[f"{persona}.{form}"] = path
+    return files
+
+
+def _allow(server: RunningServer, customer: str) -> None:
+    with Client(server.url) as client:
+        if not client.read_permission(customer, PURPOSE)["allowed"]:
+            client.append_permission(customer, PURPOSE, "consented", channel="demo", language="nl")
+
+
+def _say_what_to_try(
+    console: Console, server: RunningServer, files: dict[str, Path], until: date, *, seconds: float
+) -> None:
+    verb = _relative(Path(sys.executable).parent / "levensloop")
+    examples = (
+        ("a child benefit payment: the event and the children's account", CHILD, "child_benefit.ing"),
+        ("a plane ticket: travel insurance", TRAVEL, "plane_ticket.mt940"),
+        ("the same question without permission: refused", SILENT, "child_benefit.ing"),
+    )
+    console.rule(f"Ready after {seconds:.0f} seconds: {server.url}")
+    for letter, (what, customer, file) in zip("abc", examples, strict=True):
+        console.print(f"({letter}) {what}")
+        parts = (
+            verb,
+            "ask",
+            _relative(files[file]),
+            "--customer",
+            customer,
+            "--as-of",
+            until.isoformat(),
+            "--url",
+            server.url,
+        )
+        console.print(f"    {shlex.join(parts)}\n", markup=False)
+    console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")
+    console.print(f"Stop the service: make stop. Its log: {_relative(server.log)}")
+
+
+def _relative(path: Path) -> str:
+    """The path as somebody in this folder would type it."""
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
