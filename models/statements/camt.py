@@ -65,7 +65,7 @@ def _walk(events: Any, source: str) -> Iterator[StatementPart]:
             _refuse_doctype(element, source)
         if not isinstance(element.tag, str):
             continue
-        name = etree.QName(element).localname
+        name = _bare(element.tag)
         if event == "start":
             if name in _STATEMENTS:
                 statement = _Statement()
@@ -102,7 +102,7 @@ def _release(element: Any) -> None:
 
 
 def _local(element: Any) -> str:
-    return etree.QName(element).localname if element is not None and isinstance(element.tag, str) else ""
+    return _bare(element.tag) if element is not None and isinstance(element.tag, str) else ""
 
 
 class _Statement:

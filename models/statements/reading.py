@@ -1,7 +1,6 @@
 """Reading statement files: from rows of any format to chunks of the bookings table, with every row accounted for."""
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -183,24 +182,21 @@ def _peek(handle: IO[bytes]) -> bytes:
 def _stream_source(
     source: Source, handle: IO[bytes], owners: _Owners, seen: SeenBookings, chunk_rows: int
 ) -> Iterator[StatementChunk]:
-    try:
-        form, variant, parts = _open_rows(source, handle)
-        tally, ids = _Tally(source.name, form, variant), BookingIds()
-        rows: list[StatementRow] = []
-        for part in parts:
-            if isinstance(part, StatementRow):
-                tally.accounts.setdefault(part.account)
-                rows.append(part)
-                tally.move(part)
-                if len(rows) >= chunk_rows:
-                    yield _make_chunk(rows, tally, ids, owners, seen)
-                    rows = []
-            elif isinstance(part, StatementTotal):
-                tally.close(part)
-            else:
-                tally.notes.setdefault(part.text)
-    except (EOFError, zlib.error, OSError) as error:
-        raise UnreadableDataError(f"{source.name} cannot be unpacked to its end. Download or pack it again.") from error
+    form, variant, parts = _open_rows(source, handle)
+    tally, ids = _Tally(source.name, form, variant), BookingIds()
+    rows: list[StatementRow] = []
+    for part in parts:
+        if isinstance(part, StatementRow):
+            tally.accounts.setdefault(part.account)
+            rows.append(part)
+            tally.move(part)
+            if len(rows) >= chunk_rows:
+                yield _make_chunk(rows, tally, ids, owners, seen)
+                rows = []
+        elif isinstance(part, StatementTotal):
+            tally.close(part)
+        else:
+            tally.notes.setdefault(part.text)
     last = _make_chunk(rows, tally, ids, owners, seen)
     if not (tally.bookings or tally.problems or tally.totals or tally.accounts):
         raise UnreadableDataError(

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,6 +20,17 @@ MOST_MEMBERS = 2_000
 LARGEST_RATIO = 400
 LARGEST_MEMBER = 8 << 30
 _SMALL = 1 << 20
+# What the standard library raises on damaged packed files, by reading its source and by fuzzing.
+_PACKING_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 Progress = Callable[[int], None]
 
 
@@ -43,7 +56,10 @@ class CountingReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; more bytes than the limit end the reading."""
-        data = self._handle.read(len(buffer))
+        try:
+            data = self._handle.read(len(buffer))
+        except _PACKING_ERRORS as error:
+            raise _broken(self._name) from error
         buffer[: len(data)] = data
         self._read += len(data)
         if self._limit is not None and self._read > self._limit:
@@ -104,13 +120,21 @@ def _zip_members(path: Path, progress: Progress | None) -> Iterator[Source]:
             _check_members(path.name, members)
             for info in members:
                 yield Source(f"{path.name}/{info.filename}", partial(_open_member, archive, info, path, progress))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UnreadableDataError(f"{path.name} is a broken zip file. Download or pack it again.") from error
+    except _PACKING_ERRORS as error:
+        raise _broken(path.name) from error
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, progress: Progress | None) -> IO[bytes]:
-    limit = max(info.compress_size * LARGEST_RATIO, _SMALL)
-    return _buffered(archive.open(info), progress, limit, f"{path.name}/{info.filename}")
+    name, limit = f"{path.name}/{info.filename}", max(info.compress_size * LARGEST_RATIO, _SMALL)
+    try:
+        member = archive.open(info)
+    except _PACKING_ERRORS as error:
+        raise _broken(name) from error
+    return _buffered(member, progress, limit, name)
+
+
+def _broken(name: str) -> UnreadableDataError:
+    return UnreadableDataError(f"{name} cannot be unpacked or read to its end. Download or pack it again.")
 
 
 def _is_statement_member(info: zipfile.ZipInfo) -> bool:
