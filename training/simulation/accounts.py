@@ -11,6 +11,10 @@ BANKS = ("INGB", "RABO", "ABNA", "SNSB", "KNAB", "BUNQ", "TRIO", "ASNB")
 _CUSTOMERS, _COUNTERPARTIES = 900_000_000, 990_000_000
 
 
+# Length of the part after the check digits, from the IBAN registry, for countries where it is digits alone.
+_DIGITS_AFTER_CHECK = {"BE": 12, "PL": 24, "TR": 22}
+
+
 def _with_check_digits(country: str, rest: str) -> str:
     digits: str = iban.calc_check_digits(f"{country}00{rest}")
     return f"{country}{digits}{rest}"
@@ -30,11 +34,15 @@ def company_iban(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def person_iban(name: str, circle: int, country: str = "NL") -> str:
-    """The IBAN of a private person, always the same for a name in one customer's circle."""
+    """The account of a private person, always the same for a name in one customer's circle.
+
+    Empty for countries whose account numbers are no IBAN (or one whose form we do not make).
+    """
     mark = crc32(f"{circle} {name}".encode())
     if country == "NL":
         return _with_check_digits("NL", f"{BANKS[mark % len(BANKS)]}{_COUNTERPARTIES + mark % 10_000_000:010d}")
-    return _with_check_digits(country, f"{99_000_000_000_000_000 + mark:018d}")
+    digits = _DIGITS_AFTER_CHECK.get(country)
+    return _with_check_digits(country, f"{mark:0{digits}d}") if digits else ""
 
 
 @cache

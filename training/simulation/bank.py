@@ -16,11 +16,13 @@ import pyarrow.parquet as parquet
 from models.bookings import COLUMN_NAMES, load_bookings, parse_bookings, write_bookings
 from models.errors import UsageError
 from models.taxonomy import default_taxonomy
-from training.simulation.customers import Customer, live
+from training.simulation.customers import Customer, begin_life, finish_life
 from training.simulation.parameters import figure
 from training.simulation.permissions import draw_permissions
 
 _CHUNK = 200
+# Customers of personas get numbers beyond those of any bank.
+_PERSONAS_FROM = 20_000_000
 _MONEY = arrow.decimal128(18, 2)
 _EPOCH = date(1970, 1, 1).toordinal()
 _HEADS = {
@@ -93,9 +95,11 @@ def simulate(
         writer = stack.enter_context(parquet.ParquetWriter(out / "bookings.parquet", _schema()))
         for first in range(0, customers, _CHUNK):
             numbers = range(first, min(first + _CHUNK, customers))
-            chunk = [
-                live(k, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates) for k in numbers
-            ]
+            lives = (
+                begin_life(k, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates)
+                for k in numbers
+            )
+            chunk = [finish_life(life) for life in lives]
             writer.write_table(_to_table(chunk))
             counts += _write_truth(chunk, files)
             if progress:
@@ -113,12 +117,13 @@ def persona(name: str, seed: int, until: date) -> pd.DataFrame:
     """
     if name not in PERSONAS:
         raise UsageError(f"There is no persona of that name. Choose one of {', '.join(sorted(PERSONAS))}.")
-    event, customer_id, needed = PERSONAS[name]
-    for number in range(10_000_000, 10_000_400):
-        plan = {event: [_forced_day(event, until)]}
-        customer = live(number, seed=seed, until=until, months=14, rates="natural", real_rates=False, plan=plan,
-                        customer_id=customer_id)  # fmt: skip
-        if customer.life.home.stage == "worker" and needed({h.event for h in customer.happenings}):
+    event, customer_id = PERSONAS[name]
+    for number in range(_PERSONAS_FROM, _PERSONAS_FROM + 400):
+        life = begin_life(number, seed=seed, until=until, months=14, plan={event: [_forced_day(event, until)]})
+        if life.home.stage != "worker" or life.home.thin_buffer:
+            continue
+        customer = finish_life(life, customer_id=customer_id)
+        if {happening.event for happening in customer.happenings} == {event}:
             table = _to_table([customer])
             return parse_bookings(table, source=name, lines=np.arange(table.num_rows)).frame
     raise UsageError("No household of this seed fits the persona. Choose another seed.")
@@ -133,10 +138,7 @@ def _forced_day(event: str, until: date) -> int:
     return quarter.toordinal()
 
 
-PERSONAS: dict[str, tuple[str, str, Callable[[set[str]], bool]]] = {
-    "child_benefit": ("child_birth", "demo-child", lambda seen: seen == {"child_birth"}),
-    "plane_ticket": ("travel_booked", "demo-travel", lambda seen: seen == {"travel_booked"}),
-}
+PERSONAS = {"child_benefit": ("child_birth", "demo-child"), "plane_ticket": ("travel_booked", "demo-travel")}
 
 
 def _schema() -> arrow.Schema:

@@ -60,11 +60,20 @@ _PARTS: tuple[Callable[[Life], None], ...] = (
 _MAY_BE_ELSEWHERE = {"live_income", "live_children", "live_childcare", "live_housing"}
 
 
-def live(
-    number: int, *, seed: int, until: date, months: int, rates: str, real_rates: bool,
-    plan: dict[str, list[int]] | None = None, customer_id: str | None = None,
-) -> Customer:  # fmt: skip
-    """Live one customer's months. A given `plan` is added to the drawn one and clears other plans (for personas)."""
+def begin_life(
+    number: int,
+    *,
+    seed: int,
+    until: date,
+    months: int,
+    rates: str = "natural",
+    real_rates: bool = False,
+    plan: dict[str, list[int]] | None = None,
+) -> Life:
+    """The household and the plan of a customer, before any booking is written.
+
+    A given `plan` takes the place of the drawn one (for personas); such a customer holds one account at one bank.
+    """
     dice = Dice(seed, number)
     split = "test" if dice.chance(figure("groups", "test_customers")) else "train"
     span = months_until(until, months)
@@ -72,22 +81,28 @@ def live(
     drawn = draw_plan(dice, home.stage, home.origin, span, rates=rates, real_rates=real_rates)
     chosen = drawn if plan is None else plan
     fit_household(home, chosen, dice)
-    switched = plan is None and dice.chance(figure("groups", "switchers"))
-    visible = span[0].first + (dice.whole(20, max(21, months * 20)) if switched else 0)
-    ledger = Ledger(dice, STYLE_OF_BANK[home.bank], dice.whole(1, 12))
-    life = Life(
-        number, dice, split, home, ledger, span, visible, rates, {event: list(days) for event, days in chosen.items()}
-    )
+    visible = span[0].first
     if plan is not None:
         home.splitter, home.receives_child_benefit, home.children_born = False, True, []
+    elif dice.chance(figure("groups", "switchers")):
+        visible += dice.whole(20, max(21, months * 20))
+    ledger = Ledger(dice, STYLE_OF_BANK[home.bank], dice.whole(1, 12))
+    return Life(number, dice, split, home, ledger, span, visible, {event: list(days) for event, days in chosen.items()})
+
+
+def finish_life(life: Life, *, customer_id: str | None = None) -> Customer:
+    """Write the bookings of a life that has begun, and settle its balances."""
+    hidden = figure("groups", "hidden_stream")
     for part in _PARTS:
-        ledger.elsewhere = (
-            home.splitter and part.__name__ in _MAY_BE_ELSEWHERE and dice.chance(figure("groups", "hidden_stream"))
-        )
+        life.ledger.elsewhere = life.home.splitter and part.__name__ in _MAY_BE_ELSEWHERE and life.dice.chance(hidden)
         part(life)
-    ledger.elsewhere = False
+    life.ledger.elsewhere = False
     statement = settle(life)
-    name = customer_id or f"C{number:07d}"
     return Customer(
-        name, customer_iban(number, 0, home.bank), life, statement.rows, statement.balances, list(life.happenings)
+        customer_id or f"C{life.number:07d}",
+        customer_iban(life.number, 0, life.home.bank),
+        life,
+        statement.rows,
+        statement.balances,
+        list(life.happenings),
     )

@@ -32,7 +32,6 @@ class Life:
     ledger: Ledger
     months: tuple[Month, ...]
     visible_from: int
-    rates: str
     plan: dict[str, list[int]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     lived: dict[str, int] = field(default_factory=dict)
