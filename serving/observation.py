@@ -1,12 +1,13 @@
 """What may be seen of the service from outside: counts, times and log lines that never hold anything of a customer.
 
-Labels and log fields are our own addresses, methods and statuses. Exceptions are logged as their type and the place in
-our code, because the text of an exception can hold a booking.
+Labels and log fields are our own addresses, methods and statuses. Exceptions are logged as their type and the lines
+that led to them, because the text of an exception can hold a booking.
 """
 
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
@@ -19,11 +20,12 @@ from serving.edge import Seen
 
 LOGGER = logging.getLogger("levensloop.serving")
 _FORMAT = "%(asctime)s %(levelname)s %(process)d %(message)s"
+STEPS_SHOWN = 8
 PROBES = frozenset({"/livez", "/readyz", "/v1/metrics"})
 
 
 class TextlessExceptions(logging.Filter):
-    """Replaces the text and stack of a logged exception by its type and innermost place."""
+    """Replaces the text and stack of a logged exception by its type and the way to it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record, without what its exception says."""
@@ -75,12 +77,9 @@ def answer_metrics(_request: Request) -> Response:
 
 
 def _find_place(trace: TracebackType | None) -> str:
-    if trace is None:
-        return "an unknown place"
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
-    return f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} in {code.co_name}"
+    """The last steps to the error as file, line and function, the innermost last."""
+    steps = traceback.extract_tb(trace)[-STEPS_SHOWN:]
+    return " > ".join(f"{os.path.basename(step.filename)}:{step.lineno} {step.name}" for step in steps) or "no place"
 
 
 def _holds_error(record: logging.LogRecord) -> bool:

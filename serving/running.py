@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -95,22 +94,13 @@ def start_server(settings: Settings, folder: Path, *, wait_seconds: float = 90) 
     folder.mkdir(parents=True, exist_ok=True)
     (settings.home.path / "bentoml").mkdir(parents=True, exist_ok=True)
     server = RunningServer(0, f"http://{settings.host}:{settings.port}", folder / "server.log")
-    with _pid_file(folder).open("a+") as lock, server.log.open("ab") as log:
+    with _pid_file(folder).open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and service
-            _command(settings),
-            env=build_environment(settings),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[lock.fileno()],  # the child keeps the lock for as long as it lives
-        )
-        server = replace(server, pid=process.pid)
+        os.set_inheritable(lock.fileno(), True)  # the child keeps the lock for as long as it lives
+        server = replace(server, pid=_spawn(settings, server.log))
         lock.truncate(0)
         lock.write(json.dumps({"pid": server.pid, "url": server.url}))
-    _wait_until_ready(process, server, folder, wait_seconds=wait_seconds)
+    _wait_until_ready(server, folder, wait_seconds=wait_seconds)
     return server
 
 
@@ -145,6 +135,7 @@ def stop_server(folder: Path, *, wait_seconds: float = 30) -> bool:
         if time.monotonic() > deadline:
             raise StoreUnavailableError(f"The server did not end in {wait_seconds:.0f} seconds. Look into its log.")
         time.sleep(0.1)
+    _ended_with(server.pid)
     _pid_file(folder).unlink(missing_ok=True)
     return True
 
@@ -188,13 +179,24 @@ def _verify(settings: Settings) -> None:
     verify_release(settings)
 
 
-def _wait_until_ready(
-    process: subprocess.Popen[bytes], server: RunningServer, folder: Path, *, wait_seconds: float
-) -> None:
+def _spawn(settings: Settings, log: Path) -> int:
+    """The pid of a server in a session of its own, so that it outlives us and the terminal."""
+    command = _command(settings)
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, build_environment(settings), file_actions=files, setsid=True)
+
+
+def _wait_until_ready(server: RunningServer, folder: Path, *, wait_seconds: float) -> None:
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise UsageError(f"The server ended with exit code {process.returncode}. Read {server.log.name}.")
+        code = _ended_with(server.pid)
+        if code is not None:
+            raise UsageError(f"The server ended with exit code {code}. Read {server.log.name}.")
         try:
             if httpx.get(f"{server.url}/readyz", timeout=2, trust_env=False).status_code == 200:
                 return
@@ -203,6 +205,15 @@ def _wait_until_ready(
         time.sleep(0.2)
     stop_server(folder)
     raise UsageError(f"The server was not ready in {wait_seconds:.0f} seconds and was stopped. Read {server.log.name}.")
+
+
+def _ended_with(pid: int) -> int | None:
+    """The exit code of our own child when it has ended; None when it runs or is not ours."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _pid_file(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A small bank for the tests of serving: a real store in a temporary folder, and a detector that is told what to find."""
+"""A small bank for the tests: a real store in a temporary folder, and a detector that is told what to find."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -107,13 +107,14 @@ class Bank:
     def registry(self) -> PurposeRegistry:
         return self.desk.gate.registry
 
-    def ask(self, **changes: Any) -> Any:
-        """POST /v1/events for the customer with one booking, unless changed."""
-        body = {"customer_id": CUSTOMER, "purpose": "own_product_offers", "bookings": [booking()], **changes}
-        return self.client.post("/v1/events", json={name: value for name, value in body.items() if value is not None})
+    def ask(self, *, client: TestClient | None = None, **changes: Any) -> Any:
+        """POST /v1/events for the customer with one booking, unless changed; what is None is left out."""
+        body = {"customer_id": CUSTOMER, "purpose": "own_product_offers", "bookings": [make_booking()], **changes}
+        given = {name: value for name, value in body.items() if value is not None}
+        return (client or self.client).post("/v1/events", json=given)
 
 
-def booking(**changes: Any) -> dict[str, Any]:
+def make_booking(**changes: Any) -> dict[str, Any]:
     """One booking as JSON: child benefit, booking b1."""
     plain = {
         "booking_id": "b1", "booking_date": "2026-10-01", "amount": "279.49", "credit_debit_indicator": "CRDT",
@@ -149,7 +150,25 @@ def open_client(desk: Desk | None, seen: list[Seen], *, policy: Policy | None = 
     return TestClient(edge, raise_server_exceptions=False)
 
 
-def rebuild(bank: Bank, **changes: Any) -> TestClient:
+def rebuild_client(bank: Bank, **changes: Any) -> TestClient:
     """A client of the same bank with another gate."""
     gate = replace(bank.desk.gate, **changes)
     return open_client(replace(bank.desk, gate=gate), bank.seen)
+
+
+# Test modules are not importable from each other, so what they share comes as fixtures.
+
+
+@pytest.fixture
+def booking() -> Callable[..., dict[str, Any]]:
+    return make_booking
+
+
+@pytest.fixture
+def rebuild() -> Callable[..., TestClient]:
+    return rebuild_client
+
+
+@pytest.fixture
+def connect() -> Callable[..., TestClient]:
+    return open_client

@@ -1,0 +1,268 @@
+"""The edge and the HTTP contract: what may come in, and one shape for everything that goes wrong."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from models.store import permission_events, trail
+from serving.policy import default_policy
+from serving.problems import problem_of_status
+
+JSON = {"content-type": "application/json"}
+CONSENT = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
+
+
+def assert_problem(response: Any, status: int, kind: str = "") -> dict[str, Any]:
+    body: dict[str, Any] = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, body["status"]) == (status, status)
+    assert body["type"].startswith("urn:levensloop:problem:")
+    assert body["type"].endswith(kind)
+    assert body["title"]
+    assert body["detail"].endswith(".")
+    assert len(response.headers["x-request-id"]) == 36
+    return body
+
+
+@pytest.mark.parametrize(
+    ("ask", "status"),
+    [
+        (lambda c: c.get("/"), 404),
+        (lambda c: c.get("/docs.json"), 404),
+        (lambda c: c.get("/v1/nothing"), 404),
+        (lambda c: c.get("/v1/events/c-1"), 404),
+        (lambda c: c.get("/v1/events"), 405),
+        (lambda c: c.delete("/v1/permissions"), 405),
+        (lambda c: c.post("/v1/events", content=b"a=1", headers={"content-type": "text/plain"}), 415),
+        (lambda c: c.post("/v1/events", data={"customer_id": "c-1"}), 415),
+        (lambda c: c.post("/v1/events", content=b"{}"), 415),
+        (lambda c: c.post("/v1/events", content=b"{", headers=JSON), 400),
+        (lambda c: c.post("/v1/events", content=b"\xff\xfe{", headers=JSON), 400),
+        (lambda c: c.post("/v1/events", content=b"[" * 100_000, headers=JSON), 400),
+        (lambda c: c.post("/v1/events", content=b"[]", headers=JSON), 422),
+        (lambda c: c.post("/v1/events", content=b"", headers=JSON), 422),
+        (lambda c: c.post("/v1/events", content=b" " * 4_000_001, headers=JSON), 413),
+        (lambda c: c.post("/v1/events", content=iter([b" " * 2_000_000] * 3), headers=JSON), 413),
+        (lambda c: c.post("/v1/permissions", content=b" " * 1_000_001, headers=JSON), 413),
+    ],
+)
+def test_every_refusal_is_a_problem_document(bank: Any, ask: Callable[[Any], Any], status: int) -> None:
+    assert_problem(ask(bank.client), status)
+
+
+def test_method_that_is_not_allowed_names_those_that_are(bank: Any) -> None:
+    assert bank.client.get("/v1/events").headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"customer_id": ""}, "/customer_id"),
+        ({"customer_id": " c-1"}, "/customer_id"),
+        ({"customer_id": "c\n1"}, "/customer_id"),
+        ({"customer_id": 7}, "/customer_id"),
+        ({"customer_id": "c" * 65}, "/customer_id"),
+        ({"purpose": "DROP TABLE"}, "/purpose"),
+        ({"as_of": "22-11-2026"}, "/as_of"),
+        ({"as_of": "2026-02-30"}, "/as_of"),
+        ({"as_of": 20261122}, "/as_of"),
+        ({"as_off": "2026-11-22"}, ""),
+        ({"bookings": "all"}, "/bookings"),
+        ({"bookings": [{"amount": 12.5}]}, "/bookings/0/amount"),
+        ({"bookings": [{"counterparty_name": ["a"]}]}, "/bookings/0/counterparty_name"),
+    ],
+)
+def test_a_request_of_another_form_is_told_where(bank: Any, change: dict[str, Any], pointer: str) -> None:
+    body = assert_problem(bank.ask(**change), 422, "not-valid")
+    assert [fault["pointer"] for fault in body["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b"NaN", b"1e999", b'"\\u0000"'])
+def test_values_that_json_allows_and_nobody_means_are_refused(bank: Any, text: bytes) -> None:
+    bank.record("consented")
+    for body in (
+        b'{"customer_id":' + text + b',"purpose":"own_product_offers"}',
+        b'{"customer_id":"c-1","purpose":"own_product_offers","bookings":[{"booking_id":' + text + b"}]}",
+    ):
+        assert_problem(bank.client.post("/v1/events", content=body, headers=JSON), 422)
+
+
+def test_bad_bookings_are_refused_by_row_and_reason(bank: Any, booking: Any) -> None:
+    bank.record("consented")
+    rows = [
+        booking(),
+        booking(booking_id="b2", amount="0.00"),
+        booking(booking_id="b3", amount="12.345"),
+        booking(booking_id="b4", customer_id="c-2"),
+        booking(booking_id="b1"),
+        booking(booking_id="b6", counterparty_name=None, remittance_information=None),
+    ]
+    body = assert_problem(bank.ask(bookings=rows), 422, "bookings-not-valid")
+    assert body["rows"] == [
+        {"row": 2, "reason": "amount is zero"},
+        {"row": 3, "reason": "amount has more than two decimals"},
+        {"row": 4, "reason": "customer_id is another customer"},
+        {"row": 5, "reason": "booking_id stands here a second time for this customer and account"},
+        {"row": 6, "reason": "counterparty_name and remittance_information are both empty"},
+    ]
+    assert bank.detector.calls == []
+
+
+def test_long_lists_of_bad_rows_are_cut_and_counted(bank: Any, booking: Any) -> None:
+    bank.record("consented")
+    body = bank.ask(bookings=[booking(booking_id=f"b{at}", amount="0") for at in range(150)]).json()
+    assert (len(body["rows"]), body["rows_not_shown"]) == (100, 50)
+    assert body["detail"].startswith("150 of the bookings")
+
+
+def test_no_bookings_at_all_are_answered_with_no_events(bank: Any) -> None:
+    bank.record("consented")
+    response = bank.ask(bookings=[])
+    assert (response.status_code, response.json()["events"]) == (200, [])
+
+
+def test_failure_inside_is_a_problem_without_its_text(bank: Any) -> None:
+    bank.record("consented")
+
+    def fail() -> None:
+        raise ZeroDivisionError("NL91ABNA0417164300")
+
+    bank.detector.before_answer = fail
+    response = bank.ask()
+    assert_problem(response, 500, "internal")
+    assert "NL91" not in response.text
+
+
+def test_too_many_requests_at_once_are_sent_away_and_probes_are_not(bank: Any, connect: Any) -> None:
+    policy = default_policy()
+    full = replace(policy, limits=replace(policy.limits, requests_at_once=0))
+    with connect(bank.desk, bank.seen, policy=full) as client:
+        response = bank.ask(client=client)
+        assert_problem(response, 429, "too-many-requests")
+        assert response.headers["retry-after"] == "1"
+        assert client.get("/livez").status_code == 404  # BentoML answers it in the service; here nobody does
+
+
+def test_request_that_takes_too_long_ends(bank: Any, connect: Any) -> None:
+    bank.record("consented")
+    bank.detector.before_answer = lambda: time.sleep(0.5)
+    policy = default_policy()
+    hasty = replace(policy, limits=replace(policy.limits, timeout_seconds=0.05))
+    with connect(bank.desk, bank.seen, policy=hasty) as client:
+        assert_problem(bank.ask(client=client), 504, "timeout")
+
+
+def test_before_a_worker_is_open_it_answers_503(bank: Any, connect: Any) -> None:
+    with connect(None, bank.seen) as client:
+        response = bank.ask(client=client)
+    assert_problem(response, 503, "unavailable")
+    assert response.headers["retry-after"] == "5"
+
+
+def test_what_is_seen_of_a_request_is_our_own_address(bank: Any) -> None:
+    bank.client.get("/v1/events/c-1?iban=NL91ABNA0417164300")
+    bank.client.request("SECRET", "/v1/events")
+    bank.ask()
+    assert [(seen.method, seen.route, seen.status) for seen in bank.seen] == [
+        ("GET", "(unknown)", 404),
+        ("OTHER", "/v1/events", 405),
+        ("POST", "/v1/events", 403),
+    ]
+
+
+def test_description_lists_every_address(bank: Any) -> None:
+    paths = bank.client.get("/v1/openapi.json").json()["paths"]
+    assert set(paths) == {"/events", "/events:batch", "/permissions", "/permissions:current"}
+
+
+def test_every_status_has_a_problem() -> None:
+    for status in (400, 401, 403, 404, 405, 406, 408, 413, 415, 418, 422, 429, 499, 500, 502, 503, 504):
+        assert problem_of_status(status).body()["status"] == status
+
+
+# ---- permissions ----------------------------------------------------------------------------------------------------
+
+
+def append(bank: Any, *, key: str | None = "k-1", **changes: Any) -> Any:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return bank.client.post("/v1/permissions", json={**CONSENT, **changes}, headers=headers)
+
+
+def count(bank: Any, table: sa.Table) -> int:
+    with bank.store.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def test_permission_can_be_given_read_and_taken_back(bank: Any) -> None:
+    current = {"customer_id": "c-1", "purpose": "own_product_offers"}
+    before = bank.client.post("/v1/permissions:current", json=current).json()
+    assert before["permission"] == {
+        "allowed": False,
+        "regime": "opt_in",
+        "notice_version": bank.registry.purpose("own_product_offers").notice_version,
+        "version": 0,
+        "valid_until": None,
+        "because": "no_record",
+    }
+    given = append(bank)
+    assert given.status_code == 201
+    assert (given.json()["version"], given.json()["permission"]["allowed"]) == (1, True)
+    assert bank.ask().status_code == 200
+    taken = append(bank, key="k-2", action="withdrawn")
+    assert (taken.json()["version"], taken.json()["permission"]["because"]) == (2, "withdrawn")
+    assert bank.ask().status_code == 403
+
+
+def test_repeated_request_changes_nothing_and_gets_the_first_answer(bank: Any) -> None:
+    first, second = append(bank), append(bank)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert (count(bank, permission_events), count(bank, trail)) == (1, 1)
+
+
+def test_key_of_another_request_is_refused(bank: Any) -> None:
+    append(bank)
+    assert_problem(append(bank, action="withdrawn"), 422, "idempotency-key-reused")
+    assert count(bank, permission_events) == 1
+
+
+@pytest.mark.parametrize("key", [None, "", "é"])
+def test_permission_event_needs_a_key(bank: Any, key: str | None) -> None:
+    headers = {} if key is None else {"Idempotency-Key": key.encode()}
+    response = bank.client.post("/v1/permissions", json=CONSENT, headers=headers)
+    assert_problem(response, 400, "idempotency-key-missing")
+    assert count(bank, permission_events) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "kind"),
+    [
+        ({"purpose": "third_party_sharing"}, 403, "purpose-unknown"),
+        ({"action": "agreed"}, 422, "not-valid"),
+        ({"at": "2026-11-22T11:00:01Z"}, 422, "at-in-the-future"),
+        ({"at": "2026-11-22T10:00:00"}, 422, "not-valid"),
+        ({"at": "yesterday"}, 422, "not-valid"),
+        ({"notice_version": "1999-01"}, 422, "not-valid"),
+        ({"language": "xx"}, 422, "not-valid"),
+        ({"notice_sha256": "0" * 64}, 422, "not-valid"),
+    ],
+)
+def test_event_that_cannot_be_appended_is_refused(bank: Any, change: dict[str, Any], status: int, kind: str) -> None:
+    assert_problem(append(bank, **change), status, kind)
+    assert count(bank, permission_events) == 0
+
+
+def test_shown_notice_may_be_dated_back(bank: Any) -> None:
+    answer = append(bank, purpose="overdraft_signal", action="shown", at="2026-10-01T09:00:00+02:00").json()
+    assert answer["permission"]["because"] == "notice_shown"
+    assert bank.ask(purpose="overdraft_signal").status_code == 200
+
+
+def test_answers_are_json_that_every_reader_reads(bank: Any) -> None:
+    text = append(bank).text
+    assert json.loads(text, parse_constant=pytest.fail)["action"] == "consented"

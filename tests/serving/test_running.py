@@ -1,0 +1,182 @@
+"""The real thing: two BentoML workers on a demo release, started, asked, refused and stopped."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from models.classifier import BookingClassifier
+from models.errors import IntegrityError, NoReleaseError
+from models.events import EventDetector
+from models.home import Home
+from models.release import promote_release, sign_release, write_candidate
+from models.signing import BOARD, generate_key, load_private_key
+from serving.running import build_environment, find_port, find_server, start_server, stop_server
+from serving.settings import Settings, read_settings
+
+LABELS = {
+    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
+    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
+    "none": ("BAKKER BART", "", "DBIT"),
+}
+CONSENT = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
+
+
+def make_release(home: Home) -> None:
+    """The smallest real model that can be served, signed by a demo board and promoted."""
+    rows = [(*text, label) for label, text in LABELS.items()] * 40
+    names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
+    frame = pd.DataFrame(rows, columns=names).assign(amount=20.0)
+    detector = EventDetector()
+    detector.forests_, detector.thresholds_, detector.refractory_days_ = {}, {}, {}
+    now = datetime.now(UTC)
+    texts = {
+        name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")
+        for name in ("taxonomy", "screening")
+    }
+    candidate = write_candidate(
+        home,
+        classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
+        detector=detector,
+        taxonomy_toml=texts["taxonomy"],
+        screening=texts["screening"],
+        facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 120}},
+        permission={"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 1},
+        created_at=now,
+    )
+    for role in BOARD:
+        generate_key(home, role, f"Demo {role}", "secret", demo=True)
+        key = load_private_key(home.keys / f"{role}.pem", "secret")
+        sign_release(home, candidate.id, role, key, "approve", "a test", at=now)
+    promote_release(home, candidate.id, who="test", why="test", allow_demo=True, at=now)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("home")
+    make_release(Home(home))
+    return read_settings({"LEVENSLOOP_HOME": str(home), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3400"})
+
+
+@pytest.fixture(scope="module")
+def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a running server."""
+    folder = tmp_path_factory.mktemp("run")
+    try:
+        start_server(settings, folder, wait_seconds=120)
+        yield folder
+    finally:
+        stop_server(folder)
+
+
+def question() -> dict[str, Any]:
+    """Half a year at the baker's, then the first child benefit."""
+
+    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, str]:
+        return {
+            "booking_id": at, "booking_date": day, "amount": "20.00", "credit_debit_indicator": sign,
+            "counterparty_name": name, "remittance_information": text, "balance_after": "500.00",
+        }  # fmt: skip
+
+    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *LABELS["none"]) for at in range(36)]
+    rows.append(row("b1", "2026-10-01", *LABELS["child_birth"]))
+    return {"customer_id": "c-1", "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}
+
+
+@pytest.mark.slow
+def test_two_workers_answer_refuse_and_stop(settings: Settings, folder: Path) -> None:
+    server = find_server(folder)
+    assert server is not None
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+        assert (client.get("/livez").status_code, client.get("/readyz").status_code) == (200, 200)
+        for path in ("/", "/docs.json", "/schema.json", "/metrics", "/healthz", "/v1/docs"):
+            response = client.get(path)
+            assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+        response = client.post("/livez")
+        assert (response.status_code, response.headers["content-type"]) == (405, "application/problem+json")
+        assert client.post("/v1/events", json=question()).status_code == 403
+        key = {"Idempotency-Key": "1"}
+        assert client.post("/v1/permissions", json=CONSENT, headers=key).status_code == 201
+        answer = client.post("/v1/events", json=question()).json()
+        assert [(event["event"], event["evidence"]) for event in answer["events"]] == [("child_birth", ["b1"])]
+        # Withdrawn on one connection is withdrawn on every other, whichever worker it reaches.
+        withdrawn = {**CONSENT, "action": "withdrawn"}
+        assert client.post("/v1/permissions", json=withdrawn, headers={"Idempotency-Key": "2"}).status_code == 201
+    statuses = [httpx.post(f"{server.url}/v1/events", json=question(), trust_env=False).status_code for _ in range(8)]
+    assert statuses == [403] * 8
+    counts = httpx.get(f"{server.url}/v1/metrics", trust_env=False).text
+    assert 'levensloop_requests_total{method="POST",route="/v1/events",status="403"} 9.0' in counts
+    log = server.log.read_text()
+    assert log.count("POST /v1/events 403") == 9
+    assert "KINDERBIJSLAG" not in log
+    assert "BAKKER" not in log
+    assert len({line.split()[3] for line in log.splitlines() if " POST /v1/" in line}) <= 2
+    assert log.count("Service levensloop initialized") == 2
+    again = start_server(settings, folder)
+    assert again == server
+
+
+@pytest.mark.slow
+def test_stopped_server_is_gone(settings: Settings, folder: Path) -> None:
+    server = find_server(folder)
+    assert server is not None
+    assert stop_server(folder)
+    assert find_server(folder) is None
+    assert not stop_server(folder)
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{server.url}/livez", trust_env=False)
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+def test_nothing_starts_without_a_release(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(NoReleaseError):
+        start_server(replace(settings, home=Home(tmp_path)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_starts_on_demo_keys_outside_a_demo(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError):
+        start_server(replace(settings, demo=False), tmp_path)
+
+
+@pytest.mark.slow
+def test_bare_bentoml_serve_ends_with_exit_code_30_on_a_tampered_release(settings: Settings, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    subprocess.run(["cp", "-r", str(settings.home.path), str(home)], check=True)
+    (taxonomy,) = (home / "releases").glob("*/taxonomy.toml")
+    taxonomy.chmod(0o600)
+    taxonomy.write_text(taxonomy.read_text().replace('"Kinderrekening"', '"Krediet"'))
+    tampered = replace(settings, home=Home(home), port=find_port("127.0.0.1", 3450))
+    with pytest.raises(IntegrityError):
+        start_server(tampered, tmp_path / "run")
+    ended = subprocess.run(
+        [sys.executable, "-m", "bentoml", "serve", "serving.service:LevensloopService"],
+        env=build_environment(tampered), cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 30
+    assert [line for line in ended.stderr.splitlines() if line.startswith("levensloop: ")]
+    assert "Traceback" not in ended.stderr
+
+
+def test_port_that_is_taken_is_left_alone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert find_port("127.0.0.1", port) > port
+
+
+def test_left_over_pid_file_is_no_server(tmp_path: Path) -> None:
+    (tmp_path / "server.json").write_text(json.dumps({"pid": os.getpid(), "url": "http://127.0.0.1:1"}))
+    assert find_server(tmp_path) is None
+    assert not stop_server(tmp_path)
