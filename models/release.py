@@ -71,6 +71,8 @@ __all__ = [
 TRUSTED_TYPES: tuple[str, ...] = (
     "models.classifier.BookingClassifier",
     "models.events.EventDetector",
+    # Arrays of nodes in compiled code: safe only because nothing is opened whose hash the board has not signed.
+    "sklearn.tree._tree.Tree",
 )
 POINTER = "champion.json"
 PROMOTIONS = "promotions.jsonl"
