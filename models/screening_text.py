@@ -112,7 +112,10 @@ def _compile_word(word: str) -> str:
         raise ValueError(f"word {word!r}, which is empty or not in lower case")
     inner = word.strip("*")
     gap = " ?" if " " in inner and len(inner.replace(" ", "")) >= _GLUE_FROM else " "
-    body = gap.join(r"\w*".join(re.escape(part) for part in token.split("*")).replace(r"\#", r"\d{4,}") for token in inner.split(" "))
+    body = gap.join(
+        r"\w*".join(re.escape(part) for part in token.split("*")).replace(r"\#", r"\d{4,}")
+        for token in inner.split(" ")
+    )
     if not word.isascii():
         return body
     return (r"\w*" if word.startswith("*") else r"\b") + body + (r"\w*" if word.endswith("*") else r"\b")
