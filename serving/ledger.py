@@ -81,7 +81,7 @@ class Ledger:
         purpose = self._find_purpose(purpose_id)
         with self.store.read() as connection:
             held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
-        return {"customer_id": customer_id, "purpose": purpose.id, "permission": permission_body(held)}
+        return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:

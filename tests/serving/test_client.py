@@ -63,7 +63,7 @@ def test_refusals_come_back_as_our_errors(bank: Any, booking: Any) -> None:
         with pytest.raises(PermissionRefusedError):
             client.ask_events("c-1", "own_product_offers", bookings=frame)
         assert client.append_permission("c-1", "own_product_offers", "consented")["version"] == 1
-        assert client.read_permission("c-1", "own_product_offers")["permission"]["allowed"] is True
+        assert client.read_permission("c-1", "own_product_offers")["allowed"] is True
         assert client.ask_events("c-1", "own_product_offers", bookings=frame)["events"] == []
         with pytest.raises(UsageError, match="not known here"):
             client.ask_events("c-1", "own_product_offers")

@@ -2,15 +2,20 @@
 
 import json
 import shutil
+import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from models.bookings import bookings_from_records
 from models.store import complaints, offers, trail
 from models.trail import verify_trail
 from serving.care import CustomerFacts
+from serving.gate import Question
+from serving.problems import ProblemError
 from serving.records import write_customers, write_detections
 
 OCTOBER = date(2026, 10, 1)
@@ -131,6 +136,35 @@ def test_withdrawal_between_reading_and_answering_stops_the_answer(bank: Any) ->
     assert (response.status_code, response.json()["because"]) == (403, "withdrawn")
     assert trail_bodies(bank, "events_answered") == []
     assert len(trail_bodies(bank, "events_refused")) == 1
+
+
+def test_no_question_asked_after_an_acknowledged_withdrawal_is_answered(bank: Any) -> None:
+    bank.detector.find("child_birth", onset=OCTOBER)
+    acknowledged = threading.Event()
+    served: list[tuple[bool, int]] = []
+
+    def ask() -> None:
+        while len(served) < 400:
+            late = acknowledged.is_set()  # before the question leaves: in doubt it counts as early
+            try:
+                bank.desk.gate.answer(Question("c-1", "own_product_offers", None, lambda: frame))
+                served.append((late, 200))
+            except ProblemError as error:
+                served.append((late, error.problem.status))
+
+    frame = bookings_from_records([], source="test").frame
+    bank.record("consented")
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(served) < 100:
+        time.sleep(0.001)
+    bank.record("withdrawn")
+    acknowledged.set()
+    for thread in threads:
+        thread.join()
+    assert (False, 200) in served
+    assert {status for late, status in served if late} == {403}
 
 
 @pytest.mark.parametrize(
