@@ -3,8 +3,11 @@
 Job loss and social assistance are part of `income`; an overdraft follows from the balance in `finishing`.
 """
 
-from training.simulation.ledger import Party
 from training.simulation.life import Life
+from training.simulation.parameters import choices
+
+# Whose debits bounce.
+_DEBITED = ("energy", "telecom", "health_insurance", "insurance", "water")
 
 
 def live_care(life: Life) -> None:
@@ -69,8 +72,9 @@ def payment_arrears(life: Life, day: int) -> None:
     dice = life.dice
     days = []
     for _ in range(dice.whole(1, 3)):
-        told, creditor = life.party("events", "storno"), life.party("housing", "rent")
-        party = Party(creditor.name, told.text, creditor.iban)
+        told = life.party("events", "storno")
+        creditor = dice.pick(choices("shops", dice.pick(_DEBITED), life.split)).split("|")[0]
+        party = life.known_party(life.fill(creditor, day), told.text)
         at, cents = day + dice.whole(0, 45), dice.whole(2_000, 60_000)
         days.append(life.pay(party, at, cents, code="RETURN", event="payment_arrears", role="primary"))
     bailiff, term = life.party("events", "bailiff"), -dice.whole(3_000, 20_000)

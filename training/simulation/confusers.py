@@ -9,13 +9,14 @@ from training.simulation.parameters import figure, load_table
 def live_confusers(life: Life) -> None:
     """Write look-alikes: some once, some every month for a while with one counterparty and one amount."""
     table = load_table("texts_confusers")
-    weights = {key: float(entry["weight"]) for key, entry in table.items()}
+    stage = life.home.stage
+    weights = {key: float(entry["weight"]) for key, entry in table.items() if stage in entry.get("stages", [stage])}
     mean = figure("everyday", "confusers_per_month") * len(life.months)
     for day in life.dice.days(life.start, life.until, life.dice.count(mean)):
         key = life.dice.weigh(weights)
         _write_once(life, key, table[key], day)
     for key, entry in table.items():
-        if life.dice.chance(entry.get("monthly", 0.0)):
+        if key in weights and life.dice.chance(entry.get("monthly", 0.0)):
             _write_monthly(life, key, entry)
 
 

@@ -80,7 +80,7 @@ def _festive_days(life: Life, days: list[int]) -> list[int]:
 def _place(life: Life, category: str) -> tuple[str, str]:
     form = life.dice.pick(choices("shops", category, life.split))
     given = {"n": str(life.dice.whole(1001, 8999)), "x": life.ledger.terminal(), "city": life.home.city}
-    return form.format_map(given), life.home.city
+    return life.fill(form, life.start, given), life.home.city
 
 
 def _collect(life: Life, category: str) -> None:

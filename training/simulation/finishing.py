@@ -50,8 +50,8 @@ def settle(life: Life) -> Statement:
         before = statement.balance
         statement.book(row)
         _watch_overdraft(life, statement, buffer, row.day, before, limits)
-        if row.cents > 50_000 and statement.balance > buffer.ceiling:
-            move = (statement.balance - buffer.ceiling // 2) // 5_000 * 5_000
+        if row.cents > 50_000 and statement.balance > buffer.ceiling + 5_000:
+            move = (statement.balance - buffer.ceiling) // 5_000 * 5_000
             statement.book(_internal(life, row.day, -move, buffer.out_of))
     return statement
 
@@ -63,7 +63,8 @@ def _rescue(life: Life, statement: Statement, buffer: Buffer, row: Row, limits: 
         buffer.rescued = not (life.home.thin_buffer and life.dice.chance(limits["months_not_rescued"]))
     after = statement.balance + row.cents
     if after < 0 and (buffer.rescued or after < -limits["limit_cents"]):
-        move = (-after // 5_000 + life.dice.whole(1, 6)) * 5_000
+        low, high = limits["rescue_thin" if life.home.thin_buffer else "rescue"]
+        move = int(-after + life.home.net_month * life.dice.between(low, high)) // 5_000 * 5_000 + 5_000
         statement.book(_internal(life, row.day, move, buffer.into))
 
 

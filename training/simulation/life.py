@@ -75,6 +75,8 @@ class Life:
         `person` gives it a private account, `collects` a creditor identifier and a mandate.
         """
         name, text = self.dice.pick(wordings(theme, key, self.split))
+        if name.startswith("{person}"):
+            person, collects = True, False
         name = self.fill(name, self.start, given)
         if "{" in text:
             text = text.format_map(Slots(self, self.start, given, keep_live=True))
