@@ -53,7 +53,6 @@ class Layout:
     places: dict[str, tuple[int, ...]]
     width: int
     has_header: bool
-    currency: str = ""
 
 
 @dataclass(slots=True)
@@ -155,7 +154,7 @@ def _match_positions(line: str, variant: Variant) -> Layout | None:
             if name:
                 places[name] = (*places.get(name, ()), at)
         if all(re.fullmatch(pattern, cells[places[name][0]].strip()) for name, pattern in variant.patterns.items()):
-            return Layout(variant, delimiter, places, len(variant.positions), has_header=False)
+            return Layout(variant, delimiter, places, len(cells), has_header=False)
     return None
 
 
@@ -169,15 +168,32 @@ def read_csv(handle: IO[bytes], *, source: str, encoding: str, head: bytes) -> t
     return layout.variant.id, _read_rows(lines, layout, skip, source)
 
 
+class _Record:
+    """The lines of the record that the CSV reader is reading, to see whether a file ends inside a quoted field."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self.text = lines, ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.text += line
+            yield line
+
+    def is_cut(self, quote: str) -> bool:
+        """Whether the record has an odd number of quotes and no end of line: the file breaks off inside a field."""
+        return not self.text.endswith(("\n", "\r")) and self.text.count(quote) % 2 == 1
+
+
 def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) -> Iterator[StatementPart]:
     balances: dict[tuple[str, str], _Balances] = {}
     text_lines = read_lines(lines, source=source)
     for _ in range(skip):
         next(text_lines, "")
-    reader = csv.reader(text_lines, delimiter=layout.delimiter, quotechar=layout.variant.quote)
+    record = _Record(text_lines)
+    reader = csv.reader(record, delimiter=layout.delimiter, quotechar=layout.variant.quote)
     build = _builder(layout)
     while True:
-        line = skip + reader.line_num + 1
+        line, record.text = skip + reader.line_num + 1, ""
         try:
             cells = next(reader)
         except StopIteration:
@@ -187,9 +203,12 @@ def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) 
             continue
         if not any(cell.strip() for cell in cells) or (cells[0].startswith("#") and not layout.has_header):
             continue
+        if record.is_cut(layout.variant.quote):
+            yield StatementRow(line, refused="the file breaks off inside this row", moves_balance=False)
+            continue
         row = _build_row(build, cells, layout, line)
         if not row.refused:
-            _note_balance(balances, row, layout.variant.balance)
+            _note_balance(balances, row)
         yield row
     for (account, currency), seen in balances.items():
         opening, closing = _opening_and_closing(seen)
@@ -199,9 +218,8 @@ def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) 
 def _build_row(
     build: Callable[[list[str], int], StatementRow], cells: list[str], layout: Layout, line: int
 ) -> StatementRow:
-    extra = [cell for cell in cells[layout.width :] if cell.strip()]
-    needed = max(max(layout.places[name], default=0) for name in layout.variant.required or ("date",)) + 1
-    if len(cells) < max(needed, layout.width - 2) or (extra and layout.has_header):
+    extra = any(cell.strip() for cell in cells[layout.width :])
+    if len(cells) < layout.width or extra:
         reason = f"has {len(cells)} fields where {layout.width} were expected"
         return StatementRow(line, refused=reason, moves_balance=False)
     return build(cells, line)
@@ -335,7 +353,7 @@ def parse_date(text: str, formats: tuple[str, ...]) -> date | None:
     return None
 
 
-def _note_balance(balances: dict[tuple[str, str], _Balances], row: StatementRow, _: str) -> None:
+def _note_balance(balances: dict[tuple[str, str], _Balances], row: StatementRow) -> None:
     key = (row.account, row.currency)
     seen = balances.get(key)
     if seen is None:

@@ -1,0 +1,115 @@
+"""CSV and TAB files of banks other than ING, from their column maps."""
+
+from decimal import Decimal
+
+import pytest
+
+from models.errors import UnreadableDataError
+
+RABOBANK = (
+    '"IBAN/BBAN","Munt","BIC","Volgnr","Datum","Rentedatum","Bedrag","Saldo na trn","Tegenrekening IBAN/BBAN",'
+    '"Naam tegenpartij","Naam uiteindelijke partij","Naam initiërende partij","BIC tegenpartij","Code","Batch ID",'
+    '"Transactiereferentie","Machtigingskenmerk","Incassant ID","Betalingskenmerk","Omschrijving-1","Omschrijving-2",'
+    '"Omschrijving-3","Reden retour","Oorspr bedrag","Oorspr munt","Koers"\r\n'
+)
+
+
+def test_rabobank_signed_amounts_fields_and_joined_texts(read_text) -> None:
+    rows = (
+        '"NL35RABO0300065264","EUR","RABONL2U","000000000000000001","2026-03-01","2026-03-02","-37,49","+62,51",'
+        '"NL22ABNA0123456789","Energie","","","ABNANL2A","ei","","REF1","MND1","NL35ZZZ273653230000","","termijn","maart",'
+        '" ","","","",""\r\n'
+        '"NL35RABO0300065264","EUR","RABONL2U","000000000000000002","2026-03-02","2026-03-02","+2.500,00","+2562,51",'
+        '"NL69INGB0123456789","Werkgever","","","INGBNL2A","sb","","","","","","Salaris maart","","","","","",""\r\n'
+    )
+    read = read_text((RABOBANK + rows).encode("cp1252"))
+    first, second = read.frame.iloc[0], read.frame.iloc[1]
+    assert read.files[0].variant == "rabobank"
+    assert (first["amount"], first["credit_debit_indicator"]) == (Decimal("37.49"), "DBIT")
+    assert first["remittance_information"] == "termijn maart"
+    assert (first["mandate_id"], first["creditor_id"], first["end_to_end_id"]) == (
+        "MND1",
+        "NL35ZZZ273653230000",
+        "REF1",
+    )
+    assert (first["bank_transaction_code"], second["bank_transaction_code"]) == ("SDD", "SALARY")
+    (totals,) = read.files[0].totals
+    assert (totals.opening, totals.closing, totals.holds) == (Decimal("100.00"), Decimal("2562.51"), True)
+
+
+def test_abn_amro_tab_texts_of_every_kind(read_text) -> None:
+    texts = [
+        ("-25,00", "75,00", "BEA   NR:A1B23C   30.12.21/09.15 Winkel EV1,PAS123               ZAANDAM"),
+        ("-10,00", "65,00", "SEPA Incasso algemeen doorlopend Incassant: NL35ZZZ273653230000  Naam: Energie B.V."
+         "              Machtiging: M 1                  Omschrijving: termijn             IBAN: NL22ABNA0123456789"
+         "         Kenmerk: K-1"),
+        ("-5,00", "60,00", "/TRTP/iDEAL/Wero/IBAN/NL22ABNA0123456789/BIC/ABNANL2A/NAME/Shop a/b/REMI/order 1/2"
+         "/EREF/E-1"),
+        ("-20,00", "40,00", "GEA, Betaalpas                   Geldmaat Plein 2,PAS123          NR:012345, 12.02.23"),
+    ]  # fmt: skip
+    before, lines = Decimal("100.00"), []
+    for amount, after, text in texts:
+        start = f"{before:.2f}".replace(".", ",")
+        lines.append(f"123456789\tEUR\t20230212\t{start}\t{after}\t20230212\t{amount}\t{text}\n")
+        before = Decimal(after.replace(",", "."))
+    read = read_text("".join(lines))
+    frame = read.frame
+    assert read.files[0].variant == "abn_tab"
+    assert frame["bank_transaction_code"].tolist() == ["CARD", "SDD", "IDEAL", "CASH"]
+    assert frame["counterparty_name"].tolist() == ["Winkel EV1", "Energie B.V.", "Shop a/b", "Geldmaat Plein 2"]
+    assert frame["remittance_information"].tolist()[1:3] == ["termijn", "order 1/2"]
+    assert frame["mandate_id"].tolist() == ["", "M 1", "", ""]
+    assert frame["end_to_end_id"].tolist() == ["", "K-1", "E-1", ""]
+    (totals,) = read.files[0].totals
+    assert (totals.opening, totals.closing, totals.holds) == (Decimal("100.00"), Decimal("40.00"), True)
+
+
+def test_volksbank_balance_stands_before_the_booking(read_text) -> None:
+    row = (
+        "02-01-2026,NL52ASNB0707159423,,,,,,EUR,100.00,EUR,-2.85,02-01-2026,02-01-2026,7903,BEA,30265846,'ref/1',"
+        "'Koffie 12      >Utrecht   2.01.2026  9U59',27\n"
+    )
+    read = read_text(row)
+    booking = read.frame.iloc[0]
+    assert read.files[0].variant == "volksbank"
+    assert (booking["balance_after"], booking["end_to_end_id"]) == (Decimal("97.15"), "ref/1")
+    assert (booking["counterparty_name"], booking["bank_transaction_code"]) == ("Koffie 12", "CARD")
+    (totals,) = read.files[0].totals
+    assert (totals.opening, totals.closing, totals.holds) == (Decimal("100.00"), Decimal("97.15"), True)
+
+
+def test_bunq_and_knab(read_text) -> None:
+    bunq = (
+        '"Date","Interest Date","Amount","Account","Counterparty","Name","Description"\n'
+        '"2026-01-02","2026-01-02","-1.234,56","NL47BUNQ2025181418","NL69INGB0123456789","Verhuurder","huur januari"\n'
+    )
+    booking = read_text(bunq, "bunq").frame.iloc[0]
+    assert (booking["amount"], booking["counterparty_name"]) == (Decimal("1234.56"), "Verhuurder")
+    knab = (
+        "KNAB EXPORT;;;;;;;;;;;;;;;;\n"
+        "Rekeningnummer;Transactiedatum;Valutacode;CreditDebet;Bedrag;Tegenrekeningnummer;Tegenrekeninghouder;Valutadatum;"
+        "Betaalwijze;Omschrijving;Type betaling;Machtigingsnummer;Incassant ID;Adres;Referentie;Boekdatum;\n"
+        '"NL95KNAB0255499590";"02-01-2026";"EUR";"D";"58,96";"NL59ABNA0626226163";"Drukker";"02-01-2026";"iDEAL";"order";'
+        '"iDEAL";"";"";"";"B6K21PGKGO755NPK";"02-01-2026";\n'
+    )
+    read = read_text(knab, "knab")
+    booking = read.frame.iloc[0]
+    assert (booking["booking_id"], booking["bank_transaction_code"]) == ("B6K21PGKGO755NPK", "IDEAL")
+    assert booking["credit_debit_indicator"] == "DBIT"
+
+
+def test_unknown_header_is_refused_by_name_of_the_trouble(read_text) -> None:
+    with pytest.raises(UnreadableDataError, match="header fits no variant"):
+        read_text("Buchungstag;Betrag;Verwendungszweck\n01.02.2026;1,00;x\n")
+
+
+def test_account_decides_the_customer(tmp_path) -> None:
+    from models.statements import read_statements
+
+    path = tmp_path / "t.tab"
+    path.write_text(
+        "123456789\tEUR\t20230212\t1,00\t2,00\t20230212\t1,00\tSEPA Overboeking                 Naam: A\n"
+        "987654321\tEUR\t20230212\t1,00\t2,00\t20230212\t1,00\tSEPA Overboeking                 Naam: A\n"
+    )
+    read = read_statements([path], customer="K9", customers={"123456789": "K1"})
+    assert read.frame["customer_id"].tolist() == ["K1", "K9"]
