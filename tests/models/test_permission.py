@@ -178,6 +178,15 @@ def test_permission_never_leaks_to_another_purpose_or_customer(store: Store) -> 
     assert not _allowed(store, "BOB")
 
 
+def test_no_to_one_purpose_leaves_the_others_as_they_are(store: Store) -> None:
+    training = SHIPPED.purpose("model_training")
+    _append(store, _event("bea", "consented"))
+    _append(store, _event("bea", "consented", purpose=training.id, notice_sha256=training.notice_sha256))
+    _append(store, _event("bea", "objected", purpose=training.id))
+    assert _allowed(store, "bea")
+    assert not _allowed(store, "bea", training.id)
+
+
 def test_versions_grow_and_a_repeat_with_the_same_key_changes_nothing(store: Store) -> None:
     first = _append(store, _event("cas", "consented", idempotency_key="k1"))
     withdrawn = _append(store, _event("cas", "withdrawn", idempotency_key="k2"))

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.canonical import sha256_of
+from models.canonical import canonical_json, framed_sha256, sha256_of
 from models.errors import IntegrityError, UnreadableDataError, UsageError
 from models.home import Home
 from models.signing import (
@@ -161,6 +162,37 @@ def test_lost_key_cannot_endorse_its_own_replacement_nor_can_a_stranger(home: Ho
     for endorser in (keys["owner"], _loose_key()[0]):
         with pytest.raises(UsageError, match="another role"):
             endorse_key_replacement(home, "owner", endorser)
+
+
+def test_replaced_key_endorses_nothing_any_more(home: Home) -> None:
+    keys = _generate_all(home)
+    request_key_replacement(home, "owner", "Eva", "new")
+    for role in ("ethics_chair", "operations"):
+        endorse_key_replacement(home, "owner", keys[role])
+    request_key_replacement(home, "ethics_chair", "Finn", "new")
+    with pytest.raises(UsageError, match="in force"):
+        endorse_key_replacement(home, "ethics_chair", keys["owner"])
+
+
+def test_nobody_can_enter_a_key_that_its_holder_did_not_bring(home: Home) -> None:
+    """The holder of the newest key rewrites the registry with somebody else's public key as the owner's."""
+    generate_key(home, "owner", "Anna", "secret")
+    generate_key(home, "ethics_chair", "Chris", "secret")
+    forger = load_private_key(home.keys / "ethics_chair.pem", "secret")
+    data = json.loads((home.keys / "registry.json").read_text())
+    stranger = _loose_key()[1]
+    data["entries"][0]["key"].update(id=stranger.id, public=stranger.public)
+    chained = "0" * 64
+    for entry in data["entries"]:
+        entry["previous"] = chained
+        told = {"kind": "key_possession", **{name: entry[name] for name in ("key", "replaces", "previous")}}
+        entry["proof"] = {**asdict(sign_statement(forger, told)), "key_id": entry["key"]["id"]}
+        chained = framed_sha256(chained, canonical_json(told), canonical_json(entry["proof"]))
+    data["sha256"] = chained
+    data["signature"] = asdict(sign_statement(forger, {"kind": "key_registry", "sha256": chained}))
+    (home.keys / "registry.json").write_text(json.dumps(data))
+    with pytest.raises(IntegrityError, match="signature of role owner"):
+        load_registry(home)
 
 
 def test_replacement_needs_a_request_and_a_key_to_replace(home: Home) -> None:

@@ -122,6 +122,16 @@ def test_edit_of_the_chain_itself_is_found(tmp_path: Path, store: Store, edit: s
     assert "row 3" in _findings(store)
 
 
+def test_edit_with_a_right_hash_of_its_own_is_found_at_the_next_row(tmp_path: Path, store: Store) -> None:
+    rows = [_append(store, number) for number in range(5)]
+    body = '{"body":{"n":9},"personal":{}}'
+    forged = framed_sha256("levensloop-trail-1", "3", "2026-11-23T12:00:02.000000Z", "answer", body, rows[1].hash)
+    _tamper(tmp_path)
+    with store.write() as connection:
+        connection.execute(trail.update().where(trail.c.seq == 3).values(body=body, hash=forged))
+    assert "row 4 does not follow the row before it" in _findings(store)
+
+
 @pytest.mark.parametrize(
     ("deletion", "found"),
     [
