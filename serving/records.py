@@ -133,9 +133,12 @@ def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
 
 
 def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
-    """Put customers into the table; one that is there already is replaced. Returns how many were written."""
-    rows = [
-        {
+    """Put customers into the table; one that is there already is replaced, the last of a repeated one counts.
+
+    Returns how many were written.
+    """
+    rows = {
+        one.customer_id: {
             "customer_id": one.customer_id,
             "is_adult": one.is_adult,
             "language": one.language,
@@ -144,13 +147,13 @@ def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
             "in_arrears": one.in_arrears,
         }
         for one in facts
-    ]
+    }
     make_customer_table(store)
-    with store.write() as connection:
-        for row in rows:
-            connection.execute(customers.delete().where(customers.c.customer_id == row["customer_id"]))
-        if rows:
-            connection.execute(customers.insert(), rows)
+    if rows:
+        replaced = customers.delete().where(customers.c.customer_id == sa.bindparam("replaced"))
+        with store.write() as connection:
+            connection.execute(replaced, [{"replaced": customer_id} for customer_id in rows])
+            connection.execute(customers.insert(), list(rows.values()))
     return len(rows)
 
 

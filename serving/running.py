@@ -39,7 +39,7 @@ class RunningServer:
 def build_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of the server process: these settings, no telemetry, one thread per worker.
 
-    BentoML's own home goes below ours: there it keeps counts of all workers, and it empties that folder at start.
+    BentoML's own home goes below ours: there it keeps the counts of all workers, and it empties that folder at start.
     """
     environ = os.environ if environ is None else environ
     return {
@@ -92,7 +92,6 @@ def start_server(settings: Settings, folder: Path, *, wait_seconds: float = 90) 
     _verify(settings)
     settings = replace(settings, port=find_port(settings.host, settings.port))
     folder.mkdir(parents=True, exist_ok=True)
-    (settings.home.path / "bentoml").mkdir(parents=True, exist_ok=True)
     server = RunningServer(0, f"http://{settings.host}:{settings.port}", folder / "server.log")
     with _pid_file(folder).open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
