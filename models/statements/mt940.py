@@ -31,7 +31,7 @@ _LINE_61 = re.compile(
     re.DOTALL,
 )
 _CODE = re.compile(r"^\s?(?P<code>[NSF][A-Z0-9]{3}|[NSF][A-Z0-9]{2} |S {3}X?)(?P<reference>.*)$", re.DOTALL)
-_BALANCE = re.compile(r"^(?P<mark>[CD])(?P<date>\d{6})?(?P<currency>[A-Z]{3})(?P<amount>[\d.,]+)\s*$")
+_BALANCE = re.compile(r"^(?P<mark>[CD])(?P<date>\d{6})?(?P<currency>[A-Z]{3})?(?P<amount>[\d.,]+)\s*$")
 _IBAN_WITH_CURRENCY = re.compile(r"^([A-Z]{2}\d{2}[A-Z0-9]{8,30}?)\s?([A-Z]{3})?$")
 _OTHER_ACCOUNT = re.compile(r"^(.*?\d)\s?([A-Z]{3})?$")
 _MARKS = {"C": "CRDT", "RD": "CRDT", "EC": "CRDT", "D": "DBIT", "RC": "DBIT", "ED": "DBIT"}
@@ -151,9 +151,11 @@ def _parse_balance(text: str, currency: str) -> tuple[Decimal | None, str]:
     if not match:
         return None, currency
     amount = parse_amount(match["amount"])
+    # Some banks leave the currency out of later balances of a message.
+    currency = match["currency"] or currency
     if amount is None:
-        return None, match["currency"]
-    return (amount if match["mark"] == "C" else -amount), match["currency"]
+        return None, currency
+    return (amount if match["mark"] == "C" else -amount), currency
 
 
 def _start_row(message: _Message, value: list[str], line: int) -> None:

@@ -16,8 +16,8 @@ from models.errors import UnreadableDataError, UsageError
 from models.statements.detect import refuse
 
 MOST_MEMBERS = 2_000
-# A statement in a zip file shrinks 10 to 60 times; bombs shrink 1,000 times and more.
-LARGEST_RATIO = 400
+# A statement in a zip file shrinks 10 to 60 times; bombs some 1,000 times.
+LARGEST_RATIO = 200
 LARGEST_MEMBER = 8 << 30
 _SMALL = 1 << 20
 # What the standard library raises on damaged packed files, by reading its source and by fuzzing.

@@ -178,6 +178,6 @@ SEEDS = [
     b'</Id></Acct><Ntry><Amt Ccy="EUR">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><BookgDt><Dt>2026-01-02</Dt></BookgDt>'
     b"<NtryDtls><TxDtls><RmtInf><Ustrd>x</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>",
     b'{"transactions": {"booked": [{"bookingDate": "2026-01-02", "debtorName": "x",'
-    b' "transactionAmount": {"amount": "1.00", "currency": "EUR"}, "debtorName": "x", "creditorAccount": {"iban": "y"}, "remittanceInformationUnstructured": "z"}]}}',
+    b' "transactionAmount": {"amount": "1.00", "currency": "EUR"}, "remittanceInformationUnstructured": "z"}]}}',
     b"123456789\tEUR\t20230212\t1,00\t2,00\t20230212\t1,00\tSEPA Overboeking                 Naam: A\n",
 ]
