@@ -21,10 +21,11 @@ import pyarrow.compute as compute
 from models.errors import UnreadableDataError
 from models.screening_text import (
     PARTS_BREAK,
+    as_arrow,
     compile_cut_words,
-    compile_phrases,
     compile_words,
     erase,
+    is_one_of,
     join_spelled_letters,
     match,
     normalise_text,
@@ -63,10 +64,10 @@ class Category:
 
     id: str
     employer: Literal["", "coded", "worded"]
+    words: str
     name_words: str
     text_words: str
     cut_words: str
-    phrases: str
     whole_names: frozenset[str]
     creditor_ids: frozenset[str]
     rules: tuple[Rule, ...]
@@ -109,6 +110,7 @@ class _Texts:
     text: arrow.Array
     whole: arrow.Array
     turned: arrow.Array
+    turned_and_text: arrow.Array
     cut: arrow.Array
     both: arrow.Array
 
@@ -161,7 +163,7 @@ class Screening:
 
     def generalise_names(self, names: pd.Series) -> np.ndarray:
         """Per name the category that replaces it, or "". Who shops where stays out; that they shop stays in."""
-        cleaned = strip_prefixes(normalise_text(_as_arrow(names)), self.card_prefixes)
+        cleaned = strip_prefixes(normalise_text(as_arrow(names)), self.card_prefixes)
         found = np.full(len(names), "", dtype=object)
         for category, words in self.generalised:
             found[(found == "") & match(cleaned, words)] = category
@@ -214,31 +216,36 @@ class Screening:
         return found
 
     def _prepare(self, bookings: pd.DataFrame) -> _Texts:
-        raw_name = _as_arrow(bookings["counterparty_name"])
+        raw_name = as_arrow(bookings["counterparty_name"])
         plain_name = strip_prefixes(normalise_text(raw_name), self.card_prefixes)
-        plain_text = normalise_text(_as_arrow(bookings["remittance_information"]))
+        plain_text = normalise_text(as_arrow(bookings["remittance_information"]))
         is_person = match(plain_name, self.persons.forms) & ~match(plain_name, self.persons.trade_words)
         is_person &= ~match(plain_name, self.persons.not_initials)
         judged_name = compute.if_else(arrow.array(is_person), "", plain_name)
         name = join_spelled_letters(erase(judged_name, self.near_misses))
         text = join_spelled_letters(erase(plain_text, self.near_misses))
+        turned = turn_around(name)
         lengths = compute.utf8_length(raw_name)
         is_cut = compute.is_in(lengths, arrow.array(self.cut_lengths, lengths.type))
         return _Texts(
             name=name,
             text=text,
             whole=join_spelled_letters(plain_name),
-            turned=turn_around(name),
+            turned=turned,
+            turned_and_text=arrow.concat_arrays([turned, text]),
             cut=compute.if_else(is_cut, name, ""),
             both=compute.binary_join_element_wise(name, text, PARTS_BREAK),
         )
 
     def _hits(self, category: Category, texts: _Texts, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Bookings stopped by who the counterparty is, and those stopped by anything else."""
-        payer = match(texts.name, category.name_words) | match(texts.turned, category.phrases)
-        payer |= match(texts.cut, category.cut_words) | _is_one_of(texts.whole, category.whole_names)
-        creditor_ids = compute.utf8_upper(_as_arrow(bookings["creditor_id"]))
-        other = match(texts.text, category.text_words) | _is_one_of(creditor_ids, category.creditor_ids)
+        # One call for names and texts: compiling the pattern is what costs time when the bookings are few.
+        by_words = match(texts.turned_and_text, category.words)
+        payer = by_words[: len(bookings)] | match(texts.turned, category.name_words)
+        payer |= match(texts.cut, category.cut_words) | is_one_of(texts.whole, category.whole_names)
+        creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
+        other = by_words[len(bookings) :] | match(texts.text, category.text_words)
+        other |= is_one_of(creditor_ids, category.creditor_ids)
         for rule in category.rules:
             if rule.where == "name":
                 payer |= _applies(rule, texts.name, texts.both)
@@ -260,7 +267,7 @@ class Screening:
         later ones. So every transfer of that kind is stopped, the first one too.
         """
         place = place_of_account(
-            _as_arrow(bookings["counterparty_iban"]),
+            as_arrow(bookings["counterparty_iban"]),
             home_country=self.abroad.home_country,
             sepa_countries=self.abroad.sepa_countries,
         )
@@ -338,14 +345,14 @@ def _build_category(raw: dict[str, Any]) -> Category:
     if not raw["why"] or not raw["source"]:
         raise ValueError(f"{raw['id']}: a category says why it is there and its source")
     words = list(raw.get("words", []))
-    in_names = words + list(raw.get("name_words", []))
+    name_words = list(raw.get("name_words", []))
     return Category(
         id=str(raw["id"]),
         employer=raw.get("employer", ""),
-        name_words=compile_words(in_names),
-        text_words=compile_words(words + list(raw.get("text_words", []))),
-        cut_words=compile_cut_words(in_names),
-        phrases=compile_phrases(in_names),
+        words=compile_words(words),
+        name_words=compile_words(name_words),
+        text_words=compile_words(raw.get("text_words", [])),
+        cut_words=compile_cut_words(words + name_words),
         whole_names=frozenset(raw.get("whole_names", [])),
         creditor_ids=frozenset(raw.get("creditor_ids", [])),
         rules=tuple(_build_rule(rule) for rule in raw.get("rule", [])),
@@ -412,17 +419,6 @@ def _distinct(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     codes = texts.groupby(list(_COLUMNS), sort=False, dropna=False).ngroup().to_numpy()
     firsts = np.unique(codes, return_index=True)[1]
     return texts.iloc[firsts].reset_index(drop=True), codes
-
-
-def _as_arrow(texts: pd.Series) -> arrow.Array:
-    array = arrow.array(texts, arrow.string(), from_pandas=True)
-    combined = array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
-    return compute.fill_null(combined, "")
-
-
-def _is_one_of(texts: arrow.Array, values: frozenset[str]) -> np.ndarray:
-    found = compute.is_in(texts, arrow.array(sorted(values), arrow.string()))
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _is_credit(bookings: pd.DataFrame) -> np.ndarray:

@@ -13,16 +13,30 @@ import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as compute
 
 # Letters that Unicode does not decompose, as they are written without their own key (also Turkish dotless i).
 _LETTERS = {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ĳ": "ij"}
 PARTS_BREAK = " | "
-# From this many letters on, a phrase is also found when its spaces got lost, or with its words in another order.
-_GLUE_FROM, _TURN_FROM = 9, 12
+# From this many letters on, a phrase is also found when its spaces got lost.
+_GLUE_FROM = 9
 # A cut word counts from this many letters and this share of the whole on; a cut phrase needs part of a second word.
 _CUT_FROM, _CUT_SHARE = 5, 0.7
+
+
+def as_arrow(texts: pd.Series) -> arrow.Array:
+    """Texts of a column as one Arrow array, "" where one is missing."""
+    array = arrow.array(texts, arrow.string(), from_pandas=True)
+    combined = array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
+    return compute.fill_null(combined, "")
+
+
+def is_one_of(texts: arrow.Array, values: Iterable[str]) -> np.ndarray:
+    """Which texts equal one of the values."""
+    found = compute.is_in(texts, arrow.array(sorted(values), arrow.string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def normalise_text(texts: arrow.Array) -> arrow.Array:
@@ -73,11 +87,6 @@ def compile_words(words: Iterable[str]) -> str:
     return _any_of(_compile_word(word) for word in words)
 
 
-def compile_phrases(words: Iterable[str]) -> str:
-    """The pattern of those words that are phrases: only they can stand in another order."""
-    return compile_words(word for word in words if " " in word and len(word) >= _TURN_FROM)
-
-
 def compile_cut_words(words: Iterable[str]) -> str:
     """One pattern for the last word of a name that was cut off."""
     return _any_of(pattern for word in words if (pattern := _compile_cut(word)))
@@ -93,8 +102,7 @@ def place_of_account(accounts: arrow.Array, *, home_country: str, sepa_countries
         compute.if_else(is_bic, compute.utf8_slice_codeunits(accounts, 4, 6), ""),
     )
     countries = country.to_numpy(zero_copy_only=False)
-    in_sepa = compute.is_in(country, arrow.array(sorted(sepa_countries), arrow.string())).to_numpy(zero_copy_only=False)
-    place = np.where(in_sepa, "sepa", "outside")
+    place = np.where(is_one_of(country, sepa_countries), "sepa", "outside")
     place = np.where(countries == home_country, "home", place)
     return np.where(countries == "", "", place)
 

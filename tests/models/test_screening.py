@@ -45,8 +45,8 @@ def is_screened(name: str = "", remittance: str = "", **columns: str) -> bool:
 def test_there_are_enough_cases_made_by_hand() -> None:
     assert len(POSITIVES) >= 300
     assert len(NEAR_MISSES) >= 300
-    assert (POSITIVES["part"] == "held_out").mean() >= 1 / 3
-    assert (NEAR_MISSES["part"] == "held_out").mean() >= 1 / 3
+    assert POSITIVES["part"].isin(["held_out", "fresh"]).mean() >= 1 / 3
+    assert NEAR_MISSES["part"].isin(["held_out", "fresh"]).mean() >= 1 / 3
 
 
 def test_near_misses_that_cannot_be_told_apart_are_few() -> None:
@@ -90,6 +90,7 @@ def test_case_does_not_matter() -> None:
             assert wrong["counterparty_name"].tolist() == []
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     name=st.sampled_from(["Moskee", "Islamitische", "Parochie", "Ziekenhuis", "Synagoge", "Gurdwara", "Hindoe"]),
     mark=st.sampled_from(["\u0301", "\u0308", "\u0327", "\u0302", "\u200b", "\u00ad"]),
@@ -115,7 +116,7 @@ def test_letters_of_other_keyboards_are_read(name: str) -> None:
     assert is_screened(name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(
     word=st.sampled_from(
         ["ISLAMITISCHE", "PROTESTANTSE", "HERVORMDE", "PAROCHIE", "SYNAGOGE", "GURDWARA", "ZIEKENHUIS", "MOSKEE"]
@@ -283,6 +284,39 @@ def test_telling_shops_become_a_plain_category(name: str, category: str) -> None
     assert not is_screened(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "remittance"),
+    [
+        ("BELASTINGDIENST", "MAAND SEPT. NR. 999999990T600001 VOORSCHOT KINDGEBONDEN BUDGET 2026"),
+        ("Partou BV", "KINDEROPVANG MEI FACTUUR 123"),
+        ("Universiteit Leiden", "COLLEGEGELD TERMIJN 1"),
+        ("Katholieke Universiteit Leuven", "inschrijvingsgeld"),
+        ("Gemeente Voorbeeld", "UITKERING PW 05-2026"),
+        ("Werkgever BV", "EINDAFREKENING EN TRANSITIEVERGOEDING"),
+        ("Stichting Pensioenfonds ABP", "PENSIOEN MEI"),
+        ("Pensioenfonds Zorg en Welzijn", "PENSIOEN MEI"),
+        ("WonenVoorbeeld", "Incasso Huur Periode: 01-10-2026 tot 01-11-2026"),
+        ("Derdengelden Notariaat De Linde", "dossier 2026.10233 eigen middelen"),
+        ("Gemeente Voorbeeld", "leges huwelijk"),
+        ("Mw A Jansen", "Kinderalimentatie maart"),
+        ("LBIO", "alimentatie 2026"),
+        ("DELA Uitvaartverzorging", "factuur uitvaart"),
+        ("Erven P de Wit", "nalatenschap"),
+        ("Corendon", "boeking 88231"),
+        ("Zonvlucht via Stichting Mollie Payments", "M12345M 7100 boeking ZV-88231"),
+        ("RDW", "tenaamstelling"),
+        ("Verkeersschool Voorbeeld", "lespakket"),
+        ("Kamer van Koophandel", "KVK inschrijving"),
+        ("Rente ING Rood Staan", "Periode 01-06-2026"),
+        ("GGN Mastering Credit", "betalingsregeling dossier"),
+        ("Isolatie Voorbeeld", "warmtepomp termijn 2"),
+        ("RVO", "ISDE subsidie"),
+    ],
+)
+def test_bookings_that_life_events_need_pass(name: str, remittance: str) -> None:
+    assert not is_screened(name, remittance)
+
+
 def test_names_of_many_rows_are_generalised_at_once() -> None:
     names = pd.Series(["TOKO SARI", "Vattenfall", None], dtype="str")
     assert default_screening().generalise_names(names).tolist() == ["groceries", "", ""]
@@ -306,7 +340,7 @@ def test_empty_and_missing_texts_pass() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-@settings(max_examples=100)
+@settings(max_examples=30, deadline=None)
 def test_no_text_breaks_the_screening(name: str, remittance: str) -> None:
     clean = [text.encode("utf-8", "ignore").decode() for text in (name, remittance)]
     assert default_screening().screen(booking(*clean)).dtype == bool
