@@ -81,8 +81,8 @@ def append_trail(
 ) -> TrailRow:
     """Append a row inside `store.write()`, whose transaction alone may write, so that the chain never forks.
 
-    `body` holds codes, numbers and hashes, never booking content and nothing about a person; what identifies one
-    (such as customer_id) goes into `personal`, of which the chain keeps only salted commitments.
+    `body` holds codes, numbers and hashes, never booking content and nothing about a customer; what identifies one
+    (customer_id) goes into `personal`, of which the chain keeps only salted commitments.
     """
     if not kind:
         raise UsageError("A trail row needs a kind. Give a word such as answer or promotion.")

@@ -462,9 +462,11 @@ def test_kill_before_the_pointer_moved_leaves_the_old_champion(board: Board, mon
 
 
 def test_serving_finds_no_release_before_the_first_promotion(board: Board) -> None:
-    board.sign(board.candidate())
+    signed = board.sign(board.candidate())
     with pytest.raises(NoReleaseError, match="promoted"):
         load_release(board.home, signed_only=True)
+    with pytest.raises(NoReleaseError):
+        load_release(board.home, signed.id, signed_only=True)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"release_id": "x"}'])

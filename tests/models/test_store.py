@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -154,8 +155,31 @@ def test_locked_database_is_unavailable_and_the_error_tells_no_values(
     assert "secret-id" not in f"{caught.value} {caught.value.__cause__}"
 
 
+def test_block_inside_a_block_and_other_long_waits_end_in_unavailable(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.store.BUSY_TIMEOUT_MS", 50)
+    with store.write(), pytest.raises(StoreUnavailableError, match="busy"), store.write():
+        pass
+    _note(store, "after")
+    assert _topics(store) == ["after"]
+
+
+def test_threads_of_one_process_write_one_chain(store: Store) -> None:
+    def write_ten(number: int) -> None:
+        for _ in range(10):
+            with store.write() as connection:
+                append_trail(connection, "answer", {"n": number}, at=NOON)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write_ten, range(8)))
+    report = verify_trail(store, None, None)
+    assert (report.ok, report.rows) == (True, 80)
+
+
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from models.store import open_store
 from models.trail import append_trail
