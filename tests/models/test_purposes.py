@@ -53,7 +53,7 @@ def test_unknown_purpose_is_refused() -> None:
     [
         "third_party_sharing", "sharing_with_partners", "data_sale_to_third_parties", "religion_offers", "sex_life",
         "health_signal", "union_membership", "political_profile", "ethnicity", "sexual_orientation", "pregnancy",
-        "remittance_offers", "disability_support", "national_origin",
+        "remittance_offers", "disability_support", "national_origin", "arrival", "conversion",
     ],
 )  # fmt: skip
 def test_third_parties_and_special_categories_cannot_be_loaded(forbidden: str) -> None:
