@@ -44,6 +44,8 @@ class EventDetector(BaseEstimator):
 
     Parameters
     ----------
+    history_days : dict of str to int
+        Days of bookings that must lie before a sign of an event counts (see `taxonomy.toml`); 0 where absent.
     random_state : int
         Seed of the forests and folds.
 
@@ -55,7 +57,8 @@ class EventDetector(BaseEstimator):
         Lowest score that is a detection, and days after one in which no second is made.
     """
 
-    def __init__(self, *, random_state: int = 0) -> None:
+    def __init__(self, *, history_days: dict[str, int] | None = None, random_state: int = 0) -> None:
+        self.history_days = history_days
         self.random_state = random_state
 
     def fit(self, points: Points, customers: np.ndarray, truth: pd.DataFrame) -> Self:
@@ -71,6 +74,7 @@ class EventDetector(BaseEstimator):
             mine = _of_event(points, event)
             spans = _truth_spans(known[known["event"] == event])
             labels, weights = _label_points(mine, spans)
+            weights[self._too_early(mine)] = 0.0
             if len(spans) >= settings["fewest_positives"] and 0 < labels.sum() < len(labels) and event != "overdraft":
                 self._fit_event(event, mine, labels, weights, spans)
         return self
@@ -84,6 +88,7 @@ class EventDetector(BaseEstimator):
                 scores[at] = self.forests_[event].predict_proba(points.matrix[at])[:, 1]
             else:
                 scores[at] = _careful_rule(points.matrix[at])
+        scores[self._too_early(points)] = 0.0
         return scores
 
     def detect(self, points: Points, course: Course) -> list[Hit]:
@@ -101,6 +106,12 @@ class EventDetector(BaseEstimator):
             hits += _describe(points, scores, begin, end, made, threshold, day_of_row)
         return hits
 
+    def _too_early(self, points: Points) -> np.ndarray:
+        """Points before which the account shows too little: what seems a first may have run for years elsewhere."""
+        needed = self.history_days or {}
+        days = np.array([needed.get(str(event), 0) for event in points.event], dtype=np.float32)
+        return points.matrix[:, FEATURES.index("history_days")] < days
+
     def _fit_event(self, event: str, points: Points, labels: np.ndarray, weights: np.ndarray, spans: Any) -> None:
         settings = parameters()["detector"]
         scores = np.zeros(len(labels))
@@ -110,6 +121,7 @@ class EventDetector(BaseEstimator):
                 forest = self._forest("trees_in_folds")
                 forest.fit(points.matrix[train], labels[train], sample_weight=weights[train])
                 scores[test] = forest.predict_proba(points.matrix[test])[:, 1]
+        scores[self._too_early(points)] = 0.0
         self.thresholds_[event], self.refractory_days_[event] = _choose(points, scores, spans)
         self.forests_[event] = self._forest("trees").fit(points.matrix, labels, sample_weight=weights)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.bookings import signed_cents
+from models.bookings import amount_cents, signed_cents
 from models.text import Texts, is_abroad, kinds_of
 
 FEATURES: tuple[str, ...] = (
@@ -46,6 +46,7 @@ class Course:
     party: np.ndarray
     kinds: np.ndarray
     abroad: np.ndarray
+    account: np.ndarray
     balance: np.ndarray
     concepts: dict[str, np.ndarray]
     probabilities: np.ndarray
@@ -65,7 +66,8 @@ def build_course(bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray
     customers, names = pd.factorize(bookings["customer_id"].to_numpy(dtype=object), sort=True)
     ids = pd.factorize(bookings["booking_id"].to_numpy(dtype=object), sort=True)[0]
     order = np.lexsort((ids, days, customers))
-    balance = pd.to_numeric(bookings["balance_after"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    unknown = bookings["balance_after"].isna().to_numpy(dtype=bool)
+    balance = np.where(unknown, np.nan, amount_cents(bookings["balance_after"]))
     told = {c: np.array([c in concepts for concepts in texts.concepts], dtype=bool) for c in _CONCEPTS}
     kinds = kinds_of(bookings)
     return Course(
@@ -75,7 +77,8 @@ def build_course(bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray
         cents=signed_cents(bookings)[order],
         party=_party_codes(bookings)[order],
         kinds=kinds[order],
-        abroad=(is_abroad(bookings["counterparty_name"]) & (kinds == "CARD"))[order],
+        abroad=is_abroad(bookings)[order],
+        account=pd.factorize(bookings["account_iban"].to_numpy(dtype=object), sort=True)[0][order],
         balance=balance[order],
         concepts={c: (flags[texts.at] if len(flags) else flags)[order] for c, flags in told.items()},
         probabilities=probabilities[order],
@@ -158,8 +161,10 @@ def add_booking_points(rows: PointRows, course: Course, classes: np.ndarray, eve
     for customer in range(len(course.customers)):
         span = slice(course.bounds[customer], course.bounds[customer + 1])
         likely = course.probabilities[span]
+        # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.
+        told = events - {"overdraft"} if np.isfinite(course.balance[span]).any() else events
         for at, name in enumerate(classes):
-            signs = np.flatnonzero(likely[:, at] >= lowest) if name in events else np.arange(0)
+            signs = np.flatnonzero(likely[:, at] >= lowest) if name in told else np.arange(0)
             if len(signs):
                 _add_signs(rows, course, customer, str(name), signs + span.start, likely[signs, at])
 

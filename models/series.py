@@ -170,12 +170,17 @@ def _add_stops(
 
 
 def _add_negative_balances(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
+    """A point whenever an account goes below zero; as long as it stays there, nothing new happens."""
     span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-    below = span[course.balance[span] < 0]
-    for at in below:
-        features = base_features(course, int(span[0]), int(at), course.days[mine[mine < at]])
-        features["probability"] = 1.0
-        rows.add(customer, "overdraft", int(course.days[at]), (int(course.row[at]),), features)
+    known = span[np.isfinite(course.balance[span])]
+    below: dict[int, bool] = {}
+    for at in known:
+        account, negative = int(course.account[at]), bool(course.balance[at] < 0)
+        if negative and not below.get(account, False):
+            features = base_features(course, int(span[0]), int(at), course.days[mine[mine < at]])
+            features["probability"] = 1.0
+            rows.add(customer, "overdraft", int(course.days[at]), (int(course.row[at]),), features)
+        below[account] = negative
 
 
 def _flagged(course: Course, customer: int, concept: str, *, credit: bool) -> np.ndarray:

