@@ -1,0 +1,110 @@
+"""What may be trained on: permission first, screening second, every booking accounted for."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.bookings import load_bookings
+from models.errors import IntegrityError, UnreadableDataError, UsageError
+from models.screening import default_screening
+from models.taxonomy import default_taxonomy
+from training.dataset import Dataset, load_dataset
+from training.splits import Split, customer_groups, split_by_customer, validate_disjoint
+
+BOOKINGS = """customer_id,booking_id,booking_date,amount,credit_debit_indicator,counterparty_name,remittance_information
+anna,a1,2026-07-01,295.07,CRDT,SVB,KINDERBIJSLAG 2E KWARTAAL
+anna,a2,2026-07-02,25.00,DBIT,Protestantse Gemeente te Voorbeeld,Kerkbalans 2026
+bert,b1,2026-07-01,10.00,DBIT,Bakker,brood
+carl,c1,2026-07-01,10.00,DBIT,Bakker,brood
+dora,d1,2026-07-01,10.00,DBIT,Bakker,brood
+"""
+LABELS = "booking_id,event,role\na1,child_birth,primary\na2,none,screened\nb1,none,\nc1,none,\n"
+PERMISSIONS = """customer_id,purpose,action,at,notice_version
+anna,model_training,consented,2026-01-01T10:00:00+01:00,{notice}
+bert,model_training,consented,2026-01-01T10:00:00+01:00,{notice}
+bert,model_training,withdrawn,2026-02-01T10:00:00+01:00,{notice}
+carl,own_product_offers,consented,2026-01-01T10:00:00+01:00,{notice}
+dora,model_training,consented,2026-01-01T10:00:00+01:00,{notice}
+"""
+
+
+def load(folder: Path, *, permissions: str | None = PERMISSIONS, notice: str = "", **texts: str) -> Dataset:
+    from models.purposes import default_purposes
+
+    notice = notice or default_purposes().purpose("model_training").notice_version
+    (folder / "b.csv").write_text(texts.get("bookings", BOOKINGS))
+    (folder / "l.csv").write_text(texts.get("labels", LABELS))
+    if permissions is not None:
+        (folder / "p.csv").write_text(permissions.format(notice=notice))
+    return load_dataset(
+        folder / "b.csv", folder / "l.csv", taxonomy=default_taxonomy(), screening=default_screening(),
+        permissions=folder / "p.csv" if permissions is not None else None,
+    )  # fmt: skip
+
+
+def test_only_bookings_with_permission_that_pass_screening_and_have_a_label_are_kept(tmp_path: Path) -> None:
+    dataset = load(tmp_path)
+    assert dataset.bookings["booking_id"].tolist() == ["a1"]
+    assert dataset.labels.tolist() == ["child_birth"]
+    # read 5 = no permission (bert's withdrawal, carl's other purpose) 2 + screened 1 + no label 1 + kept 1
+    assert dataset.counts == {"read": 5, "problems": 0, "no_permission": 2, "screened": 1, "no_label": 1, "kept": 1}
+
+
+def test_permission_of_another_banks_notice_counts_too(tmp_path: Path) -> None:
+    assert load(tmp_path, notice="v7 of our own").bookings["customer_id"].tolist() == ["anna"]
+
+
+def test_the_permission_snapshot_names_nobody(tmp_path: Path) -> None:
+    permission = load(tmp_path).permission
+    assert permission["customers"] == 2
+    assert len(permission["snapshot_sha256"]) == 64
+    assert "anna" not in str(permission)
+
+
+def test_without_permissions_all_are_kept_and_the_release_is_marked(tmp_path: Path) -> None:
+    dataset = load(tmp_path, permissions=None)
+    assert dataset.permission == {"permission_not_shown": True}
+    assert dataset.counts["no_permission"] == 0
+    assert "cannot be promoted" in dataset.notes[-1]
+
+
+def test_a_label_that_the_taxonomy_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="moved_to_mars"):
+        load(tmp_path, labels=LABELS.replace("child_birth", "moved_to_mars"))
+
+
+def test_labels_of_other_bookings_leave_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No labelled booking is left"):
+        load(tmp_path, labels="booking_id,event,role\nzz,none,\n")
+
+
+def test_a_labels_file_without_its_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDataError, match="no column event"):
+        load(tmp_path, labels="booking_id,label\na1,x\n")
+
+
+def test_a_withdrawn_customer_of_a_whole_bank_is_in_no_training_set(small_bank: Path, small_dataset: Dataset) -> None:
+    told = pd.read_csv(small_bank / "permissions.csv")
+    mine = told[told["purpose"] == "model_training"].sort_values("at")
+    last = mine.groupby("customer_id")["action"].last()
+    refused = set(last.index[last.isin(["withdrawn", "objected", "expired"])])
+    everybody = set(load_bookings(small_bank / "bookings.parquet").frame["customer_id"])
+    kept = set(small_dataset.bookings["customer_id"])
+    assert refused
+    assert not refused & kept
+    assert 0.6 < len(kept) / len(everybody) < 0.95
+
+
+def test_customers_are_never_on_both_sides_of_a_split(small_dataset: Dataset) -> None:
+    split = split_by_customer(small_dataset.bookings, test_share=0.25, seed=0)
+    customers = small_dataset.bookings["customer_id"].to_numpy()
+    assert not set(customers[split.fit]) & set(customers[split.test])
+    assert len(split.fit) + len(split.test) == len(customers)
+
+
+def test_an_overlap_of_customers_fails_the_run(small_dataset: Dataset) -> None:
+    groups = customer_groups(small_dataset.bookings)
+    with pytest.raises(IntegrityError, match="1 customers are in the fitted and in the tested part"):
+        validate_disjoint(groups, Split(np.array([0, 1]), np.array([1])))
