@@ -228,14 +228,14 @@ def _customer_line(customer: Customer) -> str:
     arrears = any(happening.event == "payment_arrears" for happening in customer.happenings)
     complaint = dice.chance(0.01)
     flags = f"{str(complaint).lower()},{str(arrears).lower()}"
-    return f"{customer.customer_id},true,{home.language},{' '.join(held)},{flags}\n"
+    return f"{customer.customer_id},{str(home.is_adult).lower()},{home.language},{' '.join(held)},{flags}\n"
 
 
 def _group_line(customer: Customer) -> str:
     home = customer.life.home
     band = next(
         name
-        for top, name in ((24, "18-24"), (34, "25-34"), (54, "35-54"), (66, "55-66"), (200, "67+"))
+        for top, name in ((17, "0-17"), (24, "18-24"), (34, "25-34"), (54, "35-54"), (66, "55-66"), (200, "67+"))
         if home.age <= top
     )
     quintile = 1 + sum(home.net_month > bound for bound in (140_000, 210_000, 270_000, 340_000))

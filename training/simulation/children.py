@@ -4,7 +4,7 @@ from datetime import date
 
 from training.simulation.income import amount_from
 from training.simulation.life import Life
-from training.simulation.parameters import load_table
+from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import add_months, next_open, parts
 
 
@@ -48,6 +48,7 @@ def _birthday_before(life: Life, payday_month: int, *, years: int) -> int:
 
 def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
     party = life.party("benefits", "child_benefit")
+    form = {"whole": 2, "half": 1, "double": 4}[life.dice.weigh(figure("everyday", "child_benefit_forms"))]
     before, last_paid = None, 0
     for first in paydays:
         paid = parts(first)
@@ -58,7 +59,7 @@ def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
         booked = next_open(max(first, date(paid.year, paid.month, 2).toordinal() if paid.month == 1 else first))
         if each:
             role = "primary" if more else "background"
-            life.pay(party, booked, sum(each), code="SCT_BATCH", event="child_birth", role=role,
+            life.pay(party, booked, sum(each) * form // 2, code="SCT_BATCH", event="child_birth", role=role,
                      purpose="BECH" if life.number % 9 == 0 else "")  # fmt: skip
         if more:
             life.happen("child_birth", booked, booked)

@@ -57,6 +57,8 @@ _PARTS: tuple[Callable[[Life], None], ...] = (
     screened.live_screened,
     noise.add_noise,
 )
+# A child has pocket money and spends it.
+_PARTS_OF_MINORS = (states.live_pocket_money, everyday.live_spending, noise.add_noise)
 _MAY_BE_ELSEWHERE = {"live_income", "live_children", "live_childcare", "live_housing"}
 
 
@@ -81,6 +83,8 @@ def begin_life(
     drawn = draw_plan(dice, home.stage, home.origin, span, rates=rates, real_rates=real_rates)
     chosen = drawn if plan is None else plan
     fit_household(home, chosen, dice)
+    if plan is None and dice.chance(figure("groups", "minors")):
+        home.is_adult, home.stage, home.age, home.car, chosen = False, "student", dice.whole(12, 17), False, {}
     visible = span[0].first
     if plan is not None:
         home.splitter, home.receives_child_benefit, home.children_born = False, True, []
@@ -93,7 +97,7 @@ def begin_life(
 def finish_life(life: Life, *, customer_id: str | None = None) -> Customer:
     """Write the bookings of a life that has begun, and settle its balances."""
     hidden = figure("groups", "hidden_stream")
-    for part in _PARTS:
+    for part in _PARTS if life.home.is_adult else _PARTS_OF_MINORS:
         life.ledger.elsewhere = life.home.splitter and part.__name__ in _MAY_BE_ELSEWHERE and life.dice.chance(hidden)
         part(life)
     life.ledger.elsewhere = False

@@ -28,25 +28,31 @@ class CardHabit(NamedTuple):
 
 
 def live_everyday(life: Life) -> None:
-    """Write shops, fixed costs and payment requests over the whole window."""
-    for category, entry in load_table("everyday")["cards"].items():
-        _buy(life, category, CardHabit(*entry["value"]))
+    """Write shops, fixed costs, allowances and payment requests over the whole window."""
+    live_spending(life)
     for category, share in figure("everyday", "fixed_costs").items():
         if life.dice.chance(share):
             _collect(life, category)
     _subscribe(life)
     if life.home.car:
         _keep_car(life)
-    _request(life)
     _withdraw(life)
     _allow(life)
+    _pay_small(life)
+
+
+def live_spending(life: Life) -> None:
+    """Write what is bought with a card or online, and payments between people."""
+    for category, entry in load_table("everyday")["cards"].items():
+        _buy(life, category, CardHabit(*entry["value"]))
+    _request(life)
 
 
 def _buy(life: Life, category: str, habit: CardHabit) -> None:
     dice, months = life.dice, len(life.months)
     if category == "fuel" and not life.home.car:
         return
-    mean = habit.per_month * months * dice.between(0.6, 1.4)
+    mean = habit.per_month * months * dice.between(0.6, 1.4) * (1.0 if life.home.is_adult else 0.25)
     if category == "groceries":
         mean *= 1 - life.home.ethnic_share
     elif category == "ethnic_groceries":
@@ -149,3 +155,21 @@ def _allow(life: Life) -> None:
         party = life.party("benefits", key)
         for month in life.months:
             life.pay(party, next_open(month.day(20)), cents, code="SCT_BATCH")
+
+
+def _pay_small(life: Life) -> None:
+    """The bank's fee, a tax refund in spring, and the premium of a travel policy that runs all year."""
+    small = figure("everyday", "small_money")
+    if life.dice.chance(small["bank_fee_share"]):
+        fee = life.party("everyday", "bank_fee")
+        for month in life.months:
+            life.pay(fee, month.last, -small["bank_fee_cents"], code="FEE")
+    if life.home.annual_travel_policy:
+        policy = life.party("everyday", "travel_policy", collects=True)
+        for month in life.months:
+            life.pay(policy, month.day(4), -small["travel_policy_cents"])
+    if life.dice.chance(small["tax_refund_share"]):
+        for month in life.months:
+            if month.month == 4:
+                day, cents = month.first + life.dice.whole(-10, 80), life.dice.whole(4_000, 95_000)
+                life.once("benefits", "tax_refund", day, cents, code="SCT_BATCH")

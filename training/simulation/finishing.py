@@ -73,7 +73,7 @@ def _watch_overdraft(
 ) -> None:
     """Note when the balance goes below zero after quiet days, and charge interest when it comes back."""
     if statement.balance < 0 <= before:
-        if day - buffer.last_below > limits["quiet_days"]:
+        if life.home.is_adult and day - buffer.last_below > limits["quiet_days"]:
             life.happen("overdraft", day, day)
         buffer.below_since = day
     if statement.balance < 0:

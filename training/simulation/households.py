@@ -33,6 +33,7 @@ class Household:
     language: str
     children_born: list[int]
     receives_child_benefit: bool
+    is_adult: bool
     annual_travel_policy: bool
     thin_buffer: bool
     bank: str
@@ -82,6 +83,7 @@ def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Househ
         language="en" if dice.chance(traits["english"]) else "nl",
         children_born=_draw_children(dice, household, traits["children"], start=start, months=months),
         receives_child_benefit=dice.chance(table["child_benefit_payee"]["value"][gender]),
+        is_adult=True,
         annual_travel_policy=dice.chance(table["annual_travel_policy"]["value"]),
         thin_buffer=dice.chance(table["thin_buffer"]["value"]),
         bank=dice.weigh(table["banks"]["value"]),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from training.simulation.ledger import Party
 from training.simulation.life import Life
+from training.simulation.parameters import figure
 from training.simulation.paydays import Month
 
 
@@ -22,11 +23,21 @@ def live_housing(life: Life) -> None:
     changes = sorted((day, event) for event in _CHANGES for day in life.planned(event))
     home = Home(life.home.tenure, life.home.housing_month, _payer(life, life.home.tenure))
     for month in life.months:
+        _surprise(life, home, month)
         _pay_home(life, home, month)
         while changes and changes[0][0] <= month.last:
             day, event = changes.pop(0)
             _CHANGES[event](life, home, max(day, month.first))
     _renovate(life)
+
+
+def _surprise(life: Life, home: Home, month: Month) -> None:
+    """Rent rises in July; now and then another landlord or lender takes over. Neither is a move."""
+    surprises = figure("everyday", "housing_surprises")
+    if home.tenure == "rent" and month.month == 7:
+        home.cents = int(home.cents * life.dice.between(*surprises["rent_rise"]))
+    if not home.new_event and life.dice.chance(surprises["new_payee"] / 12):
+        home.payer = _payer(life, home.tenure)
 
 
 def _payer(life: Life, tenure: str) -> Party:

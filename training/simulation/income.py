@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from training.simulation.ledger import Party
 from training.simulation.life import Life
-from training.simulation.parameters import load_table
+from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month, add_months, month_of, next_open, parts, previous_open
 
 # Days after a monthly payment before a careful reader knows that the next one did not come.
@@ -32,6 +32,8 @@ class Income:
     pension: Party | None = None
     share: float = 1.0
     fund_from: int = 0
+    more_to_come: bool = False
+    unpaid: bool = False
     watched: list[tuple[str, list[int]]] = field(default_factory=list)
 
 
@@ -43,7 +45,28 @@ def live_income(life: Life) -> None:
         while planned and planned[0][0] <= month.last:
             _, event = planned.pop(0)
             _CHANGES[event](life, state, month)
+        state.more_to_come = bool(planned)
+        _surprise(life, state, month)
         _pay_month(life, state, month)
+    if life.home.stage == "worker" and life.dice.chance(figure("everyday", "salary_surprises")["second_job"]):
+        job = life.party("income", "side_job")
+        for month in life.months:
+            life.pay(job, month.day(12), life.dice.whole(15_000, 60_000), code="SCT_BATCH")
+
+
+def _surprise(life: Life, state: Income, month: Month) -> None:
+    """What happens to a salary without a life event: a yearly rise, another payer for the job, a month unpaid."""
+    if state.kind != "salary" or state.watched:
+        state.unpaid = False
+        return
+    shares = figure("everyday", "salary_surprises")
+    if month.month == 1:
+        state.cents = int(state.cents * life.dice.between(*shares["yearly_rise"]))
+    if life.dice.chance(shares["payer_renamed"] / 12):
+        state.party, _ = _party_for(life, "salary")
+    if not state.more_to_come and life.dice.chance(shares["moved_elsewhere"] / 12):
+        state.kind = "elsewhere"
+    state.unpaid = life.dice.chance(shares["unpaid_month"] / 12)
 
 
 def amount_from(table: str, day: int, column: int) -> int:
@@ -95,6 +118,8 @@ def _party_for(life: Life, kind: str) -> tuple[Party, int]:
 
 
 def _pay_month(life: Life, state: Income, month: Month) -> None:
+    if state.kind == "elsewhere" or state.unpaid:
+        return
     if state.kind == "salary":
         _pay_salary(life, state, month)
     elif state.kind in ("study", "nothing"):
@@ -119,34 +144,35 @@ def _pay_watched(life: Life, state: Income, day: int, cents: int, event: str, *,
 
 
 def _pay_salary(life: Life, state: Income, month: Month) -> None:
-    dice = life.dice
+    """A salary by the month, by four weeks or by the week; short periods vary with the hours worked."""
     code = "SALARY" if state.since % 3 == 0 else "SCT_BATCH"
     if state.period == "monthly":
-        cents = state.cents
-        if dice.chance(0.06):
-            cents = int(cents * dice.between(1.02, 1.3))
-        if month.month == 5:
-            cents += int(state.cents * 0.62)
-        if month.month == 12 and state.day % 4 == 0:
-            cents += int(state.cents * 0.55)
-        day = min(month.day(state.day), month.day(22)) if month.month == 12 else month.day(state.day)
-        _watch(
-            life,
-            state,
-            life.pay(state.party, previous_open(day), cents, code=code, purpose="SALA" if state.day % 5 == 0 else ""),
-        )
+        day = min(state.day, 22) if month.month == 12 else state.day
+        purpose = "SALA" if state.day % 5 == 0 else ""
+        cents = _month_salary(life, state, month)
+        booked = life.pay(state.party, previous_open(month.day(day)), cents, code=code, purpose=purpose)
+        _watch(life, state, booked)
         return
-    step = 7 if state.period == "weekly" else 28
-    first = month.first + (5 - month.first) % 7
-    for day in range(first, month.last + 1, 7):
-        if step == 28 and (day // 7) % 4:
+    weekly = state.period == "weekly"
+    step, low, high = (7, 0.75, 1.15) if weekly else (28, 0.97, 1.03)
+    for day in range(month.first + (5 - month.first) % 7, month.last + 1, 7):
+        if (weekly and life.dice.chance(0.04)) or (not weekly and (day // 7) % 4):
             continue
-        if step == 7 and dice.chance(0.04):
-            continue
-        cents = int(
-            state.cents * 12 * step / 365 * dice.between(0.75 if step == 7 else 0.97, 1.15 if step == 7 else 1.03)
-        )
+        cents = int(state.cents * 12 * step / 365 * life.dice.between(low, high))
         _watch(life, state, life.pay(state.party, day, cents, code=code))
+
+
+def _month_salary(life: Life, state: Income, month: Month) -> int:
+    """Cents of a month: overtime now and then, holiday pay in May, for some a thirteenth month in December."""
+    surprises = figure("everyday", "salary_surprises")
+    cents = state.cents
+    if life.dice.chance(surprises["overtime"]):
+        cents = int(cents * life.dice.between(1.02, 1.3))
+    if month.month == 5:
+        cents += int(state.cents * 0.62)
+    if month.month == 12 and life.home.housing_month % 100 < 100 * surprises["christmas_pay"]:
+        cents += int(state.cents * 0.55)
+    return cents
 
 
 def _pay_student(life: Life, state: Income, month: Month) -> None:

@@ -19,6 +19,8 @@ def live_screened(life: Life) -> None:
                 life.pay(party, month.day(day), cents, role="screened")
     if life.home.stage == "worker" and dice.chance(0.03):
         _receive_unknown_benefit(life)
+    if life.home.stage == "retired" and life.home.born_abroad and dice.chance(0.3):
+        _receive_other_svb(life)
     if life.home.remits:
         _remit(life)
 
@@ -27,6 +29,13 @@ def _receive_unknown_benefit(life: Life) -> None:
     """A benefit of the UWV whose kind the text does not tell: it may be for illness, so it is screened."""
     party, cents = life.party("income", "unknown_uwv"), life.dice.whole(90_000, 190_000)
     for month in life.months[life.dice.whole(0, len(life.months) - 1) :]:
+        life.pay(party, month.day(23), cents, code="SCT_BATCH", role="screened")
+
+
+def _receive_other_svb(life: Life) -> None:
+    """Payments of the SVB that are no child benefit and no state pension; they tell of origin or health."""
+    party, cents = life.party("screened", "other_svb"), life.dice.whole(15_000, 70_000)
+    for month in life.months:
         life.pay(party, month.day(23), cents, code="SCT_BATCH", role="screened")
 
 
@@ -39,8 +48,10 @@ def _remit(life: Life) -> None:
         if month.month == 6 and dice.chance(0.5):
             life.ledger.cash(month.day(24), -dice.whole(6, 30) * 5_000, life.home.city)
     if dice.chance(0.4):
-        told = life.party("screened", "parent_abroad", person=True)
-        party = Party(told.name, told.text, person_iban(told.name, life.number, str(traits["remit_country"])))
+        country = str(traits["remit_country"])
+        key = f"parent_abroad_{country}" if country in ("TR", "PL") else "parent_abroad"
+        told = life.party("screened", key, person=True)
+        party = Party(told.name, told.text, person_iban(told.name, life.number, country))
         for month in life.months:
             life.pay(party, month.day(2), -cents, role="screened")
         return

@@ -17,6 +17,13 @@ def live_states(life: Life) -> None:
             write(life)
 
 
+def live_pocket_money(life: Life) -> None:
+    """A parent's monthly transfer to a child's account."""
+    party, cents = life.party("everyday", "pocket_money", person=True), life.dice.whole(20, 120) * 100
+    for month in life.months:
+        life.pay(party, month.day(1), cents)
+
+
 def _run(
     life: Life, theme: str, key: str, day: int, cents: int, event: str, *, person: bool = False, collects: bool = False
 ) -> None:

@@ -169,3 +169,11 @@ def test_the_plane_ticket_persona_books_a_trip_in_the_last_weeks() -> None:
 def test_an_unknown_persona_is_refused() -> None:
     with pytest.raises(UsageError, match="no persona"):
         persona("lottery", 1, date(2026, 11, 21))
+
+
+def test_children_hold_accounts_and_have_no_life_events(bank) -> None:
+    customers = pd.read_csv(bank.folder / "customers.csv").set_index("customer_id")
+    minors = set(customers.index[~customers["is_adult"]])
+    assert minors
+    assert not minors & set(bank.events["customer_id"])
+    assert minors <= set(bank.bookings["customer_id"])

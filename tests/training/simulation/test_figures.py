@@ -194,3 +194,11 @@ def test_every_figure_names_its_source_marker_and_date() -> None:
     for path, entry in entries:
         assert {"source", "date"} <= entry.keys(), path
         assert entry["marker"] in {"R", "C", "A", "M", "D"}, path
+
+
+def test_salary_and_rent_surprises_make_no_event_of_work_or_home() -> None:
+    told = Counter[str]()
+    for number in range(120):
+        life = begin_life(number, seed=31, until=UNTIL, months=14, plan={})
+        told.update(happening.event for happening in finish_life(life).happenings)
+    assert set(told) <= {"overdraft"}
