@@ -52,6 +52,12 @@ class SimulationSummary:
         """Bookings made and written in a second."""
         return self.bookings / self.seconds if self.seconds else 0.0
 
+    def __str__(self) -> str:
+        return (
+            f"{self.customers:,} customers, {self.bookings:,} bookings ({self.bookings_per_second:,.0f} a second), "
+            f"{self.events:,} life events, {self.confusers:,} look-alikes"
+        )
+
 
 def simulate(
     *, customers: int, months: int, seed: int, out: Path, until: date | None = None,
@@ -80,10 +86,12 @@ def simulate(
     Raises
     ------
     UsageError
-        `customers` or `months` is below 1.
+        `customers` or `months` is below 1, or `rates` or `bookings_format` is unknown.
     """
     if customers < 1 or months < 1:
         raise UsageError("A bank needs at least one customer and one month. Give --customers and --months above zero.")
+    if rates not in ("natural", "enriched") or bookings_format not in ("parquet", "csv"):
+        raise UsageError("Rates are natural or enriched, and bookings are written as parquet or csv.")
     begun = perf_counter()
     until = until or figure("rates_events", "until")
     (out / "vault").mkdir(parents=True, exist_ok=True)

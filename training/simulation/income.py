@@ -73,7 +73,9 @@ def amount_from(table: str, day: int, column: int) -> int:
     """The cents of a benefit table that hold on a day (ordinal)."""
     rows = load_table("amounts_benefits")[table]["rows"]
     given = parts(day)
-    return int(next(row["cents"][column] for row in reversed(rows) if row["from"] <= given))
+    known = [row for row in rows if row["from"] <= given]
+    # Before the first year of a table its first amounts hold.
+    return int((known[-1] if known else rows[0])["cents"][column])
 
 
 def _first_state(life: Life, coming: list[str]) -> Income:

@@ -177,3 +177,14 @@ def test_children_hold_accounts_and_have_no_life_events(bank) -> None:
     assert minors
     assert not minors & set(bank.events["customer_id"])
     assert minors <= set(bank.bookings["customer_id"])
+
+
+def test_unknown_rates_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="natural or enriched"):
+        simulate(customers=1, months=1, seed=1, out=tmp_path, rates="wild")
+
+
+def test_years_before_the_first_amounts_can_be_simulated(tmp_path: Path) -> None:
+    summary = simulate(customers=4, months=3, seed=1, out=tmp_path, until=date(2017, 12, 31))
+    assert summary.bookings > 100
+    assert "4 customers" in str(summary)
