@@ -153,6 +153,9 @@ class _Outlet:
                 kept = {"Allow": headers["allow"]} if "allow" in headers else {}
                 return await self.refuse(message["status"], kept)
             self.started, self.status = True, message["status"]
+            if self.status == 500:
+                # The server drops a connection whose request failed: say so, or the next request on it is lost.
+                headers["Connection"] = "close"
         if not self._replaced:
             await self._send(message)
         return None

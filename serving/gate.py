@@ -171,12 +171,14 @@ class Gate:
 
     def _detect(self, bookings: pd.DataFrame, case: _Case) -> tuple[Detection, ...]:
         """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
-        ids = bookings["booking_id"].astype(str)
-        screened = set(ids[self.release.screening.screen(bookings)])
         names, renamed = _spaceless(bookings)
         frame = self.detect(renamed, as_of=case.as_of, release=self.release)
+        if frame.empty:
+            return ()
         if not (frame["customer_id"] == case.question.customer_id).all():
             raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
+        # The detector screens too; here nobody has to believe it.
+        screened = set(bookings["booking_id"][self.release.screening.screen(bookings)])
         found = [_detection(row, names) for row in frame.to_dict("records")]
         told = [replace(one, evidence=tuple(i for i in one.evidence if i not in screened)) for one in found]
         return tuple(one for one in told if one.evidence)

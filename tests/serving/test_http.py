@@ -135,6 +135,7 @@ def test_failure_inside_is_a_problem_without_its_text(bank: Any) -> None:
     bank.detector.before_answer = fail
     response = bank.ask()
     assert_problem(response, 500, "internal")
+    assert response.headers["connection"] == "close"
     assert "NL91" not in response.text
 
 

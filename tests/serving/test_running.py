@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, NoReleaseError
 from models.events import EventDetector
+from models.history import PointRows, collect_points
 from models.home import Home
 from models.release import promote_release, sign_release, write_candidate
 from models.signing import BOARD, generate_key, load_private_key
@@ -38,8 +40,8 @@ def make_release(home: Home) -> None:
     rows = [(*text, label) for label, text in LABELS.items()] * 40
     names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
     frame = pd.DataFrame(rows, columns=names).assign(amount=20.0)
-    detector = EventDetector()
-    detector.forests_, detector.thresholds_, detector.refractory_days_ = {}, {}, {}
+    nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
+    detector = EventDetector().fit(collect_points(PointRows.empty()), np.array([]), nobody)
     now = datetime.now(UTC)
     texts = {
         name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")
