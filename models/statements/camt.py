@@ -12,6 +12,7 @@ from typing import IO, Any
 from lxml import etree
 
 from models.errors import UnreadableDataError
+from models.statements.abn_text import split_abn_text
 from models.statements.codes import transaction_kind
 from models.statements.rows import (
     StatementNote,
@@ -277,6 +278,9 @@ def _with_text(row: StatementRow, element: Any) -> StatementRow:
         if not additional and parent is not None and _local(parent) == "Ntry":
             additional = _text(parent, "AddtlNtryInf")
         row.text = clean_text(additional) or row.kind or row.reference or "-"
+        if additional:
+            # ABN AMRO writes its own text here where it has no details, as for cards.
+            split_abn_text(row)
     elif not row.text:
         row.text = clean_text(_text(element, "AddtlNtryInf") or _text(element, "AddtlTxInf"))
     return row

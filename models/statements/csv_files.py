@@ -318,7 +318,7 @@ def _finish_text(row: StatementRow, variant: Variant, type_text: str) -> None:
 
 def _apply_ing(row: StatementRow, type_text: str) -> None:
     split = split_ing_text(row.text)
-    row.name = split.name or row.name
+    row.name = split.name or row.name or split.fields.get("other_party", "")
     row.text = split.text
     row.value_date = row.value_date or split.value_date
     fields = split.fields
@@ -341,6 +341,8 @@ def _clean_account(text: str) -> str:
 
 def parse_date(text: str, formats: tuple[str, ...]) -> date | None:
     """A date in one of the formats; fast for the digits-only form that most rows have."""
+    if not text:
+        return None
     for form in formats:
         try:
             if form == "%Y%m%d" and len(text) == 8:

@@ -15,7 +15,7 @@ SUPPORTED = (
 _CAMT_ROOTS = {"BkToCstmrStmt": "camt.053", "BkToCstmrAcctRpt": "camt.052", "BkToCstmrDbtCdtNtfctn": "camt.054"}
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:(?:xsd:)?([a-z]{4}\.\d{3})((?:\.\d+)*)")
 _ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)[\s>/]")
-_SWIFT_TAG = re.compile(r"(?m)^\s*:(?:20|25|28C?|60[FM]|61|62[FM]|64|65|86|34F|13D|90[CD]|NS|940|942):?")
+_SWIFT_START = re.compile(r":(?:\d{2}[A-Z]?|NS):")
 _SWIFT_FIELD = re.compile(r"(?m)^\s*:(?:20|25|60[FM]|61|62[FM]):")
 _MT942 = re.compile(r"(?m)^:(?:34F|13D|90C|90D):|\{2:[IO]942|^942 ?\d*\s*$")
 
@@ -74,7 +74,7 @@ def detect_format(head: bytes, *, source: str) -> Detected:
         return Detected("psd2", "", encoding)
     if _SWIFT_FIELD.search(text) or bare.startswith("{1:"):
         return Detected("mt942" if _MT942.search(text) and ":60" not in text else "mt940", "", encoding)
-    if _SWIFT_TAG.search(text) and not re.search(r"[;,\t]", bare.split("\n", 1)[0]):
+    if _SWIFT_START.match(bare):
         return Detected("mt940", "", encoding)
     return Detected("csv", "", encoding)
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
@@ -84,12 +85,40 @@ class CompactMap:
         self.values = np.insert(self.values, places, fresh_values)
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days of an account that a file covers, in one format."""
+
+    account: str
+    format: str
+    first: date
+    last: date
+    source: str
+
+
 @dataclass
 class SeenBookings:
     """All bookings read so far, over several files: booking_id and account, and the file they came from."""
 
     sources: list[str] = field(default_factory=list)
     ids: CompactMap = field(default_factory=CompactMap)
+    periods: list[Period] = field(default_factory=list)
+
+    def note_period(self, period: Period) -> list[str]:
+        """Earlier files of another format that cover days of this period for the same account.
+
+        Formats carry different fields, so a booking that stands in both has two ids and cannot be recognised.
+        """
+        overlapping = [
+            earlier.source
+            for earlier in self.periods
+            if earlier.account == period.account
+            and earlier.format != period.format
+            and earlier.first <= period.last
+            and period.first <= earlier.last
+        ]
+        self.periods.append(period)
+        return overlapping
 
     def add(self, keys: Sequence[str], *, source: str) -> list[str]:
         """Note the keys of one chunk; per key the source that had it before, "" when it is new."""

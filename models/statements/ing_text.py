@@ -111,16 +111,16 @@ def _take_tail(text: str) -> tuple[str, dict[str, str]]:
         name = _KEY_NAME[match.group().lower()]
         raw = text[match.end() :]
         value, sequence = _cut_sequence(raw)
-        fits = _RANK[name] < rank and _SHAPE[name].fullmatch(value.strip()) is not None
+        # The moment of payment stands at different places; every other key only where ING writes it.
+        placed = _RANK[name] < rank if name != "moment" else name not in keys
+        fits = placed and _SHAPE[name].fullmatch(value.strip()) is not None
         if not fits:
             break
         keys[name] = value.strip()
         if sequence:
             keys.setdefault("sequence", sequence)
-        rank = _RANK[name]
+        rank = _RANK[name] if name != "moment" else rank
         text = text[: match.start()]
-    if keys.keys() == {"moment"}:
-        return text, keys
     return text.rstrip(), keys
 
 

@@ -140,6 +140,9 @@ def _unprefixed(value: list[str]) -> list[str]:
 
 def _split_account(text: str, currency: str) -> tuple[str, str]:
     bare = text.replace(" ", "")
+    # BIC/IBAN: the account is the IBAN.
+    bank, _, rest = bare.partition("/")
+    bare = rest if len(bank) in (8, 11) and _IBAN_WITH_CURRENCY.match(rest) else bare
     match = _IBAN_WITH_CURRENCY.match(bare) or _OTHER_ACCOUNT.match(bare)
     if not match:
         return bare, currency

@@ -18,7 +18,7 @@ from models.statements.camt import read_camt
 from models.statements.codes import kind_from_text, salary_purpose, transaction_kind
 from models.statements.csv_files import read_csv
 from models.statements.detect import HEAD_BYTES, detect_format
-from models.statements.identity import BookingIds, SeenBookings
+from models.statements.identity import BookingIds, Period, SeenBookings
 from models.statements.ing_text import is_iban
 from models.statements.mt940 import read_mt940
 from models.statements.psd2 import read_psd2
@@ -113,6 +113,21 @@ class _Tally:
     booked: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     totals: list[Totals] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+    days: dict[str, tuple[date, date]] = field(default_factory=dict)
+
+    def cover(self, row: StatementRow) -> None:
+        """Note the day of a booking."""
+        if row.booking_date is not None:
+            first, last = self.days.get(row.account, (row.booking_date, row.booking_date))
+            self.days[row.account] = (min(first, row.booking_date), max(last, row.booking_date))
+
+    def compare_periods(self, seen: SeenBookings) -> None:
+        """Warn where another format covers the same days of an account."""
+        for account, (first, last) in self.days.items():
+            for other in seen.note_period(Period(account, self.format, first, last, self.source)):
+                self.notes.setdefault(
+                    f"covers days that {other} covers in another format; bookings in both count twice"
+                )
 
     def move(self, row: StatementRow) -> None:
         if row.moves_balance:
@@ -198,6 +213,7 @@ def _stream_source(
         else:
             tally.notes.setdefault(part.text)
     last = _make_chunk(rows, tally, ids, owners, seen)
+    tally.compare_periods(seen)
     if not (tally.bookings or tally.problems or tally.totals or tally.accounts):
         raise UnreadableDataError(
             f"{source.name} holds no statement: no account, no balance and no booking. Give a whole statement file."
@@ -225,6 +241,8 @@ def _make_chunk(
         if where
     ]
     fresh = [at for at, where in enumerate(earlier) if not where]
+    for at in fresh:
+        tally.cover(good[at])
     frame = build_frame([good[at] for at in fresh], [booking_ids[at] for at in fresh])
     frame["customer_id"] = pd.Series([owners.find(good[at].account) for at in fresh], dtype="str")
     problems.sort(key=lambda problem: problem.line)

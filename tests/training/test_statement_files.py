@@ -1,5 +1,6 @@
 """Bookings that are written in a format and read again are what the format can carry of them."""
 
+import random
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -153,3 +154,50 @@ def test_ing_csv_refuses_a_currency_it_has_no_column_for(tmp_path: Path) -> None
     frame = make_frame(plain_rows()).assign(currency="SEK")
     with pytest.raises(UsageError, match="SEK"):
         write_statement(frame, tmp_path / "x.csv", format="ing")
+
+
+def make_customer(number: int) -> pd.DataFrame:
+    """A year of ordinary bookings of one customer."""
+    rng, rows, balance = random.Random(number), [], Decimal("1000.00")
+    for month in range(1, 13):
+        for day in sorted(rng.sample(range(1, 29), rng.randint(1, 4))):
+            kind, name, text = rng.choice(ORDINARY)
+            amount, credit = Decimal(rng.randint(1, 300_000)).scaleb(-2), rng.random() < 0.3
+            balance += amount if credit else -amount
+            debit_order = kind == "SDD"
+            row = StatementRow(
+                1, account=f"NL{10 + number % 80}INGB{number:010d}", booking_date=date(2026, month, day),
+                amount=amount, currency="EUR", indicator="CRDT" if credit else "DBIT", name=name, text=text, kind=kind,
+                iban="" if kind in ("CARD", "CASH") else rng.choice(IBANS),
+                creditor_id="NL35ZZZ273653230000" if debit_order else "",
+                mandate_id=f"M{number}" if debit_order else "",
+                end_to_end_id=f"E{rng.randint(1, 999)}" if debit_order else "", balance_after=balance,
+            )  # fmt: skip
+            row.value_date = row.booking_date
+            rows.append(row)
+    frame = build_frame(rows, [f"C{number:05d}R{at:05d}" for at in range(len(rows))])
+    return frame.assign(customer_id=f"K{number}")
+
+
+ORDINARY = (
+    ("CARD", "Albert Heijn 1234 UTRECHT NLD", "Pasvolgnr: 001 12-09-2026 14:32 Transactie: 1A2B3C Term: AB123C"),
+    ("CASH", "Geldmaat Plein 2 UTRECHT", "Pasvolgnr: 001 12-09-2026 14:32 Transactie: 1A2B3C Term: AB123C"),
+    ("SCT_BATCH", "Sociale Verzekeringsbank", "KINDERBIJSLAG 2E KWARTAAL 2026"),
+    ("SDD", "Energie Nederland B.V.", "termijn september klant 123"),
+    ("IDEAL", "Bol via Stichting Mollie Payments", "bestelling 55 0030001826916174"),
+    ("SCT", "J. de Boer", "etentje, dank je wel"),
+    ("SCT", "Ş. Yılmaz e/o F. Çelik", "huur kamer café Zoë"),
+    ("OTHER", "", "Rente 01-06-2026"),
+)
+
+
+def test_two_hundred_customers_read_back_equal_from_every_format(tmp_path: Path) -> None:
+    bookings = pd.concat([make_customer(number) for number in range(200)], ignore_index=True)
+    for form in FORMATS:
+        path = tmp_path / f"all.{EXTENSIONS[form]}"
+        write_statement(bookings, path, format=form)
+        read = read_statements([path])
+        assert read.problems == []
+        assert comparable(read.frame) == comparable(canonical(bookings, format=form))
+        assert len(read.files[0].accounts) == 200
+        assert all(totals.holds for totals in read.files[0].totals)

@@ -155,3 +155,9 @@ def test_garbled_amount_and_missing_date_are_reported_with_a_line(read_text) -> 
 def test_other_messages_are_refused_by_name(read_text, namespace: str) -> None:
     with pytest.raises(UnreadableDataError, match=f"{namespace[:8]} message, which is not a supported statement type"):
         read_text(f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{namespace}"><X/></Document>')
+
+
+def test_additional_information_of_a_card_entry_names_the_shop(read_text) -> None:
+    inner = "<AddtlNtryInf>BEA, Betaalpas   Winkel 12,PAS123   NR:0ABC0D, 02.01.26/14:37  UTRECHT</AddtlNtryInf>"
+    booking = read_text(document(entry("5.00", "DBIT", inner))).frame.iloc[0]
+    assert (booking["counterparty_name"], booking["bank_transaction_code"]) == ("Winkel 12", "CARD")

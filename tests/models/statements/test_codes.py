@@ -57,3 +57,10 @@ def test_payer_words_that_look_like_keys_stay_words() -> None:
 def test_text_without_keys_is_the_whole_text() -> None:
     split = split_ing_text("Naar Oranje spaarrekening X12345678 Afronding")
     assert (split.name, split.text, split.fields) == ("", "Naar Oranje spaarrekening X12345678 Afronding", {})
+
+
+def test_moment_of_payment_may_stand_before_the_account() -> None:
+    split = split_ing_text(
+        "Naam: A Omschrijving: koffie Datum/Tijd: 25-01-2026 10:44:03 IBAN: NL22ABNA0123456789 Valutadatum: 25-01-2026"
+    )
+    assert (split.text, split.fields["iban"]) == ("koffie", "NL22ABNA0123456789")

@@ -181,3 +181,14 @@ SEEDS = [
     b' "transactionAmount": {"amount": "1.00", "currency": "EUR"}, "remittanceInformationUnstructured": "z"}]}}',
     b"123456789\tEUR\t20230212\t1,00\t2,00\t20230212\t1,00\tSEPA Overboeking                 Naam: A\n",
 ]
+
+
+def test_same_days_in_another_format_are_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(MT940)
+    (tmp_path / "b.csv").write_text(
+        "Date;Name / Description;Account;Counterparty;Code;Debit/credit;Amount (EUR);Transaction type;Notifications\n"
+        "20260102;X;NL69INGB0123456789;;GT;Credit;1,00;Online Banking;Name: Y Description: z\n"
+    )
+    read = read_statements([tmp_path / "a", tmp_path / "b.csv"])
+    assert read.files[0].notes == ()
+    assert read.files[1].notes == ("covers days that a covers in another format; bookings in both count twice",)
