@@ -32,6 +32,26 @@ customers = sa.Table(
     sa.Column("open_complaint", sa.Boolean, nullable=False),
     sa.Column("in_arrears", sa.Boolean, nullable=False),
 )
+# Built once: building a statement costs more than running it.
+_FIND_CUSTOMER = sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id"))
+_FIND_COMPLAINT = (
+    sa.select(complaints.c.id)
+    .where(complaints.c.customer_id == sa.bindparam("customer_id"), complaints.c.closed_at.is_(None))
+    .limit(1)
+)
+_LAST_RUN = (
+    sa.select(sa.func.max(detections.c.as_of))
+    .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of <= sa.bindparam("until"))
+    .scalar_subquery()
+)
+_FIND_RUN = (
+    sa.select(detections)
+    .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == _LAST_RUN)
+    .order_by(detections.c.event, detections.c.onset_date)
+)
+_FIND_SENT = sa.select(offers.c.event, offers.c.product, offers.c.at).where(
+    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state == "sent"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +80,29 @@ class StoredRecords:
 
     def find_customer(self, connection: sa.Connection, customer_id: str) -> CustomerFacts | None:
         """Facts of one customer; a complaint in the complaints table counts as open until it is closed."""
-        row = connection.execute(sa.select(customers).where(customers.c.customer_id == customer_id)).mappings().first()
-        complaining = self._has_open_complaint(connection, customer_id)
+        asked = {"customer_id": customer_id}
+        row = connection.execute(_FIND_CUSTOMER, asked).mappings().first()
+        is_complaining = connection.execute(_FIND_COMPLAINT, asked).first() is not None
         if row is None:
-            return CustomerFacts(customer_id, open_complaint=True) if complaining else None
+            return CustomerFacts(customer_id, open_complaint=True) if is_complaining else None
         return CustomerFacts(
             customer_id=customer_id,
             is_adult=row["is_adult"],
             language=row["language"],
             products_held=frozenset(row["products_held"].split()),
-            open_complaint=row["open_complaint"] or complaining,
+            open_complaint=row["open_complaint"] or is_complaining,
             in_arrears=row["in_arrears"],
         )
 
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
         """The last nightly run up to `as_of` that found something for this customer."""
-        mine = (detections.c.customer_id == customer_id) & (detections.c.as_of <= as_of)
-        last = sa.select(sa.func.max(detections.c.as_of)).where(mine).scalar_subquery()
-        rows = connection.execute(sa.select(detections).where(mine & (detections.c.as_of == last))).mappings().all()
-        if not rows:
-            return None
-        found = tuple(
-            Detection(
-                event=row["event"],
-                onset_date=row["onset_date"],
-                detected_on=row["detected_on"],
-                probability=row["probability"],
-                status=row["status"],
-                evidence=tuple(row["evidence"].split()),
-            )
-            for row in rows
-        )
-        return NightlyRun(rows[0]["as_of"], found)
+        rows = connection.execute(_FIND_RUN, {"customer_id": customer_id, "until": as_of}).mappings().all()
+        return NightlyRun(rows[0]["as_of"], tuple(_stored_detection(row) for row in rows)) if rows else None
 
     def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
         """Sent offers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
-        columns = (offers.c.event, offers.c.product, offers.c.at)
-        sent = sa.select(*columns).where((offers.c.customer_id == customer_id) & (offers.c.state == "sent"))
-        return tuple(
-            SentOffer(event, product, at.astimezone(AMSTERDAM).date())
-            for event, product, at in connection.execute(sent)
-        )
-
-    def _has_open_complaint(self, connection: sa.Connection, customer_id: str) -> bool:
-        mine = (complaints.c.customer_id == customer_id) & complaints.c.closed_at.is_(None)
-        return connection.execute(sa.select(sa.exists().where(mine))).scalar_one()
+        rows = connection.execute(_FIND_SENT, {"customer_id": customer_id})
+        return tuple(SentOffer(event, product, at.astimezone(AMSTERDAM).date()) for event, product, at in rows)
 
 
 def make_customer_table(store: Store) -> None:
@@ -178,6 +176,17 @@ def write_detections(store: Store, frame: pd.DataFrame, *, as_of: date, release_
 def as_date(value: object) -> date:
     """A day from any date-like value of pandas or NumPy."""
     return pd.Timestamp(value).date()
+
+
+def _stored_detection(row: sa.RowMapping) -> Detection:
+    return Detection(
+        event=row["event"],
+        onset_date=row["onset_date"],
+        detected_on=row["detected_on"],
+        probability=row["probability"],
+        status=row["status"],
+        evidence=tuple(row["evidence"].split()),
+    )
 
 
 def _parse_customer(row: dict[str, str], *, source: str) -> CustomerFacts:

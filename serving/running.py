@@ -2,7 +2,7 @@
 
 The release is verified before anything is spawned, so a bad one ends in one sentence and an exit code instead of
 workers that die and come back. The background server holds a lock on its pid file; the lock, not the number in the
-file, says whether it still runs.
+file, says whether it still runs. For POSIX systems.
 """
 
 import fcntl
@@ -16,11 +16,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import httpx
 
 from models.command_line import TELEMETRY_OFF
-from models.errors import StoreUnavailableError, UsageError
+from models.errors import LevensloopError, UsageError
 from serving.settings import FIRST_PORT, Settings
 
 PORTS_TRIED = 100
@@ -84,7 +85,9 @@ def start_server(settings: Settings, folder: Path, *, wait_seconds: float = 90) 
     NoReleaseError, IntegrityError
         There is no release, or it does not verify.
     UsageError
-        No port is free, or the server ended or was not ready in time; its log says why.
+        No port is free.
+    LevensloopError
+        The server ended or was not ready in time; its log says why.
     """
     running = find_server(folder)
     if running is not None:
@@ -94,7 +97,8 @@ def start_server(settings: Settings, folder: Path, *, wait_seconds: float = 90) 
     folder.mkdir(parents=True, exist_ok=True)
     server = RunningServer(0, f"http://{settings.host}:{settings.port}", folder / "server.log")
     with _pid_file(folder).open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _take(lock):
+            raise LevensloopError("Another server is being started with this folder. Wait until it is ready.")
         os.set_inheritable(lock.fileno(), True)  # the child keeps the lock for as long as it lives
         server = replace(server, pid=_spawn(settings, server.log))
         lock.truncate(0)
@@ -104,25 +108,31 @@ def start_server(settings: Settings, folder: Path, *, wait_seconds: float = 90) 
 
 
 def find_server(folder: Path) -> RunningServer | None:
-    """The server that runs with this folder, or None."""
+    """The server that runs with this folder, or None.
+
+    Raises
+    ------
+    LevensloopError
+        One is being started this very moment.
+    """
     try:
         with _pid_file(folder).open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                found = json.load(lock)
-                return RunningServer(int(found["pid"]), str(found["url"]), folder / "server.log")
+            if _take(lock):
+                return None
+            found = json.load(lock)
+            return RunningServer(int(found["pid"]), str(found["url"]), folder / "server.log")
     except FileNotFoundError:
         return None
-    return None
+    except ValueError as error:
+        raise LevensloopError("A server is being started with this folder. Wait until it is ready.") from error
 
 
-def stop_server(folder: Path, *, wait_seconds: float = 30) -> bool:
+def stop_server(folder: Path, *, wait_seconds: float = 45) -> bool:
     """Stop the server of this folder: SIGTERM, wait while requests are finished; True when there was one.
 
     Raises
     ------
-    StoreUnavailableError
+    LevensloopError
         It did not end in time.
     """
     server = find_server(folder)
@@ -132,7 +142,7 @@ def stop_server(folder: Path, *, wait_seconds: float = 30) -> bool:
     deadline = time.monotonic() + wait_seconds
     while find_server(folder) is not None:
         if time.monotonic() > deadline:
-            raise StoreUnavailableError(f"The server did not end in {wait_seconds:.0f} seconds. Look into its log.")
+            raise LevensloopError(f"The server did not end in {wait_seconds:.0f} seconds. Look into its log.")
         time.sleep(0.1)
     _ended_with(server.pid)
     _pid_file(folder).unlink(missing_ok=True)
@@ -195,7 +205,7 @@ def _wait_until_ready(server: RunningServer, folder: Path, *, wait_seconds: floa
     while time.monotonic() < deadline:
         code = _ended_with(server.pid)
         if code is not None:
-            raise UsageError(f"The server ended with exit code {code}. Read {server.log.name}.")
+            raise LevensloopError(f"The server ended with exit code {code}. Read {server.log.name}.")
         try:
             if httpx.get(f"{server.url}/readyz", timeout=2, trust_env=False).status_code == 200:
                 return
@@ -203,7 +213,9 @@ def _wait_until_ready(server: RunningServer, folder: Path, *, wait_seconds: floa
             pass
         time.sleep(0.2)
     stop_server(folder)
-    raise UsageError(f"The server was not ready in {wait_seconds:.0f} seconds and was stopped. Read {server.log.name}.")
+    raise LevensloopError(
+        f"The server was not ready in {wait_seconds:.0f} seconds and was stopped. Read {server.log.name}."
+    )
 
 
 def _ended_with(pid: int) -> int | None:
@@ -213,6 +225,15 @@ def _ended_with(pid: int) -> int | None:
     except ChildProcessError:
         return None
     return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _take(lock: IO[str]) -> bool:
+    """Lock the file, unless a server holds it; the lock ends when the last process that has the file open ends."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _pid_file(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The real thing: two BentoML workers on a demo release, started, asked, refused and stopped."""
 
+import fcntl
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ import pandas as pd
 import pytest
 
 from models.classifier import BookingClassifier
-from models.errors import IntegrityError, NoReleaseError
+from models.errors import IntegrityError, LevensloopError, NoReleaseError
 from models.events import EventDetector
 from models.history import PointRows, collect_points
 from models.home import Home
@@ -182,3 +183,10 @@ def test_left_over_pid_file_is_no_server(tmp_path: Path) -> None:
     (tmp_path / "server.json").write_text(json.dumps({"pid": os.getpid(), "url": "http://127.0.0.1:1"}))
     assert find_server(tmp_path) is None
     assert not stop_server(tmp_path)
+
+
+def test_second_starter_is_told_to_wait(settings: Settings, tmp_path: Path) -> None:
+    with (tmp_path / "server.json").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LevensloopError, match="being started"):
+            start_server(settings, tmp_path)
