@@ -59,29 +59,21 @@ def read_camt(handle: IO[bytes], *, source: str) -> Iterator[StatementPart]:
 
 def _walk(events: Any, source: str) -> Iterator[StatementPart]:
     statement = _Statement()
-    checked = False
-    for event, element in events:
-        if not checked:
-            checked = True
+    for number, (event, element) in enumerate(events):
+        if number == 0:
             _refuse_doctype(element, source)
         if not isinstance(element.tag, str):
             continue
         name = _bare(element.tag)
         if event == "start":
-            if name in _STATEMENTS:
-                statement = _Statement()
-            continue
-        if name == "Acct" and _local(element.getparent()) in _STATEMENTS:
-            statement.take_account(element)
-        elif name == "Bal":
-            statement.take_balance(element)
-            _release(element)
-        elif name == "Ntry":
-            yield from _entry_rows(element, statement)
-            _release(element)
+            statement = _Statement() if name in _STATEMENTS else statement
         elif name in _STATEMENTS:
             yield from statement.totals()
             _release(element)
+        elif _local(element.getparent()) in _STATEMENTS:
+            yield from statement.take(name, element)
+            if name != "Acct":
+                _release(element)
 
 
 def _refuse_doctype(element: Any, source: str) -> None:
@@ -113,6 +105,15 @@ class _Statement:
         self.account = self.currency = ""
         self.balances: dict[str, tuple[Decimal, str]] = {}
         self.interim: list[tuple[Decimal, str]] = []
+
+    def take(self, name: str, element: Any) -> Iterator[StatementPart]:
+        """One part of the statement; entries give rows."""
+        if name == "Acct":
+            self.take_account(element)
+        elif name == "Bal":
+            self.take_balance(element)
+        elif name == "Ntry":
+            yield from _entry_rows(element, self)
 
     def take_account(self, element: Any) -> None:
         self.account = (_text(element, "Id/IBAN") or _text(element, "Id/Othr/Id") or _text(element, "Id/PrtryAcct/Id")

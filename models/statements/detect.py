@@ -89,6 +89,7 @@ def _refuse_other_kinds(head: bytes, bare: str, source: str) -> None:
         (head.startswith(b"%PDF"), "a PDF document"),
         (head.startswith(b"\xd0\xcf\x11\xe0"), "an old Office document"),
         (head.startswith(b"PAR1"), "a Parquet table"),
+        (head.startswith((b"PK\x03\x04", b"\x1f\x8b")), "a packed file inside a packed file"),
         (bare.startswith(("OFXHEADER", "<OFX", "<?OFX")) or "<OFX>" in bare[:4096].upper(), "an OFX file"),
         (bare.startswith(("!Type:", "!Account")), "a QIF file"),
         (bare[:200].lower().startswith(("<!doctype html", "<html")), "a web page"),

@@ -125,8 +125,10 @@ def _take_tail(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _cut_sequence(value: str) -> tuple[str, str]:
-    match = _SEQUENCE.search(value)
-    return (value[: match.start()], match[1]) if match else (value, "")
+    # Only the end is looked at, so that no text, however long, takes long.
+    start = max(0, len(value) - 80)
+    match = _SEQUENCE.search(value[start:])
+    return (value[: start + match.start()], match[1]) if match else (value, "")
 
 
 def _parse_date(text: str) -> date | None:

@@ -37,6 +37,7 @@ _OTHER_ACCOUNT = re.compile(r"^(.*?\d)\s?([A-Z]{3})?$")
 _MARKS = {"C": "CRDT", "RD": "CRDT", "EC": "CRDT", "D": "DBIT", "RC": "DBIT", "ED": "DBIT"}
 _END_OF_MESSAGE = re.compile(r"^-(?:\}.*|X{3})?\s*$|^XXX\s*$")
 _CLOSING_FIELDS = frozenset({"62F", "62M", "64", "65", "90C", "90D"})
+_MOST_LINES = 1_000
 _SPAN = timedelta(days=183)
 
 
@@ -72,32 +73,33 @@ def _fields(lines: Iterator[str], message: _Message) -> Iterator[tuple[str, list
     """Fields with their lines; the end of a message is a field `-`."""
     tag, value, start, closed = "", list[str](), 0, False
     for number, raw in enumerate(lines, start=1):
-        text = raw.rstrip("\r\n")
-        blocks = _BLOCK.findall(text) if "{" in text or text.startswith("-}") else []
-        if blocks:
-            if tag:
-                yield tag, value, start
-            tag, value = "", []
-            _note_sender(message, text)
-            yield "-", [], number
-            text = _BLOCK.sub("", text)
+        text, ends = _cut_blocks(raw.rstrip("\r\n"), message)
         match = _FIELD.match(text)
+        # A lone hyphen ends a message only where its text is over; before that it is a line of the text.
+        ends = ends or (_END_OF_MESSAGE.match(text) is not None and (closed or tag not in ("61", "86", "NS")))
+        if tag and (match or ends):
+            yield tag, value, start
+            tag = ""
+        if ends:
+            yield "-", [], number
         if match:
-            if tag:
-                yield tag, value, start
             tag, value, start = match[1], [match[2]], number
             closed = tag not in ("20", "61") and (closed or tag in _CLOSING_FIELDS)
-        elif _END_OF_MESSAGE.match(text) and (closed or tag not in ("61", "86", "NS")):
-            if tag:
-                yield tag, value, start
-            tag, value = "", []
-            yield "-", [], number
-        elif tag:
-            value.append(text)
-        else:
+        elif not tag:
             _note_sender(message, text)
+        elif len(value) < _MOST_LINES:
+            value.append(text)
     if tag:
         yield tag, value, start
+
+
+def _cut_blocks(text: str, message: _Message) -> tuple[str, bool]:
+    """The line without SWIFT blocks such as `{1:...}`, and whether there were any: they stand between messages."""
+    if "{" not in text and not text.startswith("-}"):
+        return text, False
+    _note_sender(message, text)
+    rest, blocks = _BLOCK.subn("", text)
+    return rest, blocks > 0
 
 
 def _note_sender(message: _Message, text: str) -> None:
@@ -112,25 +114,31 @@ def _take(message: _Message, tag: str, value: list[str], line: int) -> Iterator[
         _start_row(message, value, line)
         message.rows += 1
         return
-    if tag in ("86", "NS") and message.row is not None and not message.closing_seen:
-        message.row_text.extend(value) if tag == "86" else message.row_text.extend(_unprefixed(value))
-        return
     if tag in ("86", "NS"):
+        # Behind the closing balance, and in front of the first line, the text is about the message as a whole.
+        if message.row is not None and not message.closing_seen and len(message.row_text) < _MOST_LINES:
+            message.row_text.extend(value if tag == "86" else _unprefixed(value))
         return
     yield from _finish_row(message)
     if tag in ("-", "20"):
         yield from _finish_message(message)
     elif tag == "25" and message.rows:
         yield StatementNote("a second account (:25:) stands in the middle of a message and was not used")
-    elif tag == "25":
-        message.account, message.currency = _split_account(value[0].strip(), message.currency)
+    else:
+        _take_head(message, tag, value[0].strip())
+
+
+def _take_head(message: _Message, tag: str, text: str) -> None:
+    """Account, balances and currency of the message."""
+    if tag == "25":
+        message.account, message.currency = _split_account(text, message.currency)
     elif tag in ("60F", "60M"):
-        message.opening, message.currency = _parse_balance(value[0], message.currency)
+        message.opening, message.currency = _parse_balance(text, message.currency)
     elif tag in ("62F", "62M"):
-        message.closing, message.currency = _parse_balance(value[0], message.currency)
+        message.closing, message.currency = _parse_balance(text, message.currency)
         message.closing_seen = True
     elif tag == "34F" and not message.currency:
-        message.currency = value[0].strip()[:3]
+        message.currency = text[:3]
 
 
 def _unprefixed(value: list[str]) -> list[str]:

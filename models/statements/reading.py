@@ -49,7 +49,7 @@ def read_statements(
     customers
         customer_id by account_iban.
     progress
-        Called with the number of bytes read since the last call.
+        Called with the number of bytes (unpacked) read since the last call.
 
     Raises
     ------

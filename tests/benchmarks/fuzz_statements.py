@@ -136,7 +136,8 @@ def fuzz(seconds: float, seed: int) -> int:
         folder = Path(name)
         seeds, until = build_seeds(folder), time.monotonic() + seconds
         while time.monotonic() < until:
-            data = damage(rng.choice(seeds), rng, seeds)
+            # Half of the time from our own files, so that no format is rare.
+            data = damage(rng.choice(seeds[: len(FORMATS)] if rng.random() < 0.5 else seeds), rng, seeds)
             path = folder / "fuzzed"
             path.write_bytes(data)
             started = time.monotonic()

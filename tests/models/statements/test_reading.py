@@ -48,6 +48,7 @@ def zipped(**members: str) -> bytes:
         (zipped(), "without members"),
         (zipped(a=MT940)[:80], "cannot be unpacked"),
         (gzip.compress(MT940.encode())[:60], "cannot be unpacked"),
+        (gzip.compress(zipped(a=MT940)), "packed file inside a packed file"),
     ],
 )
 def test_what_is_no_statement_is_refused_with_its_kind(read_text, content: bytes, reason: str) -> None:
