@@ -73,6 +73,7 @@ class _Case:
     question: Question
     purpose: Purpose
     as_of: date
+    today: date
     facts: CustomerFacts
     nightly: NightlyRun | None
     sent: tuple[SentOffer, ...]
@@ -133,7 +134,7 @@ class Gate:
         if facts is not None and not facts.is_adult:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
         sent = self.records.find_sent_offers(connection, question.customer_id)
-        return _Case(question, purpose, as_of, facts or CustomerFacts(question.customer_id), nightly, sent)
+        return _Case(question, purpose, as_of, today, facts or CustomerFacts(question.customer_id), nightly, sent)
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:
@@ -164,7 +165,7 @@ class Gate:
         choice = OfferChoice((), ())
         if case.purpose.products:
             choice = choose_offers(
-                events, case.facts, block=block, sent=case.sent, as_of=case.as_of,
+                events, case.facts, block=block, sent=case.sent, as_of=case.as_of, today=case.today,
                 taxonomy=taxonomy, cap_days=self.policy.offer_cap_days,
             )  # fmt: skip
         return Judgement(case.as_of, events, choice, bookings_count, len(detections))
@@ -186,7 +187,7 @@ class Gate:
     def _may_tell(self, found: Detection, purpose: Purpose) -> bool:
         event = self.release.taxonomy.event(found.event)
         only = self.policy.only_events.get(purpose.id)
-        return event.offer_class in purpose.event_classes and (only is None or event.id in only)
+        return not event.retired and event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
     def _seal(self, connection: sa.Connection, question: Question, outcome: Judgement | Problem) -> Answer | Problem:
         """Permission again and the trail row, in one transaction; a problem is recorded when it is a refusal."""
@@ -241,9 +242,15 @@ def _keep(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Proble
 
 
 def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
-    """Stored detections as they stand on `as_of`: an open event ends `useful_days` after the day it was detected."""
+    """Stored detections as they stand on `as_of`: an open event ends `useful_days` after the day it was detected.
+
+    An event that the taxonomy in force does not have was found under another one and says nothing here.
+    """
+    known = {event.id for event in taxonomy.events}
     aged = []
     for found in nightly.detections if nightly else ():
+        if found.event not in known:
+            continue
         last_day = found.detected_on + timedelta(days=taxonomy.event(found.event).useful_days)
         is_over = found.status == "open" and as_of > last_day
         aged.append(replace(found, status="expired") if is_over else found)

@@ -69,6 +69,7 @@ def choose_offers(
     block: SalesBlock | None,
     sent: Sequence[SentOffer],
     as_of: date,
+    today: date,
     taxonomy: Taxonomy,
     cap_days: int,
 ) -> OfferChoice:
@@ -82,6 +83,8 @@ def choose_offers(
         Why nothing may be offered at all.
     sent : sequence of SentOffer
         Every offer reported as sent to this customer; offers that were only answered do not count.
+    as_of, today : date
+        Waiting days of a product are counted up to `as_of`, the cap up to `today`: looking back makes no room.
     cap_days : int
         A sent offer blocks the next one for this many days.
 
@@ -91,7 +94,7 @@ def choose_offers(
     the taxonomy; the others are held back, so that an engine that sends everything it gets keeps the cap too.
     """
     capped: HeldReason | None = block
-    if capped is None and any(0 <= (as_of - offer.sent_on).days < cap_days for offer in sent):
+    if capped is None and any((today - offer.sent_on).days < cap_days for offer in sent):
         capped = "offer_in_last_days"
     offers: list[Offer] = []
     held: list[HeldBack] = []

@@ -298,6 +298,8 @@ def test_only_offers_reported_as_sent_count(bank: Any) -> None:
     with bank.store.write() as connection:
         connection.execute(offers.insert().values(**row, state="sent"))
     assert bank.ask().json()["held_back"][0]["reason"] == "offer_in_last_days"
+    # Asking as of a day before the offer was sent makes no room for another one.
+    assert bank.ask(as_of="2026-10-31").json()["held_back"][0]["reason"] == "offer_in_last_days"
 
 
 def test_stored_detections_answer_a_question_without_bookings(bank: Any) -> None:
@@ -312,6 +314,15 @@ def test_stored_detections_answer_a_question_without_bookings(bank: Any) -> None
     earlier = bank.ask(bookings=None, as_of="2026-10-31").json()
     assert [event["event"] for event in earlier["events"]] == ["child_birth", "travel_booked"]
     assert bank.ask(bookings=None, as_of="2026-10-01").status_code == 404
+
+
+def test_stored_event_of_another_taxonomy_says_nothing(bank: Any) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=OCTOBER)
+    bank.detector.rows.append({**bank.detector.rows[0], "event": "of_an_older_list"})
+    frame = bank.detector(None, as_of=OCTOBER, release=None)
+    write_detections(bank.store, frame, as_of=OCTOBER, release_id="r" * 64)
+    assert [event["event"] for event in bank.ask(bookings=None).json()["events"]] == ["child_birth"]
 
 
 def test_batch_answers_or_refuses_each_customer_in_order(bank: Any) -> None:

@@ -18,7 +18,8 @@ def detected(event: str, onset: date, *, status: str = "open", probability: floa
 
 
 def choose(*detections: Detection, facts: CustomerFacts = PLAIN, **changes: Any) -> OfferChoice:
-    given: dict[str, Any] = {"block": None, "sent": (), "as_of": TODAY, "taxonomy": default_taxonomy(), "cap_days": 30}
+    days = {"as_of": TODAY, "today": TODAY, "cap_days": 30}
+    given: dict[str, Any] = {"block": None, "sent": (), "taxonomy": default_taxonomy(), **days}
     return choose_offers(detections, facts, **{**given, **changes})
 
 
