@@ -13,7 +13,7 @@ import pandas as pd
 
 from models.classifier import BookingClassifier
 from models.errors import UsageError
-from models.events import DETECTION_COLUMNS, EventDetector, describe_hits
+from models.events import EventDetector, describe_hits, no_detections
 from models.history import Course, PointRows, Points, add_booking_points, build_course, collect_points, parameters
 from models.screening import Screening
 from models.series import add_series_points
@@ -83,7 +83,7 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
         refunds = find_refunds(prepared.course)
         tables.append(describe_hits(hits, prepared.course, ids, refunds, taxonomy=release.taxonomy, as_of=as_of))
     tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(DETECTION_COLUMNS))
+    return pd.concat(tables, ignore_index=True) if tables else no_detections()
 
 
 def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame:

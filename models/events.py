@@ -22,6 +22,11 @@ from models.taxonomy import Taxonomy
 DETECTION_COLUMNS: tuple[str, ...] = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
 )  # fmt: skip
+_DETECTION_DTYPES = {
+    **dict.fromkeys(("customer_id", "event", "status", "offer_class", "evidence"), "str"),
+    **dict.fromkeys(("onset_date", "detected_on"), "datetime64[s]"),
+    "probability": "float64",
+}
 _LATE_DAYS = 40  # a point later than this after first_detectable neither proves nor disproves the event
 _SUPPORT_SHARE = 1 / 3  # of the threshold: from here a nearby point counts as evidence
 _EVIDENCE_AT_MOST = 12
@@ -292,4 +297,10 @@ def describe_hits(
                 " ".join(str(booking_ids[row]) for row in hit.evidence),
             )
         )
-    return pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))
+    return table.astype(_DETECTION_DTYPES) if len(table) else no_detections()
+
+
+def no_detections() -> pd.DataFrame:
+    """An empty table of detections with its types."""
+    return pd.DataFrame({name: pd.Series([], dtype=_DETECTION_DTYPES.get(name, "str")) for name in DETECTION_COLUMNS})

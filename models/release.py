@@ -42,6 +42,7 @@ from models.canonical import canonical_json, moment_text, parse_moment, sha256_o
 from models.durable import append_durably, lock_folder, write_durably
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.home import Home
+from models.purposes import default_purposes
 from models.screening import Screening, default_screening, parse_screening
 from models.signing import KeyRegistry, load_registry
 from models.store import Store, open_store
@@ -255,6 +256,8 @@ def gate_reasons(
     reasons += _replaced_keys(decisions, registry)
     if manifest["permission"].get("permission_not_shown"):
         reasons.append("it was trained without showing that the customers allow it")
+    elif manifest["permission"].get("notice_version") != default_purposes().purpose("model_training").notice_version:
+        reasons.append("its customers were asked under another notice than the one in force")
     if manifest["names"] == "as_merchants":
         reasons.append("it was trained with names of counterparties as features")
     if manifest["screening"]["sha256"] != screening:

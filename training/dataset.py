@@ -1,7 +1,7 @@
 """Labelled bookings that may be trained on: permission first, screening second, and every booking accounted for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from models.bookings import RowProblem, load_bookings
 from models.errors import UnreadableDataError, UsageError
 from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
-from models.purposes import default_purposes
+from models.purposes import PurposeRegistry, default_purposes
 from models.screening import Screening
 from models.taxonomy import NONE, SCREENED, Taxonomy
 
@@ -120,16 +120,36 @@ def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) 
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)
-    registry = default_purposes()
+    registry = _registry_for(table, default_purposes(), notes)
     allowed = permissions_as_of(table, PURPOSE, at, registry)
     snapshot = permission_snapshot_sha256(allowed, purpose=PURPOSE, at=at, registry=registry)
     permission = {
         "snapshot_sha256": snapshot,
         "customers": len(allowed),
         "at": at.isoformat(),
+        "notice_version": registry.purpose(PURPOSE).notice_version,
         "purposes_sha256": registry.sha256,
     }
     return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
+
+
+def _registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str]) -> PurposeRegistry:
+    """The registry to judge a file by: ours, or, when the file never names our notice, the newest notice it names.
+
+    The file of another bank lives under that bank's notices. What is trained under them is marked with them, and the
+    gate lets only the notice in force through.
+    """
+    purpose = registry.purpose(PURPOSE)
+    told = table[(table["purpose"] == PURPOSE) & table["action"].isin(["shown", "consented"])]
+    if not len(told) or purpose.notice_version in set(told["notice_version"]):
+        return registry
+    newest = str(told["notice_version"].iloc[-1])  # the table is in order of time
+    notes.append(
+        f"No permission names the notice in force ({purpose.notice_version}); the newest one in the file is taken. "
+        "A release trained this way cannot be promoted."
+    )
+    others = tuple(p if p.id != PURPOSE else replace(p, notice_version=newest) for p in registry.purposes)
+    return replace(registry, purposes=others)
 
 
 def _permitted_events(

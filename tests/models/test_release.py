@@ -19,6 +19,7 @@ from models import release as releases
 from models.candidate import write_folder
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.home import Home
+from models.purposes import default_purposes
 from models.release import (
     Candidate,
     Promotion,
@@ -43,7 +44,8 @@ from models.store import open_store, trail
 from models.trail import verify_trail
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
-SHOWN = {"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812}
+NOTICE = default_purposes().purpose("model_training").notice_version
+SHOWN = {"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812, "notice_version": NOTICE}
 PEOPLE: dict[Role, str] = {"owner": "Anna", "data_protection_officer": "Bram", "ethics_chair": "Chris"}
 TAXONOMY = 'version = "1"\n[[event]]\nid = "move_home"\n'
 
@@ -347,6 +349,7 @@ def test_one_role_cannot_sign_with_the_key_of_another(board: Board) -> None:
     ("changes", "reason"),
     [
         ({"permission": {"permission_not_shown": True}}, "without showing"),
+        ({"permission": {**SHOWN, "notice_version": "of another bank"}}, "under another notice"),
         ({"screening": _screening() + "\nextra = 1\n"}, "screening is not the one in force"),
         ({"policy_toml": 'version = "mild"\n[no_regression]\nmargin = 1.0\n'}, "policy is not the one in force"),
         ({"facts": {}}, "no headline figure"),

@@ -1,0 +1,151 @@
+"""From labelled bookings to detections: what the detector may know when, and what a release keeps."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.detection import classify_bookings, detect_events
+from models.events import DETECTION_COLUMNS, count_hits
+from models.screening import default_screening
+from models.taxonomy import default_taxonomy
+from training.dataset import Dataset
+from training.fitting import Fitted, fit_models
+from training.run import build_facts
+from training.simulation import persona
+from training.splits import Split, split_by_customer
+
+
+@pytest.fixture(scope="session")
+def fitted(small_dataset: Dataset) -> Fitted:
+    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
+
+
+def detections(fitted: Fitted, bookings: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    return detect_events(bookings, as_of=as_of, release=fitted)
+
+
+def test_a_first_child_benefit_payment_is_a_new_child(fitted: Fitted) -> None:
+    bookings = persona("child_benefit", seed=5, until=date(2026, 10, 31))
+    found = detections(fitted, bookings, date(2026, 10, 31)).set_index("event")
+    paid = bookings[bookings["remittance_information"].str.contains("(?i)kinderbijslag|AKW")].iloc[-1]
+    assert found.loc["child_birth", "onset_date"] == paid["booking_date"]
+    assert paid["booking_id"] in found.loc["child_birth", "evidence"].split()
+    assert found.loc["child_birth", "offer_class"] == "S"
+
+
+def test_a_customer_who_just_came_from_another_bank_has_no_first_child_benefit(fitted: Fitted) -> None:
+    bookings = persona("child_benefit", seed=5, until=date(2026, 10, 31))
+    recent = bookings[bookings["booking_date"] >= "2026-08-01"]
+    assert "child_birth" not in set(detections(fitted, recent, date(2026, 10, 31))["event"])
+
+
+def test_later_bookings_never_change_what_was_known_before(fitted: Fitted, small_dataset: Dataset) -> None:
+    customers = small_dataset.bookings["customer_id"].unique()[:15]
+    mine = small_dataset.bookings[small_dataset.bookings["customer_id"].isin(customers)]
+    day = (mine["booking_date"].max() - timedelta(days=120)).date()
+    before = mine[mine["booking_date"] <= pd.Timestamp(day)]
+    then, now = detections(fitted, before, day), detections(fitted, mine, day)
+    pd.testing.assert_frame_equal(then, now)
+    end = detections(fitted, mine, mine["booking_date"].max().date())
+    key = ["customer_id", "event", "onset_date", "detected_on", "probability"]
+    known = end[end["detected_on"] <= pd.Timestamp(day)][key].reset_index(drop=True)
+    pd.testing.assert_frame_equal(known, then[key])
+
+
+def test_any_order_and_any_company_of_customers_gives_the_same_answer(fitted: Fitted, small_dataset: Dataset) -> None:
+    customers = small_dataset.bookings["customer_id"].unique()[:8]
+    mine = small_dataset.bookings[small_dataset.bookings["customer_id"].isin(customers)]
+    day = mine["booking_date"].max().date()
+    together = detections(fitted, mine, day)
+    shuffled = detections(fitted, mine.sample(frac=1, random_state=1), day)
+    alone = pd.concat([detections(fitted, mine[mine["customer_id"] == c], day) for c in sorted(customers)])
+    pd.testing.assert_frame_equal(together, shuffled)
+    pd.testing.assert_frame_equal(together, alone.reset_index(drop=True))
+
+
+def test_detections_have_the_columns_of_the_contract(fitted: Fitted, small_dataset: Dataset) -> None:
+    found = detections(fitted, small_dataset.bookings.iloc[:0], date(2026, 1, 1))
+    assert list(found.columns) == list(DETECTION_COLUMNS)
+
+
+def last_trip(found: pd.DataFrame) -> pd.Series:
+    return found[found["event"] == "travel_booked"].iloc[-1]
+
+
+def test_a_refund_contradicts_a_trip(fitted: Fitted) -> None:
+    until = date(2026, 10, 31)
+    bookings = persona("plane_ticket", seed=5, until=until)
+    trip = last_trip(detections(fitted, bookings, until))
+    paid = bookings[bookings["booking_id"].isin(trip["evidence"].split())]
+    refund = paid.assign(
+        booking_id="refund-" + paid["booking_id"], booking_date=pd.Timestamp(until), credit_debit_indicator="CRDT",
+        remittance_information="refund annulering boeking",
+    )  # fmt: skip
+    after = detections(fitted, pd.concat([bookings, refund], ignore_index=True), until)
+    assert trip["status"] in ("open", "confirmed")
+    assert last_trip(after)["status"] == "contradicted"
+
+
+def test_screened_bookings_are_labelled_screened_and_reach_no_evidence(fitted: Fitted) -> None:
+    bookings = persona("plane_ticket", seed=5, until=date(2026, 10, 31))
+    gift = bookings.tail(1).assign(
+        booking_id="gift", counterparty_name="Stichting Moskee Voorbeeld", remittance_information="zakat vliegticket"
+    )
+    told = classify_bookings(pd.concat([bookings, gift], ignore_index=True), release=fitted).set_index("booking_id")
+    assert told.loc["gift", "label"] == "screened"
+    assert len(told) == len(bookings) + 1
+
+
+def test_names_of_private_persons_change_no_detection(fitted: Fitted) -> None:
+    until = date(2026, 10, 31)
+    bookings = persona("child_benefit", seed=5, until=until)
+    names = bookings["counterparty_name"]
+    private = names.str.match(r"^(Hr|Mw) ") & ~names.str.contains(" via ")
+    assert private.sum() > 5
+    swapped = bookings.copy()
+    swapped.loc[private, "counterparty_name"] = "Hr O Bouzambou"
+    np.testing.assert_array_equal(fitted.classifier.predict_proba(bookings), fitted.classifier.predict_proba(swapped))
+    pd.testing.assert_frame_equal(detections(fitted, bookings, until), detections(fitted, swapped, until))
+
+
+def test_figures_of_unseen_customers_are_complete_json(fitted: Fitted, small_dataset: Dataset) -> None:
+    import json
+
+    split = split_by_customer(small_dataset.bookings, test_share=0.25, seed=0)
+    facts = build_facts(fitted, small_dataset, split)
+    assert json.loads(json.dumps(facts, allow_nan=False))["headline"]["name"] == "event_macro_f1"
+    assert facts["counts"]["kept"] == len(small_dataset.bookings)
+
+
+def test_a_set_without_customers_or_events_gives_booking_figures_only(fitted: Fitted, small_dataset: Dataset) -> None:
+    part = small_dataset.bookings.head(300).assign(customer_id="")
+    dataset = Dataset(part, small_dataset.labels[:300], small_dataset.events.iloc[:0], {}, {}, [])
+    facts = build_facts(fitted, dataset, Split(np.arange(200), np.arange(200, 300)))
+    assert facts["headline"]["name"] == "booking_macro_f1"
+    assert facts["events"]["per_event"] == {}
+
+
+@pytest.mark.parametrize(
+    ("detected", "spans", "hits"),
+    [
+        ([5], [(1, 10)], 1),
+        ([5, 6], [(1, 10)], 1),
+        ([5, 6], [(1, 10), (6, 12)], 2),
+        ([11], [(1, 10)], 0),
+        ([1, 10], [(1, 10), (10, 20)], 2),
+        ([], [(1, 10)], 0),
+    ],
+)
+def test_hits_are_counted_one_to_one(detected: list[int], spans: list[tuple[int, int]], hits: int) -> None:
+    assert count_hits(detected, spans) == hits
+
+
+def test_vault_is_not_read_by_training(small_bank: Path) -> None:
+    """The dataset loads with the groups file unreadable: nothing of training opens it."""
+    groups = small_bank / "vault" / "groups.csv"
+    assert groups.exists()
+    sources = [path.read_text("utf-8") for path in (Path(__file__).parents[2] / "training").glob("*.py")]
+    assert not any("groups.csv" in source for source in sources)
