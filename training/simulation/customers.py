@@ -91,7 +91,8 @@ def begin_life(
     elif dice.chance(figure("groups", "switchers")):
         visible += dice.whole(20, max(21, months * 20))
     ledger = Ledger(dice, STYLE_OF_BANK[home.bank], dice.whole(1, 12))
-    return Life(number, dice, split, home, ledger, span, visible, {event: list(days) for event, days in chosen.items()})
+    plan = {event: list(days) for event, days in chosen.items()}
+    return Life(number, dice, split, home, ledger, span, visible, plan, intended=frozenset(plan))
 
 
 def finish_life(life: Life, *, customer_id: str | None = None) -> Customer:

@@ -33,7 +33,7 @@ class Buffer:
     month: int = -1
     rescued: bool = True
     below_since: int = 0
-    last_below: int = -400
+    last_event: int = -400
 
 
 def settle(life: Life) -> Statement:
@@ -71,14 +71,13 @@ def _rescue(life: Life, statement: Statement, buffer: Buffer, row: Row, limits: 
 def _watch_overdraft(
     life: Life, statement: Statement, buffer: Buffer, day: int, before: int, limits: dict[str, Any]
 ) -> None:
-    """Note when the balance goes below zero after quiet days, and charge interest when it comes back."""
+    """Note when the balance goes below zero, once in so many days, and charge interest when it comes back."""
     if statement.balance < 0 <= before:
-        if life.home.is_adult and day - buffer.last_below > limits["quiet_days"]:
+        if life.home.is_adult and day - buffer.last_event > limits["quiet_days"]:
             life.happen("overdraft", day, day)
+            buffer.last_event = day
         buffer.below_since = day
-    if statement.balance < 0:
-        buffer.last_below = day
-    elif before < 0 and day - buffer.below_since > 3:
+    elif statement.balance >= 0 > before and day - buffer.below_since > 3:
         cents = -max(30, int(-before * limits["yearly_interest"] * (day - buffer.below_since) / 365))
         party = life.party("events", "overdraft_interest")
         text = life.fill(party.text, day)

@@ -35,6 +35,7 @@ class Life:
     plan: dict[str, list[int]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     lived: dict[str, int] = field(default_factory=dict)
+    intended: frozenset[str] = frozenset()
     circle: list[str] = field(default_factory=list)
 
     @property

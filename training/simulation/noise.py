@@ -5,6 +5,8 @@ from training.simulation.life import Life
 from training.simulation.parameters import figure
 
 _NAME_CUTS = (24, 27, 32, 35)
+# Only rows below this many cents come twice or go back; a salary does not.
+_SMALL = 30_000
 
 
 def add_noise(life: Life) -> None:
@@ -19,7 +21,7 @@ def add_noise(life: Life) -> None:
     for row in life.ledger.rows:
         worn = _wear(life, row, shouts=shouts, cut=cut, shares=shares)
         rows.append(worn)
-        if row.role == "background" and row.event == "none" and row.code != "CARD":
+        if row.role == "background" and row.event == "none" and row.code != "CARD" and abs(row.cents) < _SMALL:
             rows.extend(_echo(life, worn, shares))
     life.ledger.rows = rows
 

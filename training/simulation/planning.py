@@ -2,7 +2,7 @@
 
 from training.simulation.dice import Dice
 from training.simulation.households import Household
-from training.simulation.parameters import load_table
+from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month
 
 
@@ -21,12 +21,23 @@ def draw_plan(
         yearly = entry["per_1000" if rates == "natural" else "enriched"] / 1000 / able * factors.get(event, 1.0)
         number = dice.count(yearly * len(months) / 12)
         if number:
-            plan[event] = _draw_days(dice, number, months, entry.get("season"))
+            early = figure("rates_events", "early_share") if rates == "enriched" else 1.0
+            plan[event] = _draw_days(dice, number, months, entry.get("season"), early=early)
     return plan
 
 
-def _draw_days(dice: Dice, number: int, months: tuple[Month, ...], season: list[float] | None) -> list[int]:
+# Months in which most first occurrences cannot be told from what already ran.
+_EARLY_MONTHS = 7
+
+
+def _draw_days(
+    dice: Dice, number: int, months: tuple[Month, ...], season: list[float] | None, *, early: float
+) -> list[int]:
+    """Days by season; `early` weighs the first months of a window that is long enough to do without them."""
     weights = {at: (season[month.month - 1] if season else 1.0) for at, month in enumerate(months)}
+    if len(months) > _EARLY_MONTHS:
+        for at in range(_EARLY_MONTHS):
+            weights[at] *= early
     days = []
     for _ in range(number):
         month = months[dice.weigh(weights)]

@@ -12,8 +12,9 @@ from training.simulation.parameters import figure
 def live_states(life: Life) -> None:
     """Write running states; shares come from the parameter table, and a state gives way to a planned event."""
     shares = figure("everyday", "running_states")
-    for name, write in _STATES.items():
-        if life.home.stage in ("worker", "student") and life.dice.chance(shares[name]):
+    for name, (event, write) in _STATES.items():
+        drawn = life.dice.chance(shares[name])
+        if drawn and event not in life.intended and life.home.stage in ("worker", "student"):
             write(life)
 
 
@@ -75,7 +76,11 @@ def _partner(life: Life) -> None:
             life.pay(party, month.day(day), cents + extra, code="SCT_BATCH")
 
 
-_STATES: dict[str, Callable[[Life], None]] = {
-    "childcare": _childcare, "alimony": _alimony, "shared_home": _shared_home, "business": _business,
-    "study_debt": _study_debt, "partner": _partner,
-}  # fmt: skip
+_STATES: dict[str, tuple[str, Callable[[Life], None]]] = {
+    "childcare": ("childcare_start", _childcare),
+    "alimony": ("separation", _alimony),
+    "shared_home": ("cohabitation_start", _shared_home),
+    "business": ("business_start", _business),
+    "study_debt": ("graduation", _study_debt),
+    "partner": ("", _partner),
+}
