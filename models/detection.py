@@ -89,7 +89,7 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
 def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame:
     """booking_id, label (event id, `none` or `screened`), probability (0..1) and abstained, in the order given."""
     screened = release.screening.screen(bookings)
-    told = release.classifier.classify(bookings[~screened])
+    told = release.classifier.classify(generalise(bookings[~screened], release.screening))
     table = pd.DataFrame(
         {"booking_id": bookings["booking_id"].to_numpy(), "label": SCREENED, "probability": 1.0, "abstained": False}
     )
@@ -100,9 +100,27 @@ def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame
     return table
 
 
+def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
+    """The bookings that may be looked at, in training as in serving: screened ones gone, telling shops generalised."""
+    return generalise(bookings[~screening.screen(bookings)].reset_index(drop=True), screening)
+
+
+def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
+    """Replace names that tell origin or faith by their plain category; such a shop is a shop like any other."""
+    categories = screening.generalise_names(bookings["counterparty_name"])
+    telling = categories != ""
+    if not telling.any():
+        return bookings
+    names, texts = bookings["counterparty_name"].to_numpy(dtype=object), bookings["remittance_information"]
+    return bookings.assign(
+        counterparty_name=pd.Series(np.where(telling, categories, names), dtype="str", index=bookings.index),
+        remittance_information=texts.where(~telling, ""),
+    )
+
+
 def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:
     """Screen, classify and lay out the courses and points of some customers."""
-    kept = bookings[~model.screening.screen(bookings)].reset_index(drop=True)
+    kept = admit(bookings, model.screening)
     return prepare_screened(kept, model.classifier.predict_proba(kept), as_of=as_of, model=model)
 
 

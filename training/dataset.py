@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from models.bookings import RowProblem, load_bookings
+from models.detection import admit
 from models.errors import UnreadableDataError, UsageError
 from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
 from models.purposes import PurposeRegistry, default_purposes
@@ -61,7 +62,7 @@ def load_dataset(
     notes = list(read.notes)
     frame, permission = _permitted(read.frame, permissions, notes)
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
-    open_frame = frame[~screening.screen(frame)]
+    open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)
     event_of = told.drop_duplicates("booking_id").set_index("booking_id")["event"]
     mine = open_frame["booking_id"].map(event_of)

@@ -256,6 +256,9 @@ def test_a_transfer_to_somebody_abroad_is_stopped_but_not_to_a_company_or_from_o
 def test_salary_passes_by_the_banks_code_and_for_care_workers_also_by_words() -> None:
     credit = {"credit_debit_indicator": "CRDT"}
     assert not is_screened("Stichting Moskee Voorbeeld", "mei", bank_transaction_code="SALARY", **credit)
+    # Money that goes out is no salary, whatever its code says.
+    debit = {"credit_debit_indicator": "DBIT"}
+    assert is_screened("Stichting Moskee Voorbeeld", "mei", bank_transaction_code="SALARY", **debit)
     assert not is_screened("FNV", "salaris mei", purpose_code="SALA", **credit)
     assert is_screened("Stichting Moskee Voorbeeld", "salaris mei", **credit)
     assert not is_screened("GGZ Voorbeeld", "salaris mei", **credit)

@@ -1,0 +1,102 @@
+"""The door in front of every feature, and points that look back only."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.bookings import bookings_from_records
+from models.detection import admit, by_customers, detect_events
+from models.errors import UsageError
+from models.history import PointRows, build_course, child_benefit_unit, collect_points
+from models.screening import default_screening
+from models.series import add_series_points
+from models.text import read_texts
+
+
+def table(*rows: tuple[str, str, str, str, str], **columns: str) -> pd.DataFrame:
+    """Rows of (date, amount, indicator, name, text)."""
+    records = [
+        {"customer_id": "anna", "account_iban": "NL00TEST", "booking_id": f"b{n}", "booking_date": day,
+         "amount": amount, "credit_debit_indicator": sign, "counterparty_name": name, "remittance_information": text,
+         **columns}
+        for n, (day, amount, sign, name, text) in enumerate(rows)
+    ]  # fmt: skip
+    return bookings_from_records(records, source="test").frame
+
+
+def series_points(bookings: pd.DataFrame, event: str, as_of: str) -> list[tuple[str, dict[str, float]]]:
+    texts = read_texts(bookings, names="as_persons")
+    course = build_course(bookings, texts, np.zeros((len(bookings), 1)), as_of=date.fromisoformat(as_of))
+    rows = PointRows.empty()
+    add_series_points(rows, course, frozenset({event}))
+    assert len(collect_points(rows).day) == len(rows.day)
+    days = [str(np.datetime64(day, "D")) for day in rows.day]
+    return list(zip(days, rows.features, strict=True))
+
+
+def test_screened_bookings_stay_outside_and_telling_shops_lose_their_names() -> None:
+    bookings = table(
+        ("2026-01-09", "10.00", "DBIT", "CCV*MOSKEE EL VOORBEELD", ""),
+        ("2026-02-14", "38.15", "DBIT", "BCK*TOKO SARI", "BCK*TOKO SARI Tilburg, NL"),
+        ("2026-02-15", "12.00", "DBIT", "Boekhandel Voorbeeld", "boek"),
+        bank_transaction_code="CARD",
+    )
+    inside = admit(bookings, default_screening())
+    assert inside["counterparty_name"].tolist() == ["groceries", "Boekhandel Voorbeeld"]
+    assert inside["remittance_information"].tolist() == ["", "boek"]
+
+
+# Section 1.1 of the domain specification: payments of January 2025 are for Q4 2024 (281.69), of July 2026 295.07.
+@pytest.mark.parametrize(("paid", "amount"), [("2025-01-02", 281.69), ("2025-10-01", 291.49), ("2026-07-01", 295.07)])
+def test_a_child_counts_for_the_amount_of_its_quarter(paid: str, amount: float) -> None:
+    assert child_benefit_unit(int(np.datetime64(paid, "D").astype(int))) == pytest.approx(100 * amount)
+
+
+def test_child_benefit_that_does_not_come_is_a_point_only_when_it_is_overdue_and_the_account_in_use() -> None:
+    paid = [
+        ("2026-01-02", "409.21", "CRDT", "SVB", "KINDERBIJSLAG 4E KWARTAAL"),
+        ("2026-04-01", "421.53", "CRDT", "SVB", "KINDERBIJSLAG 1E KWARTAAL"),
+        ("2026-07-20", "12.00", "DBIT", "Bakkerij", "brood"),
+    ]
+    # 1 April + 92 days + 20 days of grace = 22 July
+    assert series_points(table(*paid), "child_comes_of_age", "2026-07-21") == []
+    assert [day for day, _ in series_points(table(*paid), "child_comes_of_age", "2026-07-22")] == ["2026-07-22"]
+    assert series_points(table(*paid[:2]), "child_comes_of_age", "2026-07-22") == []
+
+
+def test_an_account_below_zero_is_one_point_per_time_it_goes_there() -> None:
+    rows = [("2026-01-02", "50.00"), ("2026-01-03", "-10.00"), ("2026-01-04", "-20.00"), ("2026-01-09", "5.00"),
+            ("2026-01-12", "-1.00")]  # fmt: skip
+    records = [
+        {"customer_id": "anna", "booking_id": day, "booking_date": day, "amount": "1.00", "counterparty_name": "x",
+         "credit_debit_indicator": "DBIT", "balance_after": balance}
+        for day, balance in rows
+    ]  # fmt: skip
+    bookings = bookings_from_records(records, source="test").frame
+    assert [day for day, _ in series_points(bookings, "overdraft", "2026-02-01")] == ["2026-01-03", "2026-01-12"]
+
+
+def test_a_new_payer_of_salary_knows_the_old_one() -> None:
+    pay = [
+        *((f"2026-0{m}-25", "2000.00", "CRDT", "Oud BV", "salaris") for m in (1, 2, 3)),
+        ("2026-04-24", "2400.00", "CRDT", "Nieuw BV", "salaris april"),
+    ]
+    points = series_points(table(*pay), "job_change", "2026-05-01")
+    day, facts = points[-1]
+    assert day == "2026-04-24"
+    assert (facts["payer_salaries"], facts["other_payer_salaries"], facts["other_payer_gap_days"]) == (1, 3, 30)
+    assert facts["ratio_other_payer"] == pytest.approx(1.2)
+
+
+def test_chunks_hold_whole_customers() -> None:
+    frame = pd.concat([table(("2026-01-02", "1.00", "DBIT", "x", "y")).assign(customer_id=c) for c in "bacab"])
+    chunks = list(by_customers(frame, rows=2))
+    assert [chunk["customer_id"].tolist() for chunk in chunks] == [["a", "a"], ["b", "b"], ["c"]]
+
+
+def test_bookings_without_customer_are_refused() -> None:
+    frame = table(("2026-01-02", "1.00", "DBIT", "x", "y")).assign(customer_id="")
+    with pytest.raises(UsageError, match="--customer"):
+        detect_events(frame, as_of=date(2026, 1, 3), release=None)  # type: ignore[arg-type]
