@@ -1,5 +1,6 @@
 """The edge and the HTTP contract: what may come in, and one shape for everything that goes wrong."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from models.store import permission_events, trail
+from serving.app import build_routes
+from serving.edge import Edge
 from serving.policy import default_policy
 from serving.problems import problem_of_status
 
@@ -53,6 +56,41 @@ def assert_problem(response: Any, status: int, kind: str = "") -> dict[str, Any]
 )
 def test_every_refusal_is_a_problem_document(bank: Any, ask: Callable[[Any], Any], status: int) -> None:
     assert_problem(ask(bank.client), status)
+
+
+def test_body_that_says_it_is_too_large_is_not_read() -> None:
+    limits = default_policy().limits
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("the body was read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def nobody(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise AssertionError("the request was passed on")
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"4000001")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": headers}
+    edge = Edge(nobody, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+    asyncio.run(edge(scope, receive, send))
+    assert sent[0]["status"] == 413
+
+
+def test_websocket_is_closed() -> None:
+    limits = default_policy().limits
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def unused(*_messages: Any) -> Any:
+        raise AssertionError("the connection was taken")
+
+    edge = Edge(unused, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+    asyncio.run(edge({"type": "websocket", "path": "/v1/events"}, unused, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_method_that_is_not_allowed_names_those_that_are(bank: Any) -> None:
@@ -146,7 +184,8 @@ def test_too_many_requests_at_once_are_sent_away_and_probes_are_not(bank: Any, c
         response = bank.ask(client=client)
         assert_problem(response, 429, "too-many-requests")
         assert response.headers["retry-after"] == "1"
-        assert client.get("/livez").status_code == 404  # BentoML answers it in the service; here nobody does
+        # BentoML answers probes in the service. Here nobody does, in plain text, which the edge turns into a problem.
+        assert_problem(client.get("/livez"), 404, "not-found")
 
 
 def test_request_that_takes_too_long_ends(bank: Any, connect: Any) -> None:
