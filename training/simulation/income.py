@@ -13,6 +13,8 @@ from training.simulation.paydays import Month, add_months, month_of, next_open, 
 
 # Days after a monthly payment before a careful reader knows that the next one did not come.
 _MISSED_AFTER = 38
+# Days of study finance before it can end with a graduation.
+_SHORTEST_STUDY = 240
 _EVENTS = (
     "study_start", "graduation", "first_job", "job_change", "income_rise", "job_loss", "social_assistance_start",
     "retirement",
@@ -33,6 +35,7 @@ class Income:
     share: float = 1.0
     fund_from: int = 0
     more_to_come: bool = False
+    began: int = 0
     unpaid: bool = False
     watched: list[tuple[str, list[int]]] = field(default_factory=list)
 
@@ -231,10 +234,13 @@ def _switch(life: Life, state: Income, kind: str, event: str, cents: int) -> Non
 def _start_study(life: Life, state: Income, month: Month) -> None:
     if state.kind == "nothing":
         _switch(life, state, "study", "study_start", state.cents)
+        state.began = month.first
 
 
 def _graduate(life: Life, state: Income, month: Month) -> None:
     """Study finance stops, or the repayment of the debt begins for someone who works."""
+    if state.kind == "study" and month.first - state.began < _SHORTEST_STUDY:
+        return
     if state.kind == "study":
         state.kind, state.watched = "nothing", []
         last = next_open(month_of(*add_months(month.year, month.month, -1)).day(24))

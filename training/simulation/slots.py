@@ -21,6 +21,8 @@ _LIVE = frozenset(
 )  # fmt: skip
 
 
+# Origins of names met everywhere.
+_COUNTRYWIDE = ("dutch",) * 9 + ("frisian",)
 # Friends and family a customer often has payments with.
 _CIRCLE = 16
 
@@ -90,7 +92,8 @@ class Slots(dict[str, str]):
 
     def _names(self) -> dict[str, list[str]]:
         home = self._life.home
-        origin = home.name_origin if self._life.dice.chance(0.6) else "dutch"
+        dice = self._life.dice
+        origin = home.name_origin if dice.chance(0.6) else dice.pick(_COUNTRYWIDE)
         names: dict[str, list[str]] = load_table("names")[origin]
         return names
 

@@ -30,8 +30,9 @@ def _run(
 ) -> None:
     """The same booking every month with one counterparty."""
     party = life.party(theme, key, person=person, collects=collects)
+    code = "SCT_BATCH" if theme == "benefits" else "SCT"
     for month in life.months:
-        life.pay(party, month.day(day), cents, event=event)
+        life.pay(party, month.day(day), cents, event=event, code=code)
 
 
 def _childcare(life: Life) -> None:
