@@ -127,7 +127,7 @@ def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:
 def prepare_screened(kept: pd.DataFrame, probabilities: np.ndarray, *, as_of: date, model: Model) -> Prepared:
     """Courses and points of bookings that passed screening, with the classifier's probabilities given."""
     texts = read_texts(kept, names=model.classifier.names_)
-    course = build_course(kept, texts, probabilities, as_of=as_of)
+    course = build_course(kept, texts, probabilities, classes=model.classifier.classes_, as_of=as_of)
     events = frozenset(model.taxonomy.ids)
     rows = PointRows.empty()
     add_booking_points(rows, course, model.classifier.classes_, events)

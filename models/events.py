@@ -258,11 +258,14 @@ def _describe(
 
 
 def _careful_rule(matrix: np.ndarray) -> np.ndarray:
-    """Score where nothing could be learned: the booking's own probability, and only for a first sign."""
-    probability = matrix[:, FEATURES.index("probability")].clip(0, 1)
-    earlier = matrix[:, FEATURES.index("earlier_signs")]
-    gap = matrix[:, FEATURES.index("gap_days")]
-    return np.where((earlier <= 0) | (gap > 180), probability, 0.0)
+    """Score where nothing could be learned: a booking's own probability, for a first sign only.
+
+    Large credits count from three times the monthly income on (domain specification 1.3); own transfers never.
+    """
+    figure = {name: matrix[:, at] for at, name in enumerate(FEATURES)}
+    first = (figure["earlier_signs"] <= 0) | (figure["gap_days"] > 180)
+    large = (figure["income_ratio"] < 0) | (figure["income_ratio"] >= 3)
+    return np.where(first & large & (figure["is_internal"] <= 0), figure["probability"].clip(0, 1), 0.0)
 
 
 def describe_hits(

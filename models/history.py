@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from models.bookings import amount_cents, signed_cents
+from models.taxonomy import NONE
 from models.text import Texts, is_abroad, kinds_of
 
 FEATURES: tuple[str, ...] = (
@@ -36,7 +37,8 @@ def parameters() -> dict[str, Any]:
 class Course:
     """Bookings in order of customer and day, as plain arrays (one value per booking; `days` counts from 1970).
 
-    `row` is the position in the frame it was built from; `bounds` are the slices of the customers.
+    `row` is the position in the frame it was built from; `unexplained` the probability that a booking speaks to no
+    event; `bounds` are the slices of the customers.
     """
 
     customers: np.ndarray
@@ -50,6 +52,7 @@ class Course:
     balance: np.ndarray
     concepts: dict[str, np.ndarray]
     probabilities: np.ndarray
+    unexplained: np.ndarray
     bounds: np.ndarray
     as_of: int
 
@@ -57,7 +60,9 @@ class Course:
 _CONCEPTS = ("salary", "student_finance", "child_benefit", "refund", "savings", "holiday_pay", "final_settlement")
 
 
-def build_course(bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray, *, as_of: date) -> Course:
+def build_course(
+    bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray, *, classes: np.ndarray, as_of: date
+) -> Course:
     """Order bookings by customer and day; ties go by booking id, so that any input order is one course.
 
     Absences are judged as of `as_of`; bookings after it must not be in the frame.
@@ -82,6 +87,7 @@ def build_course(bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray
         balance=balance[order],
         concepts={c: (flags[texts.at] if len(flags) else flags)[order] for c, flags in told.items()},
         probabilities=probabilities[order],
+        unexplained=1 - probabilities[:, classes != NONE].sum(axis=1)[order],
         bounds=np.searchsorted(customers[order], np.arange(len(names) + 1)),
         as_of=int(np.datetime64(as_of, "D").astype(np.int64)),
     )

@@ -80,7 +80,7 @@ def _add_windfalls(rows: PointRows, course: Course, customer: int, mine: np.ndar
             continue
         features = base_features(course, start, at, course.days[mine[mine < at]])
         features["income_ratio"] = float(course.cents[at] / max(_monthly_income(course, start, at), 1.0))
-        features["probability"] = float(course.probabilities[at].max())
+        features["probability"] = float(course.unexplained[at])
         rows.add(customer, "windfall", int(course.days[at]), (int(course.row[at]),), features)
 
 

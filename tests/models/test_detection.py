@@ -28,7 +28,9 @@ def table(*rows: tuple[str, str, str, str, str], **columns: str) -> pd.DataFrame
 
 def series_points(bookings: pd.DataFrame, event: str, as_of: str) -> list[tuple[str, dict[str, float]]]:
     texts = read_texts(bookings, names="as_persons")
-    course = build_course(bookings, texts, np.zeros((len(bookings), 1)), as_of=date.fromisoformat(as_of))
+    course = build_course(
+        bookings, texts, np.ones((len(bookings), 1)), classes=np.array(["none"]), as_of=date.fromisoformat(as_of)
+    )
     rows = PointRows.empty()
     add_series_points(rows, course, frozenset({event}))
     assert len(collect_points(rows).day) == len(rows.day)

@@ -1,0 +1,148 @@
+"""The whole way on a machine with nothing: the demo, the three answers it promises, and every command of the README.
+
+One small demo is made for all of these tests, with the real service in its own processes.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LEVENSLOOP = Path(sys.executable).parent / "levensloop"
+
+
+class Demo:
+    """A folder with a running demo, and a shell in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {
+            **os.environ,
+            "PATH": f"{LEVENSLOOP.parent}{os.pathsep}{os.environ['PATH']}",
+            "LEVENSLOOP_HOME": str(folder / ".demo"),
+            "COLUMNS": "300",
+        }
+        self.printed = self.run("levensloop demo --customers 60").stderr
+
+    def run(self, command: str, *, expected: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run one command line in the folder, as somebody would paste it."""
+        done = subprocess.run(  # noqa: S602 - the README's own lines
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.printed)
+        assert found
+        return found.group()
+
+    def examples(self) -> list[str]:
+        """The three command lines that the demo prints."""
+        return [line.strip() for line in self.printed.splitlines() if " ask " in line]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    yield running
+    running.run("levensloop stop")
+
+
+def answers(demo: Demo) -> None:
+    """The three printed commands give what the demo promises, on both kinds of file."""
+    child, travel, refused = demo.examples()
+    for line, event, product in (
+        (child, "child_birth", "child_account"),
+        (travel, "travel_booked", "travel_insurance"),
+    ):
+        for given, other in ((".csv", ".csv"), (".csv", ".940"), (".940", ".csv")):
+            if given in line:
+                answer = json.loads(demo.run(line.replace(given, other)).stdout)
+                found = {told["event"]: told for told in answer["events"]}
+                assert [offer["product"] for offer in found[event]["offers"]] == [product]
+                assert found[event]["evidence"]
+                assert set(found[event]["reason"]) == {"nl", "en"}
+    assert demo.run(refused, expected=20).stdout == ""
+
+
+@pytest.mark.slow
+def test_the_three_printed_commands_give_their_answers_and_again_after_a_restart(demo: Demo) -> None:
+    answers(demo)
+    release = (demo.folder / ".demo" / "releases" / "champion.json").read_text()
+    demo.run("levensloop stop")
+    demo.printed = demo.run("levensloop demo --customers 60").stderr
+    answers(demo)
+    assert (demo.folder / ".demo" / "releases" / "champion.json").read_text() == release
+
+
+def readme_commands() -> list[tuple[str, int]]:
+    """Command lines of the README's `sh` blocks with the exit code each names (0 when it names none)."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    codes = [int(found.group(1)) if (found := re.search(r"# exit code (\d+)", line)) else 0 for line in lines]
+    return list(zip(lines, codes, strict=True))
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_runs(demo: Demo) -> None:
+    commands = readme_commands()
+    assert len(commands) >= 10
+    for line, code in commands:
+        here = line.replace(" ask ", f" ask --url {demo.url} ").replace(" permit ", f" permit --url {demo.url} ")
+        demo.run(here, expected=code)
+
+
+def test_the_two_commands_of_the_readme_are_targets_of_make() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for target in re.findall(r"^make (\w+)", readme, re.MULTILINE):
+        dry = ["make", "--dry-run", "--directory", str(ROOT), target]
+        assert subprocess.run(dry, capture_output=True, check=False).returncode == 0
+
+
+def test_exit_codes_of_the_readme_are_those_of_the_errors() -> None:
+    from models import errors
+
+    told = {
+        int(code)
+        for code in re.findall(
+            r"(?<=[ ,])(\d+) [a-z]",
+            re.findall(r"Exit codes: (.*?)\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[0],
+        )
+    }
+    known = {error.exit_code for error in vars(errors).values() if isinstance(error, type)}
+    assert told == (known - {1}) | {0}
+
+
+@pytest.mark.slow
+def test_nothing_of_a_booking_is_in_logs_mlflow_or_the_trail(demo: Demo) -> None:
+    """A marker in the statement reaches the answer's evidence at most, never what is kept."""
+    marked = demo.folder / "marked.csv"
+    plain = (demo.folder / ".demo" / "statements" / "child_benefit.csv").read_text("utf-8")
+    marked.write_text(
+        plain.replace("KINDERBIJSLAG", "KINDERBIJSLAG QXMARKERQX").replace("Kinderbijslag", "Kinderbijslag QXMARKERQX")
+    )
+    child = demo.examples()[0]
+    demo.run(shlex.join([str(marked) if part.endswith(".csv") else part for part in shlex.split(child)]))
+    kept = [
+        path
+        for path in (demo.folder / ".demo").rglob("*")
+        if path.is_file() and path.suffix not in (".csv", ".940", ".parquet")
+    ]
+    assert len(kept) > 10
+    assert [path.name for path in kept if b"QXMARKERQX" in path.read_bytes()] == []
