@@ -64,8 +64,7 @@ def load_dataset(
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
     open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)
-    event_of = told.drop_duplicates("booking_id").set_index("booking_id")["event"]
-    mine = open_frame["booking_id"].map(event_of)
+    mine = _labels_of(open_frame, told, notes)
     labelled = open_frame[mine.notna().to_numpy()].reset_index(drop=True)
     counts |= {"no_label": len(open_frame) - len(labelled), "kept": len(labelled)}
     known = mine.dropna().to_numpy(dtype=object).astype(str)
@@ -76,6 +75,18 @@ def load_dataset(
         )
     true_events = _permitted_events(load_events(events), labelled, taxonomy, notes)
     return Dataset(labelled, known, true_events, counts, permission, read.problems, notes)
+
+
+def _labels_of(bookings: pd.DataFrame, told: pd.DataFrame, notes: list[str]) -> pd.Series:
+    """The label of each booking, missing where there is none."""
+    first = told.drop_duplicates("booking_id")
+    if len(first) < len(told):
+        notes.append(f"{len(told) - len(first)} labels name a booking for a second time; the first one counts.")
+    mine = bookings["booking_id"].map(first.set_index("booking_id")["event"])
+    if NONE not in set(told["event"]):
+        notes.append(f"No booking is labelled {NONE}, so every booking without a label counts as {NONE}.")
+        mine = mine.fillna(NONE)
+    return mine
 
 
 def load_labels(path: Path) -> pd.DataFrame:

@@ -80,6 +80,19 @@ def test_labels_of_other_bookings_leave_nothing_to_train_on(tmp_path: Path) -> N
         load(tmp_path, labels="booking_id,event,role\nzz,none,\n")
 
 
+def test_labels_of_events_alone_make_all_other_bookings_none(tmp_path: Path) -> None:
+    dataset = load(tmp_path, labels="booking_id,event,role\na1,child_birth,primary\n", permissions=None)
+    assert dict(zip(dataset.bookings["booking_id"], dataset.labels, strict=True)) == {
+        "a1": "child_birth", "b1": "none", "c1": "none", "d1": "none",
+    }  # fmt: skip
+
+
+def test_a_second_label_of_one_booking_is_said(tmp_path: Path) -> None:
+    dataset = load(tmp_path, labels=LABELS + "a1,none,\n")
+    assert dataset.labels.tolist() == ["child_birth"]
+    assert "1 labels name a booking for a second time" in dataset.notes[-1]
+
+
 def test_a_labels_file_without_its_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDataError, match="no column event"):
         load(tmp_path, labels="booking_id,label\na1,x\n")
