@@ -1,6 +1,6 @@
 """How far plain keywords get on the synthetic bank: an easy simulator would be worth nothing.
 
-A rule per life event looks for words and fires at a first hit after quiet months. Its score has to stay well below
+A rule per life event looks for words and fires at a first hit after as many quiet days as the event is useful. Its score has to stay well below
 that of a learner, and below .60 macro-F1. Run: `python tests/benchmarks/keyword_baseline.py [customers] [seed]`.
 """
 
@@ -18,7 +18,6 @@ from models.bookings import load_bookings
 from models.taxonomy import default_taxonomy
 from training.simulation import simulate
 
-QUIET_DAYS = 180
 # The words a person would write down for each event; + and - bind a rule to money in or money out.
 KEYWORDS = {
     "child_birth": r"+KINDERBIJSLAG|AKW",
@@ -65,8 +64,9 @@ class Score:
 
 
 def detect_by_keywords(bookings: pd.DataFrame) -> pd.DataFrame:
-    """customer_id, event, detected_on: the first hit of each rule after quiet months and enough history."""
+    """customer_id, event, detected_on: the first hit of each rule after quiet days and enough history."""
     history = {event.id: event.history_days for event in default_taxonomy().events}
+    quiet_days = {event.id: event.useful_days for event in default_taxonomy().events}
     text = (bookings["counterparty_name"] + " " + bookings["remittance_information"]).str.upper()
     seen_from = bookings.groupby("customer_id")["booking_date"].transform("min")
     known_days = (bookings["booking_date"] - seen_from).dt.days.to_numpy()
@@ -77,7 +77,7 @@ def detect_by_keywords(bookings: pd.DataFrame) -> pd.DataFrame:
         if sign:
             hit = hit & (bookings["credit_debit_indicator"] == ("CRDT" if sign == "+" else "DBIT")).to_numpy()
         hits = bookings.loc[hit, ["customer_id", "booking_date"]].assign(known=known_days[hit])
-        quiet = hits.groupby("customer_id")["booking_date"].diff().dt.days.fillna(10_000) > QUIET_DAYS
+        quiet = hits.groupby("customer_id")["booking_date"].diff().dt.days.fillna(10_000) > quiet_days[event]
         fired = hits[quiet & (hits["known"] >= history[event])]
         found.append(fired.assign(event=event)[["customer_id", "event", "booking_date"]])
     return pd.concat(found).rename(columns={"booking_date": "detected_on"})
