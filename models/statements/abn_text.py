@@ -3,6 +3,7 @@
 They are `/TRTP/...` codewords, SEPA columns of 33 characters, or card lines that begin with BEA or GEA.
 """
 
+import itertools
 import re
 
 from models.statements.rows import StatementRow, clean_text
@@ -15,13 +16,16 @@ _CODEWORDS = (
 )  # fmt: skip
 _CODEWORD = re.compile(r"/(" + "|".join(_CODEWORDS) + r")/")
 _LABEL = re.compile(
-    r"(?:(?<=^)|(?<=\s)|(?<=[a-z.)]))(IBAN|BIC|Naam|Name|Omschrijving|Description|Kenmerk|Reference|Incassant|Creditor|Machtiging|"
+    r"(?:(?<=^)|(?<=\s)|(?<=[A-Za-z0-9.)])(?=[A-Z][a-z]))(IBAN|BIC|Naam|Name|Omschrijving|Description|Kenmerk|Reference|Incassant|Creditor|Machtiging|"
     r"Mandate|Voor|For|Betalingskenm\.|Uw kenmerk|Reden|Aantal transacties):\s"
 )
 _CARD = re.compile(r"^(?:BEA|GEA|eCom|ECOM)\b[, ]")
 _PASS = re.compile(r",\s?PAS\d{3}")
 _OLD_CARD = re.compile(r"^(BEA|GEA)\s+NR:(\S+)\s+(\d\d\.\d\d\.\d\d/\d\d\.\d\d)\s*(.*)$", re.DOTALL)
-_CELL = 33
+# Texts without codewords are lines of 65 characters with two cells of 32, the first with a space behind it; a value
+# that fills its cell goes on in the next one.
+_CELL = 32
+_CELLS = (33, 32)
 
 
 def split_codewords(text: str) -> dict[str, str]:
@@ -31,6 +35,22 @@ def split_codewords(text: str) -> dict[str, str]:
     for word, value in zip(parts[1::2], parts[2::2], strict=True):
         found.setdefault(word, value.strip().removesuffix("/").strip())
     return found
+
+
+def join_cells(text: str) -> str:
+    """A text in cells with the words whole that were cut at the end of a cell; codeword and card texts stay."""
+    if text.startswith("/") or _CARD.match(text) or not _LABEL.search(text):
+        return text
+    joined, at = "", 0
+    for width in itertools.cycle(_CELLS):
+        cell, at = text[at : at + width], at + width
+        following = text[at : at + _CELLS[0]]
+        joined += cell
+        if not following:
+            return joined
+        if cell[_CELL - 1] != " " and cell[_CELL:] in ("", " ") and following[0] != " ":
+            joined = joined[: len(joined) - width + _CELL] + (" " if _LABEL.match(following) else "")
+    return joined
 
 
 def split_abn_text(row: StatementRow) -> None:

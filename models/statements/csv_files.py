@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import IO, Any
 
 from models.errors import UnreadableDataError
-from models.statements.abn_text import split_abn_text
+from models.statements.abn_text import join_cells, split_abn_text
 from models.statements.codes import transaction_kind
 from models.statements.detect import SUPPORTED
 from models.statements.ing_text import is_iban, is_internal_text, split_ing_text, twin_text
@@ -250,7 +250,8 @@ def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
         row.end_to_end_id, row.purpose = cell(cells, "end_to_end_id"), cell(cells, "purpose")
         row.reference = _reference(cells, places, variant)
         texts = (cells[at].strip() for at in places.get("text", ()) if at < len(cells))
-        row.text = clean_text(" ".join(text for text in texts if text))
+        text = " ".join(text for text in texts if text)
+        row.text = clean_text(join_cells(text) if variant.text == "abn" else text)
         row.kind = cell(cells, "code")
         _finish_text(row, variant, cell(cells, "type"))
         state = cell(cells, "state").lower()

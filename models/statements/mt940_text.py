@@ -7,13 +7,14 @@ Known forms: ING (`/EREF/..//CNTP/iban/bic/name/city//REMI/USTD//..`), ABN AMRO 
 
 import re
 
-from models.statements.abn_text import apply_codewords, split_abn_text, split_codewords
+from models.statements.abn_text import apply_codewords, join_cells, split_abn_text, split_codewords
 from models.statements.codes import transaction_kind
 from models.statements.ing_text import is_iban
 from models.statements.rows import StatementRow, clean_text
 
 # Shorter lines were not broken by the 65-character limit, so a space belongs where the break was.
 _FULL_LINE = 60
+_LINE = 65
 _SUBFIELDS = re.compile(r"^\s*(?P<code>\d{3})?(?P<mark>[?>~<^@])\d\d")
 _ING_TAG = re.compile(
     r"(?:^/|//)(RTRN|BUSP|BENM|ORDP|CNTP|CSID|MARF|EREF|PREF|PURP|REMI|ULTC|ULTD|ULTB|ISDT|CREF|IREF|NRTX|EXCH|CHGS|OCMT|"
@@ -52,7 +53,7 @@ def fill_from_text(row: StatementRow, lines: list[str], *, supplement: str, code
         apply_codewords(row, split_codewords(row.text))
         _apply_supplement(row, supplement)
     else:
-        _apply_free(row, lines, owner_reference, supplement)
+        _apply_free(row, lines, owner_reference, supplement, sender)
     if row.end_to_end_id.upper() in _NO_END_TO_END:
         row.end_to_end_id = ""
     _keep_something(row, owner_reference, supplement, code)
@@ -147,7 +148,7 @@ def _apply_supplement(row: StatementRow, supplement: str) -> None:
         row.iban = bare
 
 
-def _apply_free(row: StatementRow, lines: list[str], owner_reference: str, supplement: str) -> None:
+def _apply_free(row: StatementRow, lines: list[str], owner_reference: str, supplement: str, sender: str) -> None:
     kept = [line for line in lines if line.strip()]
     text = clean_text(join_lines(kept))
     row.text = text
@@ -167,9 +168,9 @@ def _apply_free(row: StatementRow, lines: list[str], owner_reference: str, suppl
         row.iban = started[1]
         _name_after_account(row, kept, text[started.end() :], supplement)
         return
-    before = row.text
+    row.text = clean_text(join_cells("".join(line.ljust(_LINE) for line in lines))) if sender == "ABNA" else text
     split_abn_text(row)
-    row.text = row.text or before
+    row.text = row.text or text
 
 
 def _name_after_account(row: StatementRow, lines: list[str], rest: str, supplement: str) -> None:

@@ -145,6 +145,8 @@ class _Tally:
         holds = checked and (total.opening or Decimal(0)) + booked == total.closing
         last = self.totals[-1] if self.totals else None
         follows = last is not None and (last.account_iban, last.currency) == (total.account, total.currency)
+        if last is not None and follows and None not in (last.closing, total.opening) and last.closing != total.opening:
+            self.notes.setdefault("a statement opens with another balance than the one before it closed with")
         if last is not None and follows and holds and last.holds and last.closing == total.opening:
             joined = Totals(total.account, total.currency, last.opening, last.booked + booked, total.closing, True)
             self.totals[-1] = joined

@@ -57,6 +57,7 @@ def test_abn_amro_tab_texts_of_every_kind(read_text) -> None:
     assert read.files[0].variant == "abn_tab"
     assert frame["bank_transaction_code"].tolist() == ["CARD", "SDD", "IDEAL", "CASH"]
     assert frame["counterparty_name"].tolist() == ["Winkel EV1", "Energie B.V.", "Shop a/b", "Geldmaat Plein 2"]
+    assert frame["remittance_information"][0] == "BEA NR:A1B23C 30.12.21/09.15 Winkel EV1,PAS123 ZAANDAM"
     assert frame["remittance_information"].tolist()[1:3] == ["termijn", "order 1/2"]
     assert frame["mandate_id"].tolist() == ["", "M 1", "", ""]
     assert frame["end_to_end_id"].tolist() == ["", "K-1", "E-1", ""]
@@ -113,3 +114,26 @@ def test_account_decides_the_customer(tmp_path) -> None:
     )
     read = read_statements([path], customer="K9", customers={"123456789": "K1"})
     assert read.frame["customer_id"].tolist() == ["K1", "K9"]
+
+
+def test_file_that_breaks_off_inside_its_last_text_does_not_book_half_a_text(read_text) -> None:
+    text = (
+        '"Date","Interest Date","Amount","Account","Counterparty","Name","Description"\n'
+        '"2026-01-02","2026-01-02","-1,00","NL47BUNQ2025181418","","Bakker","brood"\n'
+        '"2026-01-03","2026-01-03","-2,00","NL47BUNQ2025181418","","Verhuurder","huur janu'
+    )
+    read = read_text(text)
+    assert read.frame["remittance_information"].tolist() == ["brood"]
+    assert [str(problem) for problem in read.problems] == ["statement:3: the file breaks off inside this row"]
+
+
+def test_abn_amro_values_that_fill_their_cell_go_on_in_the_next(read_text) -> None:
+    cells = [
+        "SEPA Incasso algemeen doorlopend", "Incassant: NL35ZZZ273653230000", "Naam: Verzekeringsmaatschappij De",
+        "Boer B.V.", "Machtiging: DD-01234567890123456", "7-890-1", "Omschrijving: nota september nr 1", " van 2",
+    ]  # fmt: skip
+    text = "".join(cell.ljust(32 if number % 2 else 33) for number, cell in enumerate(cells))
+    booking = read_text(f"123456789\tEUR\t20230212\t1,00\t2,00\t20230212\t1,00\t{text}\n").frame.iloc[0]
+    assert booking["mandate_id"] == "DD-012345678901234567-890-1"
+    assert booking["remittance_information"] == "nota september nr 1 van 2"
+    assert booking["creditor_id"] == "NL35ZZZ273653230000"

@@ -180,3 +180,30 @@ def test_mt942_has_no_balances(read_text) -> None:
 def test_fragment_without_account_balance_or_booking_is_refused(read_text) -> None:
     with pytest.raises(UnreadableDataError, match="holds no statement"):
         read_text(":20:X\n:28C:1\n")
+
+
+def test_missing_statement_between_two_is_pointed_out(read_text) -> None:
+    first = message(":61:2601020102C1,00NTRFNONREF", ":86:a", closing="C260102EUR101,00")
+    third = message(":61:2601040104C1,00NTRFNONREF", ":86:c", opening="C260103EUR500,00", closing="C260104EUR501,00")
+    file = read_text(first + third).files[0]
+    assert [total.holds for total in file.totals] == [True, True]
+    assert file.notes == ("a statement opens with another balance than the one before it closed with",)
+
+
+@pytest.mark.parametrize(("length", "joint"), [(65, ""), (62, ""), (40, " ")])
+def test_full_lines_join_without_a_space_and_short_ones_with_one(read_text, length: int, joint: str) -> None:
+    read = read_text(message(":61:2601020102C1,00NTRFNONREF", ":86:" + "a" * length, "bcd"))
+    assert read.frame["remittance_information"].tolist() == ["a" * length + joint + "bcd"]
+
+
+def test_abn_columns_without_codewords_are_fields(read_text) -> None:
+    cells = [
+        "SEPA Overboeking", "IBAN: NL22ABNA0123456789", "BIC: ABNANL2A", "Naam: Verhuurder",
+        "Omschrijving: huur van sept 2026", "09 x",
+    ]  # fmt: skip
+    text = "".join(cell.ljust(32 if number % 2 else 33) for number, cell in enumerate(cells))
+    lines = [text[at : at + 65].rstrip() for at in range(0, len(text), 65)]
+    fields = message(":61:2601020102D9,00N247NONREF", ":86:" + lines[0], *lines[1:], account="517852257")
+    booking = read_text("ABNANL2A\r\n940\r\nABNANL2A\r\n" + fields).frame.iloc[0]
+    assert (booking["counterparty_name"], booking["counterparty_iban"]) == ("Verhuurder", "NL22ABNA0123456789")
+    assert booking["remittance_information"] == "huur van sept 202609 x"
