@@ -53,6 +53,19 @@ def verify_own_trail() -> None:
     console.print(f"The trail verifies: {report.rows} rows.")
 
 
+def write_own_checkpoint(key: Path, passphrase: str, *, folder: Path | None) -> None:
+    """Write a signed checkpoint of this installation's trail."""
+    from models.signing import load_private_key
+    from models.store import open_store
+    from models.trail import write_checkpoint
+
+    home = find_home()
+    where, private = folder or home.checkpoints, load_private_key(key, passphrase)
+    written = write_checkpoint(open_store(home.database_url), where, private, at=datetime.now(AMSTERDAM))
+    said = "The trail is empty." if written is None else f"Checkpoint {written.name} written."
+    Console(stderr=True, highlight=False).print(said, markup=False)
+
+
 def _open_release(release_id: str | None) -> Release:
     release = load_release(find_home(), release_id, allow_demo=True)
     if release.warning:

@@ -58,6 +58,18 @@ def verify() -> None:
     verify_own_trail()
 
 
+@trail.command("checkpoint")
+def checkpoint(
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Private key of who signs the checkpoint.")],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
+    folder: Annotated[Path | None, typer.Option(help="Where to; best a place that another role owns.")] = None,
+) -> None:
+    """Sign where the trail stands now, so that a later cut or rewrite is found."""
+    from models.answering import write_own_checkpoint
+
+    write_own_checkpoint(key, passphrase, folder=folder)
+
+
 def parse_day(text: str) -> date:
     """A day as YYYY-MM-DD; UsageError otherwise."""
     from models.errors import UsageError

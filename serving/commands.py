@@ -84,6 +84,24 @@ def permit(
 
 
 @app.command()
+def customers(
+    table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="customers.csv of the bank.")],
+) -> None:
+    """Take over the bank's table of customers: adult or not, products held, open complaints, arrears."""
+    from rich.console import Console
+
+    from models.store import open_store
+    from serving.records import load_customers, make_customer_table, write_customers
+    from serving.settings import read_settings
+
+    facts = load_customers(table)
+    store = open_store(read_settings().database_url)
+    make_customer_table(store)
+    write_customers(store, facts)
+    Console(stderr=True, highlight=False).print(f"{len(facts)} customers taken over.")
+
+
+@app.command()
 def demo(
     home: _Home = None,
     customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,

@@ -24,12 +24,18 @@ def simulate(
     rates: Annotated[str, typer.Option(help="natural, or enriched: more events, for training.")] = "natural",
     until: Annotated[str, typer.Option(help="Last day of bookings, YYYY-MM-DD.")] = "",
     bookings_format: Annotated[str, typer.Option(help="csv writes bookings.csv beside bookings.parquet.")] = "parquet",
+    write: Annotated[str, typer.Option(help="Statement files to write: ing, camt, mt940, psd2, comma separated.")] = "",
+    write_customers: Annotated[int, typer.Option(min=1, help="Customers to write statement files of.")] = 10,
 ) -> None:
     """Make a synthetic bank: bookings, labels, events, permissions and customers, and groups in the vault."""
     from rich.console import Console
 
     from models.progress import track_total
+    from training.household import parse_formats, write_sample
     from training.simulation import simulate as make_bank
+
+    if write:
+        parse_formats(write)  # a wrong name is told before the work, not after it
 
     with track_total("Simulating customers", total=customers) as advance:
         summary = make_bank(
@@ -42,7 +48,14 @@ def simulate(
             bookings_format=bookings_format,  # type: ignore[arg-type]  # checked by simulate
             progress=advance,
         )
-    Console(stderr=True).print(summary, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(
+        f"{summary.customers} customers, {summary.bookings} bookings, {summary.events} life events, "
+        f"{summary.confusers} look-alikes; {summary.bookings_per_second:,.0f} bookings a second."
+    )
+    if write:
+        files = write_sample(out, formats=write, customers=write_customers)
+        console.print(f"{len(files)} statement files in {out / 'statements'}.")
 
 
 @app.command()
