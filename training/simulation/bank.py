@@ -1,9 +1,10 @@
 """Writes a synthetic bank to a folder, in chunks of customers, so that its size is not bound by memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, TextIO
@@ -17,10 +18,12 @@ from models.bookings import COLUMN_NAMES, load_bookings, parse_bookings, write_b
 from models.errors import UsageError
 from models.taxonomy import default_taxonomy
 from training.simulation.customers import Customer, begin_life, finish_life
+from training.simulation.life import Life
 from training.simulation.parameters import figure
 from training.simulation.permissions import draw_permissions
 
-_CHUNK = 200
+# Months of customers in one chunk: about 150,000 bookings at a time.
+_CHUNK_MONTHS = 2400
 # Customers of personas get numbers beyond those of any bank.
 _PERSONAS_FROM = 20_000_000
 _MONEY = arrow.decimal128(18, 2)
@@ -94,27 +97,31 @@ def simulate(
         raise UsageError("Rates are natural or enriched, and bookings are written as parquet or csv.")
     begun = perf_counter()
     until = until or figure("rates_events", "until")
-    (out / "vault").mkdir(parents=True, exist_ok=True)
+    makers = (
+        begin_life(number, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates)
+        for number in range(customers)
+    )
+    counts = _write_bank(makers, out, size=max(1, _CHUNK_MONTHS // months), progress=progress)
+    if bookings_format == "csv":
+        write_bookings(load_bookings(out / "bookings.parquet").frame, out / "bookings.csv")
+    return SimulationSummary(customers, int(counts[0]), int(counts[1]), int(counts[2]), perf_counter() - begun)
+
+
+def _write_bank(lives: Iterator[Life], out: Path, *, size: int, progress: Callable[[int], None] | None) -> np.ndarray:
+    """Finish and write lives, `size` at a time; gives the numbers of bookings, events and look-alikes."""
     counts = np.zeros(3, dtype=np.int64)
+    (out / "vault").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         files = {name: stack.enter_context((out / name).open("w", encoding="utf-8", newline="")) for name in _HEADS}
         for name, file in files.items():
             file.write(_HEADS[name] + "\n")
         writer = stack.enter_context(parquet.ParquetWriter(out / "bookings.parquet", _schema()))
-        for first in range(0, customers, _CHUNK):
-            numbers = range(first, min(first + _CHUNK, customers))
-            lives = (
-                begin_life(k, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates)
-                for k in numbers
-            )
-            chunk = [finish_life(life) for life in lives]
+        while chunk := [finish_life(life) for life in islice(lives, size)]:
             writer.write_table(_to_table(chunk))
             counts += _write_truth(chunk, files)
             if progress:
                 progress(len(chunk))
-    if bookings_format == "csv":
-        write_bookings(load_bookings(out / "bookings.parquet").frame, out / "bookings.csv")
-    return SimulationSummary(customers, int(counts[0]), int(counts[1]), int(counts[2]), perf_counter() - begun)
+    return counts
 
 
 def persona(name: str, seed: int, until: date) -> pd.DataFrame:
