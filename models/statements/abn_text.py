@@ -16,7 +16,8 @@ _CODEWORDS = (
 )  # fmt: skip
 _CODEWORD = re.compile(r"/(" + "|".join(_CODEWORDS) + r")/")
 _LABEL = re.compile(
-    r"(?:(?<=^)|(?<=\s)|(?<=[A-Za-z0-9.)])(?=[A-Z][a-z]))(IBAN|BIC|Naam|Name|Omschrijving|Description|Kenmerk|Reference|Incassant|Creditor|Machtiging|"
+    r"(?:(?<=^)|(?<=\s)|(?<=[A-Za-z0-9.)])(?=[A-Z][a-z]))(IBAN|BIC|Naam|Name|Omschrijving|Description|Kenmerk|Reference|"
+    r"Incassant|Creditor|Machtiging|"
     r"Mandate|Voor|For|Betalingskenm\.|Uw kenmerk|Reden|Aantal transacties):\s"
 )
 _CARD = re.compile(r"^(?:BEA|GEA|eCom|ECOM)\b[, ]")

@@ -16,7 +16,7 @@ from models.errors import UnreadableDataError
 from models.statements.abn_text import join_cells, split_abn_text
 from models.statements.codes import transaction_kind
 from models.statements.detect import SUPPORTED
-from models.statements.ing_text import is_iban, is_internal_text, split_ing_text, twin_text
+from models.statements.ing_text import apply_ing_text, is_iban
 from models.statements.rows import StatementPart, StatementRow, StatementTotal, clean_text, parse_amount, read_lines
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -228,7 +228,7 @@ def _build_row(
 def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
     """A function from cells to a row, with all lookups of the layout made once."""
     variant, places = layout.variant, layout.places
-    outer = " \t\u00a0\"'" if variant.text == "quoted" else ' \t\u00a0"'
+    outer = " \t\u00a0'" if variant.text == "quoted" else " \t\u00a0"
 
     def cell(cells: list[str], name: str) -> str:
         spots = places.get(name, ())
@@ -236,7 +236,7 @@ def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
 
     def build(cells: list[str], line: int) -> StatementRow:
         row = StatementRow(line)
-        row.account = _clean_account(cell(cells, "account"))
+        row.account = _clean_account(cell(cells, "account").strip('"'))
         row.booking_date = parse_date(cell(cells, "date"), variant.dates)
         row.value_date = parse_date(cell(cells, "value_date"), variant.dates)
         row.currency = (cell(cells, "currency") or "EUR").upper()
@@ -303,7 +303,8 @@ def _balance(row: StatementRow, variant: Variant, text: str) -> Decimal | None:
 
 def _finish_text(row: StatementRow, variant: Variant, type_text: str) -> None:
     if variant.text == "ing":
-        _apply_ing(row, type_text)
+        apply_ing_text(row)
+        row.text = row.text or ("" if row.name else type_text)
     elif variant.text == "abn":
         split_abn_text(row)
     elif variant.text == "quoted":
@@ -315,24 +316,6 @@ def _finish_text(row: StatementRow, variant: Variant, type_text: str) -> None:
     if kind == "OTHER" and type_text:
         kind = transaction_kind(type_text)
     row.kind = row.kind if kind == "OTHER" and row.kind != "" else kind
-
-
-def _apply_ing(row: StatementRow, type_text: str) -> None:
-    split = split_ing_text(row.text)
-    row.name = split.name or row.name or split.fields.get("other_party", "")
-    row.text = split.text
-    row.value_date = row.value_date or split.value_date
-    fields = split.fields
-    iban = fields.get("iban", "").replace(" ", "")
-    row.iban = row.iban or (iban if is_iban(iban) else "")
-    row.end_to_end_id = row.end_to_end_id or fields.get("kenmerk", "")
-    row.mandate_id = row.mandate_id or fields.get("mandate", "")
-    row.creditor_id = row.creditor_id or fields.get("creditor", "")
-    row.fingerprint = twin_text(row.text)
-    if is_internal_text(row.text):
-        row.kind = "INTERNAL"
-    if not row.text and not row.name:
-        row.text = type_text
 
 
 def _clean_account(text: str) -> str:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
+from models.statements.rows import StatementRow
+
 _START = {"naam": ("Naam:", "Name:"), "omschrijving": ("Omschrijving:", "Description:")}
 # Keys behind the payer's words in ING's order, with the shape of their values. English exports translate some of them.
 _TAIL = (
@@ -83,6 +85,23 @@ def split_ing_text(raw: str) -> IngText:
         found.text = rest
     found.fields = keys
     return found
+
+
+def apply_ing_text(row: StatementRow) -> None:
+    """Fill the fields of a row from its `text`; what the row already has from elsewhere stays, except a fuller name."""
+    split = split_ing_text(row.text)
+    fields = split.fields
+    row.name = split.name or row.name or fields.get("other_party", "")
+    row.text = split.text
+    row.value_date = row.value_date or split.value_date
+    iban = fields.get("iban", "").replace(" ", "")
+    row.iban = row.iban or (iban if is_iban(iban) else "")
+    row.end_to_end_id = row.end_to_end_id or fields.get("kenmerk", "")
+    row.mandate_id = row.mandate_id or fields.get("mandate", "")
+    row.creditor_id = row.creditor_id or fields.get("creditor", "")
+    row.fingerprint = twin_text(row.text)
+    if is_internal_text(row.text):
+        row.kind = "INTERNAL"
 
 
 def twin_text(text: str) -> str:

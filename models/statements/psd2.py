@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import IO, Any
 
 from models.errors import UnreadableDataError
+from models.statements.abn_text import split_abn_text
 from models.statements.detect import detect_encoding, refuse
+from models.statements.ing_text import apply_ing_text
 from models.statements.rows import (
     StatementPart,
     StatementRow,
@@ -25,6 +27,7 @@ LARGEST_BYTES = 256 << 20
 _OPENING = ("openingBooked", "OPBD", "prevClosingBooked", "PRCD")
 _CLOSING = ("closingBooked", "CLBD")
 _PENDING = ("PDNG", "PENDING", "INFO", "OTHR", "HOLD", "FUTR", "RJCT", "CNCL", "SCHD")
+_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _STATES = ("booked", "pending", "information")
 _AMOUNT_KEYS = ("transactionAmount", "amount")
 
@@ -207,10 +210,21 @@ def _fill_fields(row: StatementRow, item: dict[str, Any]) -> None:
     row.end_to_end_id = re.sub(r"^NOT ?PROVIDED$", "", _first(item, "endToEndId"), flags=re.IGNORECASE)
     row.purpose = _first(item, "purposeCode")
     row.kind = _kind(item)
-    row.text = _remittance(item) or ("" if row.name else _first(item, "additionalInformation") or row.kind)
+    row.text = _remittance(item)
+    _split_bank_text(row)
+    row.text = row.text or ("" if row.name else _first(item, "additionalInformation") or row.kind)
     after = _camel_keys(item.get("balanceAfterTransaction") or item.get("balanceAfter"))
     if isinstance(after, dict):
         row.balance_after = _money(after.get("balanceAmount", after))[0]
+
+
+def _split_bank_text(row: StatementRow) -> None:
+    """Banks put the text of their own statements here: ING with `<br>` between its keys, ABN AMRO with codewords."""
+    if _BREAK.search(row.text):
+        row.text = clean_text(_BREAK.sub(" ", row.text))
+        apply_ing_text(row)
+    elif row.text.startswith("/TRTP/") and ("/NAME/" in row.text or "/REMI/" in row.text):
+        split_abn_text(row)
 
 
 def _kind(item: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ _SEQUENCE_END = re.compile(
 )
 _ING_TAGS = re.compile(
     r"^(?:RTRN|BUSP|BENM|ORDP|CNTP|CSID|MARF|EREF|PREF|PURP|REMI|ULTC|ULTD|ULTB|ISDT|CREF|IREF|NRTX|EXCH|CHGS|OCMT|"
-    r"TRCD|SVCL|ULCR|ULDR|USTD|STRD|CD|PRTRY)/"
+    r"TRCD|SVCL|ULCR|ULDR|USTD|STRD|CD|PRTRY)(?:/|$)"
 )
 _CREDITOR_ID = re.compile(r"[A-Z]{2}\d{2}[A-Za-z0-9]{3,31}")
 _XML_OUTSIDE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

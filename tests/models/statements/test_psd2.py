@@ -85,3 +85,21 @@ def test_damaged_json_is_refused(read_text, text: str) -> None:
 def test_other_json_is_refused_rather_than_guessed(read_text) -> None:
     with pytest.raises(UnreadableDataError, match="Berlin Group"):
         read_text(json.dumps([{"amount": 0.7, "isExpense": True, "valueDate": "2026-01-02", "transactionId": "x"}]))
+
+
+def test_texts_that_banks_copy_from_their_statements_are_split(read_text) -> None:
+    ing = "Naam: Bakker<br>Omschrijving: brood<br>IBAN: NL22ABNA0123456789<br>Kenmerk: E-1<br>Valutadatum: 01-01-2026"
+    abn = "/TRTP/iDEAL/Wero/IBAN/NL22ABNA0123456789/BIC/ABNANL2A/NAME/Shop/REMI/order 1/EREF/E-2"
+    booked = [
+        {
+            "bookingDate": "2026-01-02",
+            "transactionAmount": {"currency": "EUR", "amount": "-1.00"},
+            "remittanceInformationUnstructured": text,
+        }
+        for text in (ing, abn)
+    ]
+    frame = read_text(json.dumps({"transactions": {"booked": booked}})).frame
+    assert frame["counterparty_name"].tolist() == ["Bakker", "Shop"]
+    assert frame["remittance_information"].tolist() == ["brood", "order 1"]
+    assert frame["end_to_end_id"].tolist() == ["E-1", "E-2"]
+    assert frame["counterparty_iban"].tolist() == ["NL22ABNA0123456789"] * 2
