@@ -25,8 +25,9 @@ def _day(number: int) -> date:
 def _ing_row(number: int) -> str:
     return (
         f'"{_day(number):%Y%m%d}","Winkel {number}","NL69INGB0123456789","NL91ABNA0417164300","IC","Af",'
-        f'"{number % 900},25","Incasso","Naam: Winkel {number} Omschrijving: termijn {number} IBAN: NL91ABNA0417164300 Kenmerk: K{number} '
-        f'Machtiging ID: M-1 Incassant ID: NL35ZZZ273653230000 Doorlopende incasso Valutadatum: 01-01-2020"\r\n'
+        f'"{number % 900},25","Incasso","Naam: Winkel {number} Omschrijving: termijn {number} IBAN: NL91ABNA0417164300 '
+        f"Kenmerk: K{number} Machtiging ID: M-1 Incassant ID: NL35ZZZ273653230000 Doorlopende incasso "
+        f'Valutadatum: 01-01-2020"\r\n'
     )
 
 
