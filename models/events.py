@@ -112,10 +112,16 @@ class EventDetector(BaseEstimator):
         return hits
 
     def _too_early(self, points: Points) -> np.ndarray:
-        """Points before which the account shows too little: what seems a first may have run for years elsewhere."""
+        """Points before which the account shows too little: what seems a first may have run for years elsewhere.
+
+        A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child.
+        """
         needed = self.history_days or {}
         days = np.array([needed.get(str(event), 0) for event in points.event], dtype=np.float32)
-        return points.matrix[:, FEATURES.index("history_days")] < days
+        figure = {name: points.matrix[:, at] for at, name in enumerate(FEATURES)}
+        runs = (figure["party_first_history_days"] >= 0) & (figure["party_first_history_days"] < days)
+        step = (figure["step_units"] > 0.5) & (figure["step_units"] < 1.5) & (figure["earlier_signs"] > 0)
+        return (figure["history_days"] < days) | (runs & ~step)
 
     def _fit_event(self, event: str, points: Points, labels: np.ndarray, weights: np.ndarray, spans: Any) -> None:
         settings = parameters()["detector"]

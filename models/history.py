@@ -24,6 +24,7 @@ FEATURES: tuple[str, ...] = (
     "party_bookings", "active_bookings", "payer_salaries", "payer_days", "other_payer_gap_days",
     "other_payer_salaries", "payers_year", "ratio_three", "ratio_other_payer", "period_days", "student_gap_days",
     "income_ratio", "is_virtual", "is_internal", "says_refund", "says_holiday_pay", "says_final_settlement",
+    "party_first_history_days",
 )  # fmt: skip
 
 
@@ -195,6 +196,7 @@ def _add_signs(
             "earlier_signs": float(n),
             "gap_days": _gap(days[:n], days[n]),
             "party_gap_days": _gap(days[:n][party[:n] == party[n]], days[n]),
+            "party_first_history_days": float(days[np.argmax(party == party[n])] - course.days[start]),
             "log_amount_sum": float(np.log1p(np.abs(cents[near]).sum())),
             **_against_before(days, cents, n),
         }

@@ -1,6 +1,5 @@
 """The verbs of `training` on the command line; what they need is imported when they run, so that `--help` is quick."""
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed, same bank, byte for byte.")] = 1,
     rates: Annotated[str, typer.Option(help="natural, or enriched: more events, for training.")] = "natural",
     until: Annotated[str, typer.Option(help="Last day of bookings, YYYY-MM-DD.")] = "",
+    real_rates: Annotated[bool, typer.Option("--real-rates", help="Let event rates differ between groups.")] = False,
     bookings_format: Annotated[str, typer.Option(help="csv writes bookings.csv beside bookings.parquet.")] = "parquet",
     write: Annotated[str, typer.Option(help="Statement files to write: ing, camt, mt940, psd2, comma separated.")] = "",
     write_customers: Annotated[int, typer.Option(min=1, help="Customers to write statement files of.")] = 10,
@@ -30,6 +30,7 @@ def simulate(
     """Make a synthetic bank: bookings, labels, events, permissions and customers, and groups in the vault."""
     from rich.console import Console
 
+    from models.commands import parse_day
     from models.progress import track_total
     from training.household import parse_formats, write_sample
     from training.simulation import simulate as make_bank
@@ -43,8 +44,9 @@ def simulate(
             months=months,
             seed=seed,
             out=out,
-            until=date.fromisoformat(until) if until else None,
+            until=parse_day(until) if until else None,
             rates=rates,  # type: ignore[arg-type]  # checked by simulate
+            real_rates=real_rates,
             bookings_format=bookings_format,  # type: ignore[arg-type]  # checked by simulate
             progress=advance,
         )

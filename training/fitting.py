@@ -62,7 +62,9 @@ def _cross_fitted(classifier: BookingClassifier, dataset: Dataset) -> np.ndarray
     if len(np.unique(groups)) < _CROSS_FITS:
         return classifier.predict_proba(dataset.bookings)
     for fit, rest in GroupKFold(_CROSS_FITS).split(dataset.bookings, groups=groups):
-        other = clone(classifier).fit(dataset.bookings.iloc[fit].reset_index(drop=True), dataset.labels[fit])
+        other = clone(classifier).set_params(calibrate=False)
+        other.fit(dataset.bookings.iloc[fit].reset_index(drop=True), dataset.labels[fit])
+        other.temperature_ = classifier.temperature_
         columns = np.searchsorted(classifier.classes_, other.classes_)
         probabilities[np.ix_(rest, columns)] = other.predict_proba(dataset.bookings.iloc[rest].reset_index(drop=True))
     return probabilities

@@ -2,10 +2,10 @@
 
 from datetime import date
 
+from models.purposes import default_purposes
 from training.simulation.life import Life
 from training.simulation.parameters import figure
 
-NOTICE = "2026-01"
 _PURPOSES = ("own_product_offers", "overdraft_signal", "model_training", "service_contact", "fairness_audit")
 
 
@@ -29,4 +29,5 @@ def draw_permissions(life: Life, customer: str) -> list[str]:
 
 def _line(life: Life, customer: str, purpose: str, action: str, day: int) -> str:
     given = date.fromordinal(day).isoformat()
-    return f"{customer},{purpose},{action},{given}T{life.ledger.clock()}:00+00:00,{NOTICE}"
+    notice = default_purposes().purpose(purpose).notice_version
+    return f"{customer},{purpose},{action},{given}T{life.ledger.clock()}:00+00:00,{notice}"
