@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from models.errors import UsageError
-from models.features import Documents, build_documents, learn_vocabulary
+from models.features import Documents, blind_documents, build_documents, learn_vocabulary
 from models.taxonomy import NONE
 from models.text import has_party_evidence, read_texts
 
@@ -41,6 +41,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         Bookings of one label and one distinct document count at most this often.
     risk : float
         Share of errors (0..1) accepted among the answers of a class; doubtful bookings are abstained from.
+    blind : float
+        Weight (0..1) of each document without its words, concepts and payment facts alone, beside the whole one.
     calibrate : bool
         Whether to hold out a fifth of the customers for temperature and thresholds.
     C : float
@@ -76,6 +78,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         max_features: int = 40_000,
         cap: int = 30,
         risk: float = 0.05,
+        blind: float = 0.5,
         calibrate: bool = True,
         C: float = 30.0,  # noqa: N803 - scikit-learn's name for it
         random_state: int = 0,
@@ -85,6 +88,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.max_features = max_features
         self.cap = cap
         self.risk = risk
+        self.blind = blind
         self.calibrate = calibrate
         self.C = C
         self.random_state = random_state
@@ -108,12 +112,16 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 1:
             self.temperature_, self.thresholds_ = 1.0, np.zeros(1)
             return self
-        weighted = _weigh(documents, np.searchsorted(self.classes_, labels), cap=self.cap)
         self._fit_vectorisers(documents)
-        matrix = self._transform(documents)
+        rows = pd.DataFrame({"document": documents.at, "label": np.searchsorted(self.classes_, labels)})
+        blind, blind_at = blind_documents(documents)
+        # Every document a second time without its words: so the model also learns what the concepts mean by
+        # themselves, which is all it has for a wording it never saw.
+        rows["blind"] = len(documents.words) + blind_at[documents.at]
+        matrix = sparse.vstack([self._transform(documents), self._transform(blind)], format="csr")
         self.temperature_, self.thresholds_ = 1.0, np.zeros(len(self.classes_))
-        begun = self._calibrate(matrix, weighted, self._held_out(bookings, documents)) if self.calibrate else None
-        self.model_ = self._fit_model(matrix, weighted, begun)
+        begun = self._calibrate(matrix, rows, self._held_out(bookings, documents)) if self.calibrate else None
+        self.model_ = self._fit_model(matrix, self._weigh(rows), begun)
         return self
 
     def predict_proba(self, bookings: pd.DataFrame) -> np.ndarray:
@@ -174,6 +182,13 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
             parts.insert(0, self.char_vectoriser_.transform(documents.merchant))
         return sparse.hstack(parts, format="csr", dtype=np.float32)
 
+    def _weigh(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Distinct (document, label) with weights, with words and - weighing `blind` as much - without."""
+        seen = _collapse(rows, "document", cap=self.cap)
+        blind = _collapse(rows, "blind", cap=self.cap)
+        blind["weight"] *= self.blind
+        return pd.concat([seen, blind[blind["weight"] > 0]], ignore_index=True)
+
     def _held_out(self, bookings: pd.DataFrame, documents: Documents) -> np.ndarray:
         """A fifth of the customers (of the documents when there are no customers), as a mask over bookings."""
         groups = documents.at
@@ -196,15 +211,14 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         return model.fit(matrix[weighted["document"]], weighted["label"], sample_weight=weights)
 
     def _calibrate(
-        self, matrix: sparse.csr_matrix, weighted: pd.DataFrame, held_out: np.ndarray
+        self, matrix: sparse.csr_matrix, rows: pd.DataFrame, held_out: np.ndarray
     ) -> LogisticRegression | None:
         """Temperature and thresholds from customers that a first model, which is returned, has not seen."""
-        rows = weighted.attrs["rows"]
-        fitted = _collapse(rows[~held_out], cap=self.cap)
+        fitted = self._weigh(rows[~held_out])
         if not held_out.any() or fitted["label"].nunique() < 2:
             return None
         model = self._fit_model(matrix, fitted)
-        test = _collapse(rows[held_out], cap=None)
+        test = _collapse(rows[held_out], "document", cap=None)
         test = test[test["label"].isin(model.classes_)]
         scores = _logits(model, matrix[test["document"]])
         truth = np.searchsorted(model.classes_, test["label"])
@@ -225,16 +239,9 @@ def _validate(bookings: pd.DataFrame, labels: np.ndarray) -> None:
         raise UsageError(f"{len(labels)} labels were given for {len(bookings)} bookings; give one label per booking.")
 
 
-def _weigh(documents: Documents, labels: np.ndarray, *, cap: int) -> pd.DataFrame:
-    rows = pd.DataFrame({"document": documents.at, "label": labels})
-    weighted = _collapse(rows, cap=cap)
-    weighted.attrs["rows"] = rows
-    return weighted
-
-
-def _collapse(rows: pd.DataFrame, *, cap: int | None) -> pd.DataFrame:
+def _collapse(rows: pd.DataFrame, kind: str, *, cap: int | None) -> pd.DataFrame:
     """Distinct (document, label) with its weight: how often it stands there, damped by a square root up to the cap."""
-    counted = rows.groupby(["document", "label"], as_index=False).size().rename(columns={"size": "weight"})
+    counted = rows.groupby([kind, "label"], as_index=False).size().rename(columns={"size": "weight", kind: "document"})
     if cap is not None:
         counted["weight"] = np.sqrt(np.minimum(counted["weight"], cap))
     return counted

@@ -67,6 +67,14 @@ def build_documents(bookings: pd.DataFrame, texts: Texts, vocabulary: frozenset[
     return Documents(list(merchants), list(words), np.array(known), document[at])
 
 
+def blind_documents(documents: Documents) -> tuple[Documents, np.ndarray]:
+    """The distinct documents without merchant and words, and which of them each document becomes."""
+    stripped = [" ".join(token for token in words.split() if "=" in token) for words in documents.words]
+    at, distinct = pd.factorize(np.array(stripped, dtype=object))
+    blind = Documents([""] * len(distinct), list(distinct), np.ones(len(distinct)), np.arange(len(distinct)))
+    return blind, at
+
+
 def _customers(bookings: pd.DataFrame) -> np.ndarray:
     if "customer_id" in bookings and bool((bookings["customer_id"].fillna("") != "").any()):
         return pd.factorize(bookings["customer_id"].to_numpy(dtype=object))[0]

@@ -38,6 +38,7 @@ _PERSON_TITLE = re.compile(
 _VIA_REQUEST = re.compile(r"\bvia (?:tikkie|\w+ betaalverzoek)|\btikkie\b|\bbetaalverzoek\b")
 _MERCHANT_KINDS = frozenset({"CARD", "IDEAL", "SDD", "CASH", "FEE", "INTERNAL"})
 _LONGEST_PHRASE = 4
+_SHORTEST_PART = 6  # characters
 _SHORTEST_TRUNCATED = 8  # characters: shorter stubs fit too many words
 
 
@@ -56,9 +57,20 @@ class Lexicon:
         """Concept of a phrase of clean words, "" when it has none."""
         if phrase in self.words:
             return self.words[phrase]
-        return next(
-            (self.beginnings[phrase[:n]] for n in range(len(phrase), 2, -1) if phrase[:n] in self.beginnings), ""
-        )
+        for n in range(len(phrase), 2, -1):
+            if phrase[:n] in self.beginnings:
+                return self.beginnings[phrase[:n]]
+        return self._within(phrase)
+
+    def _within(self, word: str) -> str:
+        """Concept of a Dutch compound by the longest known word at its start or end; short words fit by chance."""
+        for n in range(len(word) - 1, _SHORTEST_PART - 1, -1):
+            for part in (word[:n], word[-n:]):
+                if part in self.words:
+                    return self.words[part]
+                if part in self.beginnings:
+                    return self.beginnings[part]
+        return ""
 
     def concepts(self, words: list[str]) -> list[tuple[str, str]]:
         """(concept, phrase) of all phrases of up to four words, longest first where they overlap."""
