@@ -143,6 +143,12 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         doubtful = is_event & ((top < self.thresholds_[best]) | (known <= 0.1))
         return pd.DataFrame({"label": self.classes_[best], "probability": top, "abstained": doubtful})
 
+    def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
+        """One number per booking that bookings of the same merchant and words share, for splitting by wording."""
+        texts = read_texts(bookings, names=self.names_)
+        documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
+        return pd.factorize(np.array(documents.merchant, dtype=object))[0][documents.at]
+
     def _distinct_probabilities(self, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self, "classes_")
         if len(self.classes_) == 1 or not len(bookings):

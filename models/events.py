@@ -5,10 +5,11 @@ rule where there are not. A detection is made at the first point that is convinc
 when later bookings arrive.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -66,8 +67,18 @@ class EventDetector(BaseEstimator):
         self.history_days = history_days
         self.random_state = random_state
 
-    def fit(self, points: Points, customers: np.ndarray, truth: pd.DataFrame) -> Self:
-        """Learn from points of permitted customers and the events table; `truth` may be empty."""
+    def fit(self, views: Sequence[Points], customers: np.ndarray, truth: pd.DataFrame) -> Self:
+        """Learn from points of permitted customers and the events table; `truth` may be empty.
+
+        Parameters
+        ----------
+        views : sequence of Points
+            The same customers seen with different probabilities; a customer is in one fold with all its views.
+        customers : ndarray of str
+            Names of the customers that the points number.
+        truth : DataFrame
+            The events table.
+        """
         settings = parameters()["detector"]
         self.forests_: dict[str, RandomForestClassifier] = {}
         self.thresholds_: dict[str, float] = {}
@@ -75,13 +86,16 @@ class EventDetector(BaseEstimator):
         position = {name: at for at, name in enumerate(customers)}
         known = truth[truth["customer_id"].isin(position)].copy()
         known["customer"] = known["customer_id"].map(position)
+        points = _stack_views(views, len(customers))
         for event in sorted(set(points.event.tolist())):
             mine = _of_event(points, event)
-            spans = _truth_spans(known[known["event"] == event])
+            spans = _truth_spans(known[known["event"] == event], views=len(views), customers=len(customers))
             labels, weights = _label_points(mine, spans)
             weights[self._too_early(mine)] = 0.0
-            if len(spans) >= settings["fewest_positives"] and 0 < labels.sum() < len(labels) and event != "overdraft":
-                self._fit_event(event, mine, labels, weights, spans)
+            enough = len(spans) >= settings["fewest_positives"] * len(views)
+            if enough and 0 < labels.sum() < len(labels) and event != "overdraft":
+                groups = mine.customer % len(customers)
+                self._fit_event(event, mine, labels, weights, spans, groups)
         return self
 
     def score(self, points: Points) -> np.ndarray:
@@ -123,11 +137,19 @@ class EventDetector(BaseEstimator):
         step = (figure["step_units"] > 0.5) & (figure["step_units"] < 1.5) & (figure["earlier_signs"] > 0)
         return (figure["history_days"] < days) | (runs & ~step)
 
-    def _fit_event(self, event: str, points: Points, labels: np.ndarray, weights: np.ndarray, spans: Any) -> None:
+    def _fit_event(
+        self,
+        event: str,
+        points: Points,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        spans: dict[int, list[tuple[int, int]]],
+        groups: np.ndarray,
+    ) -> None:
         settings = parameters()["detector"]
         scores = np.zeros(len(labels))
-        folds = min(settings["folds"], len(set(points.customer.tolist())))
-        for train, test in GroupKFold(folds).split(points.matrix, labels, points.customer):
+        folds = min(settings["folds"], len(set(groups.tolist())))
+        for train, test in GroupKFold(folds).split(points.matrix, labels, groups):
             if 0 < labels[train].sum() < len(train):
                 forest = self._forest("trees_in_folds")
                 forest.fit(points.matrix[train], labels[train], sample_weight=weights[train])
@@ -153,13 +175,25 @@ def _of_event(points: Points, event: str) -> Points:
     )
 
 
-def _truth_spans(truth: pd.DataFrame) -> dict[int, list[tuple[int, int]]]:
-    """Per customer the (first detectable, last useful) days of its true events."""
+def _stack_views(views: Sequence[Points], customers: int) -> Points:
+    """All views as one: in view v customer k is numbered v * customers + k."""
+    return Points(
+        np.concatenate([points.customer + view * customers for view, points in enumerate(views)]),
+        np.concatenate([points.event for points in views]),
+        np.concatenate([points.day for points in views]),
+        [evidence for points in views for evidence in points.evidence],
+        np.concatenate([points.matrix for points in views]),
+    )
+
+
+def _truth_spans(truth: pd.DataFrame, *, views: int, customers: int) -> dict[int, list[tuple[int, int]]]:
+    """Per customer, in every view, the (first detectable, last useful) days of its true events."""
     first = truth["first_detectable_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     last = truth["last_useful_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     spans: dict[int, list[tuple[int, int]]] = {}
     for customer, begin, end in sorted(zip(truth["customer"].tolist(), first.tolist(), last.tolist(), strict=True)):
-        spans.setdefault(int(customer), []).append((begin, end))
+        for view in range(views):
+            spans.setdefault(int(customer) + view * customers, []).append((begin, end))
     return spans
 
 

@@ -52,6 +52,7 @@ class Lexicon:
     legal_forms: frozenset[str]
     terminal_prefixes: frozenset[str]
     intermediaries: tuple[str, ...]
+    noise: frozenset[str]
 
     def concept(self, phrase: str) -> str:
         """Concept of a phrase of clean words, "" when it has none."""
@@ -115,6 +116,7 @@ def default_lexicon() -> Lexicon:
         frozenset(evidence["legal_forms"]),
         frozenset(evidence["terminal_prefixes"]),
         tuple(sorted(evidence["intermediaries"], key=len, reverse=True)),
+        frozenset(data["noise"]["words"]),
     )
 
 
@@ -220,6 +222,7 @@ def _read(name: str, remittance: str, evidence: str, names: Names, lexicon: Lexi
     if words:
         words[-1] = lexicon.completed(words[-1])
     told = [concept for concept, _ in lexicon.concepts(words)]
+    words = [word for word in words if word not in lexicon.noise]
     if names == "as_merchants":
         merchant = clean_words(name)
         return Reading(merchant, words, [*told, *(c for c, _ in lexicon.concepts(merchant))], "company", [])

@@ -1,7 +1,8 @@
 """Fitting both estimators: the classifier on bookings, the detector on what an honest classifier says of them.
 
-The detector must meet doubt as it will meet it in use. So its training probabilities come from classifiers that have
-not seen the customer (cross-fitting), never from the classifier that was fitted on them.
+The detector must meet doubt as it will meet it in use. So it sees every customer twice, never through the classifier
+that was fitted on them: once through classifiers that do not know the customer, once through classifiers that do not
+know the wording.
 """
 
 from collections.abc import Callable
@@ -47,17 +48,21 @@ def fit_models(
     detector = EventDetector(history_days={e.id: e.history_days for e in taxonomy.events}, random_state=seed)
     fitted = Fitted(classifier, detector, screening, taxonomy)
     step("reading the same customers with classifiers that do not know them")
-    probabilities = _cross_fitted(classifier, dataset)
+    by_customer = _cross_fitted(classifier, dataset, customer_groups(dataset.bookings))
+    step("reading them with classifiers that do not know the wordings")
+    by_wording = _cross_fitted(classifier, dataset, classifier.wordings(dataset.bookings))
     step("learning events from customers' histories")
     last_day = dataset.bookings["booking_date"].max().date()
-    prepared = prepare_screened(dataset.bookings, probabilities, as_of=last_day, model=fitted)
-    detector.fit(prepared.points, prepared.course.customers, dataset.events)
+    views = [
+        prepare_screened(dataset.bookings, probabilities, as_of=last_day, model=fitted)
+        for probabilities in (by_customer, by_wording)
+    ]
+    detector.fit([view.points for view in views], views[0].course.customers, dataset.events)
     return fitted
 
 
-def _cross_fitted(classifier: BookingClassifier, dataset: Dataset) -> np.ndarray:
-    """Probabilities of each booking, columns as `classifier.classes_`, by a classifier fitted on other customers."""
-    groups = customer_groups(dataset.bookings)
+def _cross_fitted(classifier: BookingClassifier, dataset: Dataset, groups: np.ndarray) -> np.ndarray:
+    """Probabilities of each booking, columns as `classifier.classes_`, by a classifier fitted on other groups."""
     probabilities = np.zeros((len(dataset.bookings), len(classifier.classes_)), dtype=np.float32)
     if len(np.unique(groups)) < _CROSS_FITS:
         return classifier.predict_proba(dataset.bookings)

@@ -45,7 +45,7 @@ def train_candidate(
     taxonomy = load_taxonomy(taxonomy_file) if taxonomy_file else default_taxonomy()
     taxonomy_toml = taxonomy_file.read_text("utf-8") if taxonomy_file else _packaged("taxonomy.toml")
     screening = default_screening()
-    with track_steps("Training", steps=7) as step:
+    with track_steps("Training", steps=8) as step:
         step("reading and screening")
         dataset = load_dataset(
             bookings, labels, taxonomy=taxonomy, screening=screening, events=events, permissions=permissions
