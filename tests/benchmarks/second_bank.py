@@ -24,6 +24,7 @@ from models.bookings import parse_bookings, write_bookings
 from models.purposes import default_purposes
 from models.taxonomy import default_taxonomy
 
+# fmt: off
 WINDOW_END = date(2026, 6, 30)
 ABSENCE = timedelta(9)  # after so many days a booking that did not come is told
 SWITCHERS, LOOK_ALIKES = 0.15, 0.85  # share of account switchers; look-alikes per booking of an event
@@ -39,7 +40,8 @@ BENEFIT = {  # euros per child and quarter (0-5, 6-11, 12-17), by the half year 
     (2024, 2): (281.69, 342.05, 402.41), (2025, 1): (286.45, 347.83, 409.21), (2025, 2): (291.49, 353.95, 416.41),
     (2026, 1): (295.07, 358.30, 421.53), (2024, 1): (279.49, 339.38, 399.27), (2023, 2): (261.70, 317.77, 373.85),
     (2023, 1): (269.76, 327.56, 385.37),
-}  # fmt: skip
+}
+RECORD = ["customer_id", "account_iban", "booking_id", "booking_date", "amount", "credit_debit_indicator", "counterparty_name", "counterparty_iban", "creditor_id", "mandate_id", "purpose_code", "bank_transaction_code", "remittance_information", "balance_after"]
 TAXONOMY = default_taxonomy()
 LABELS = frozenset(TAXONOMY.booking_labels)
 Row = tuple[date, int, str, str, str, str, str, str]  # day, signed cents, name, text, code, creditor, label, role
@@ -67,89 +69,55 @@ NOTARY = "Vos & Hamer Notarissen Derdengelden|Kwaliteitsrekening Notaris Elderin
 OPEN_NOTARY = "Vos & Hamer Notarissen|Notariskantoor Elderink"
 TAX = "Belastingdienst|BELASTINGDIENST APELDOORN"
 SCRIPTS: dict[str, tuple[Step, ...]] = {
-    "childcare_start": (
-        Step((0, 0), -1650, -420, "KDV De Kleine Beer|Catalpa Kinderopvang|Gastouderbureau Zonnekind|Kober Kinderopvang", "Factuur {n} opvang {m} {y}|Opvangkosten {m} klantnr {n}|Daycare invoice {n} {m} {y}", "SDD", 1),
-        Step((8, 30), 250, 1300, TAX, "Toeslag kinderopvang {m} {y} {n}|KOT voorschot {mm} {n}", "SCT_BATCH", 1, 0.8, 20, "supporting"),
-    ),
-    "study_start": (
-        Step((0, 0), 120, 470, DUO, "STUFI {mm} {n}|Basisbeurs {m} {y}|studiefinanc. {m}", "SCT_BATCH", 1, 1, 24),
-        Step((5, 40), -261, -253, "Hogeschool Saxion|Univ. Utrecht Collegegelden|Fontys Hogescholen|Radboud Universiteit", "Inschrijving {y} termijn {n} collegegeld|Tuition fee instalment {n}", "SDD", 1, 0.8, 27, "supporting"),
-    ),
+    "childcare_start": (Step((0, 0), -1650, -420, "KDV De Kleine Beer|Catalpa Kinderopvang|Gastouderbureau Zonnekind|Kober Kinderopvang", "Factuur {n} opvang {m} {y}|Opvangkosten {m} klantnr {n}|Daycare invoice {n} {m} {y}", "SDD", 1),
+        Step((8, 30), 250, 1300, TAX, "Toeslag kinderopvang {m} {y} {n}|KOT voorschot {mm} {n}", "SCT_BATCH", 1, 0.8, 20, "supporting"),),
+    "study_start": (Step((0, 0), 120, 470, DUO, "STUFI {mm} {n}|Basisbeurs {m} {y}|studiefinanc. {m}", "SCT_BATCH", 1, 1, 24),
+        Step((5, 40), -261, -253, "Hogeschool Saxion|Univ. Utrecht Collegegelden|Fontys Hogescholen|Radboud Universiteit", "Inschrijving {y} termijn {n} collegegeld|Tuition fee instalment {n}", "SDD", 1, 0.8, 27, "supporting"),),
     "graduation": (Step((0, 0), -240, -48, DUO, "Aflossing studieschuld {m} debnr {n}|Termijn {mm} studielening", "SDD", 1, 1, 28),),
     "job_loss": (Step((0, 0), 1250, 2100, "UWV Betalingen|UWV WW|Uitvoeringsinst. Werknemersverz.", "WW-uitkering periode {mm}|WW {m} {y} ref {n}|Uw WW over {m}", "SCT_BATCH", 1),),
     "social_assistance_start": (Step((0, 0), 1050, 1900, "Gemeente {c} Sociale Zaken|Werkplein Ferm|ISD {c}|Werk en Inkomen {c}", "Participatiewet {m} {y}|Bijstandsuitkering {mm}|PW uitkering {m} client {n}", "SCT_BATCH", 1, 1, 7),),
-    "retirement": (
-        Step((0, 0), 780, 1560, SVB, "AOW {m} {y}|AOW pensioen {mm} kenm. {n}|Uw AOW-uitkering van {m}", "SCT_BATCH", 1, 1, 23),
-        Step((1, 30), 180, 1900, "Pensioenfonds Zorg & Welzijn|St Pensioenfonds ABP|PF Metaal en Techniek|BPL Pensioen", "Ouderdomspensioen {mm}|Pensioenuitkering {m} {n}", "SCT_BATCH", 1, 0.8, 24, "supporting"),
-    ),
-    "rental_move": (
-        Step((0, 0), -2600, -650, "Havensteder Wonen|Vastgoedbeheer Kroon BV|Mitros Verhuur|Portaal Woningen", "Waarborg {c}straat 1{s} contract {n}|Deposit apartment {n}|borgsom huurovereenkomst {n}", "SCT", 0, 0.8),
+    "retirement": (Step((0, 0), 780, 1560, SVB, "AOW {m} {y}|AOW pensioen {mm} kenm. {n}|Uw AOW-uitkering van {m}", "SCT_BATCH", 1, 1, 23),
+        Step((1, 30), 180, 1900, "Pensioenfonds Zorg & Welzijn|St Pensioenfonds ABP|PF Metaal en Techniek|BPL Pensioen", "Ouderdomspensioen {mm}|Pensioenuitkering {m} {n}", "SCT_BATCH", 1, 0.8, 24, "supporting"),),
+    "rental_move": (Step((0, 0), -2600, -650, "Havensteder Wonen|Vastgoedbeheer Kroon BV|Mitros Verhuur|Portaal Woningen", "Waarborg {c}straat 1{s} contract {n}|Deposit apartment {n}|borgsom huurovereenkomst {n}", "SCT", 0, 0.8),
         Step((3, 30), -1650, -480, "Havensteder Wonen|Vastgoedbeheer Kroon BV|Mitros Verhuur|Portaal Woningen", "Huur {m} {y} contract {n}|Maandhuur {mm}|Rent {m} {y} unit {s}", "SDD", 1, 1, 1),
-        Step((2, 35), -650, -90, "Verhuisbedrijf De Kabouter|Bo-Rent {c}|Verhuislift {c}", "Verhuizing {n}|bestelbus {d}", "IDEAL", 0, 0.6, role="supporting"),
-    ),
-    "home_purchase": (
-        Step((0, 0), -820, -590, "Taxatiebureau Lindeman|Waarderingen Nederland BV", "Taxatierapport woning {n}|NWWI taxatie nota {n}", "IDEAL", 0, 0.7, role="supporting"),
+        Step((2, 35), -650, -90, "Verhuisbedrijf De Kabouter|Bo-Rent {c}|Verhuislift {c}", "Verhuizing {n}|bestelbus {d}", "IDEAL", 0, 0.6, role="supporting"),),
+    "home_purchase": (Step((0, 0), -820, -590, "Taxatiebureau Lindeman|Waarderingen Nederland BV", "Taxatierapport woning {n}|NWWI taxatie nota {n}", "IDEAL", 0, 0.7, role="supporting"),
         Step((12, 50), -58000, -6000, NOTARY, "Aankoop woning {c} dossier {n}|eigen geld koop {n}|Afrekening levering {n}"),
-        Step((55, 80), -2150, -640, "Obvion Hypotheken|Florius|Hypotheekbank Noord", "Hypotheek {n} rente en aflossing {m}|Maandtermijn hypotheek {n} {mm}", "SDD", 1, 1, 1),
-    ),
-    "home_sale": (
-        Step((0, 0), 18000, 320000, NOTARY, "Verkoop woning {c} dossier {n}|Netto opbrengst verkoop {n}|Sale of property file {n}", "SCT"),
-        Step((1, 20), -7000, -2900, "Makelaardij Van Santen|Huisenzo Makelaars", "Courtage verkoop {n}|Nota makelaar verkoop {c}", "SCT", 0, 0.8, role="supporting"),
-    ),
-    "home_renovation": (
-        Step((0, 0), -5200, -900, "Aannemersbedrijf Brouwer|Klus & Co Renovaties|Schildersbedrijf Veldkamp", "Factuur {n} termijn 1 badkamer|1e termijn uitbouw {n}|Aanbetaling renovatie {n}"),
+        Step((55, 80), -2150, -640, "Obvion Hypotheken|Florius|Hypotheekbank Noord", "Hypotheek {n} rente en aflossing {m}|Maandtermijn hypotheek {n} {mm}", "SDD", 1, 1, 1),),
+    "home_sale": (Step((0, 0), 18000, 320000, NOTARY, "Verkoop woning {c} dossier {n}|Netto opbrengst verkoop {n}|Sale of property file {n}", "SCT"),
+        Step((1, 20), -7000, -2900, "Makelaardij Van Santen|Huisenzo Makelaars", "Courtage verkoop {n}|Nota makelaar verkoop {c}", "SCT", 0, 0.8, role="supporting"),),
+    "home_renovation": (Step((0, 0), -5200, -900, "Aannemersbedrijf Brouwer|Klus & Co Renovaties|Schildersbedrijf Veldkamp", "Factuur {n} termijn 1 badkamer|1e termijn uitbouw {n}|Aanbetaling renovatie {n}"),
         Step((10, 30), -9500, -700, "Keukenloods {c}|Sanitair Outlet BV|Kozijnenhuis {c}", "Order {n} keuken|Bestelling {n} kozijnen|badkamer order {n}", "IDEAL"),
         Step((14, 55), -1600, -120, "Bouwmaat {c}|HORNBACH {c}|Hubo {c}", "materialen {n}", "CARD", role="supporting"),
         Step((35, 75), -7200, -800, "Aannemersbedrijf Brouwer|Zonnestroom Installaties", "Eindfactuur verbouwing {n}|Oplevering {n} slottermijn"),
-        Step((50, 100), 700, 3100, "RVO|Rijksdienst v Ondernemend NL", "ISDE {n} isolatie|Subsidie warmtepomp {n}", "SCT_BATCH", 0, 0.4, role="supporting"),
-    ),
-    "marriage": (
-        Step((0, 0), -4500, -900, "Landgoed De Wilgen|Trouwlocatie Het Koetshuis|Kasteel Oud-Zuylen Events", "Aanbetaling bruiloft {d}|trouwdag reservering {n}|Wedding venue booking {n}"),
+        Step((50, 100), 700, 3100, "RVO|Rijksdienst v Ondernemend NL", "ISDE {n} isolatie|Subsidie warmtepomp {n}", "SCT_BATCH", 0, 0.4, role="supporting"),),
+    "marriage": (Step((0, 0), -4500, -900, "Landgoed De Wilgen|Trouwlocatie Het Koetshuis|Kasteel Oud-Zuylen Events", "Aanbetaling bruiloft {d}|trouwdag reservering {n}|Wedding venue booking {n}"),
         Step((10, 60), -1900, -450, "Bruidsmode Belle|Studio Lumen Trouwfotografie|Goudsmid Ringers", "trouwfoto's {n}|bruidsjurk order {n}|trouwringen {n}", "IDEAL"),
-        Step((15, 80), -780, -180, "Gemeente {c}|Gemeente {c} Burgerzaken", "Melding voorgenomen huwelijk {n}|Leges trouwen {n}|kosten partnerschap {n}", "IDEAL"),
-    ),
-    "cohabitation_start": (
-        Step((0, 0), -780, -290, "{p}", "mijn deel huishouden|bijdrage samen wonen {m}|my half of rent + groceries", "SCT", 1, 1, 2),
-        Step((5, 50), -620, -240, OPEN_NOTARY, "Samenlevingsovereenkomst {n}|nota samenlevingscontract", "SCT", 0, 0.4),
-    ),
-    "separation": (
-        Step((0, 0), -1500, -350, "De Scheidingsmakelaar|Mediation Praktijk Het Midden|Advocaten Familierecht {c}", "Nota {n} bemiddeling|mediation sessies {n}|echtscheidingsconvenant {n}"),
-        Step((15, 45), -760, -160, "{p}", "Alimentatie kinderen {m}|kinderalimentatie {mm}|Child support {m}|partneralim. {m}", "SCT", 1, 1, 1),
-    ),
-    "bereavement": (
-        Step((0, 0), -8900, -2700, "Uitvaartzorg Groenendael|Uitvaartcentrum Tuindorp|Begrafenisonderneming Smit", "Uitvaart nota {n}|factuur {n} crematie|Funeral services invoice {n}"),
-        Step((5, 40), -1500, -260, "Gemeente {c} Begraafplaatsen|Steenhouwerij Bos", "Grafrecht 20 jaar {n}|Gedenksteen {n}", "SCT", 0, 0.6, role="supporting"),
-    ),
-    "inheritance": (
-        Step((0, 0), 3500, 120000, "De erven van {p}|Erven {p}|" + NOTARY, "Uitkering erfdeel {n}|Nalatenschap {p}|Estate distribution file {n}"),
-        Step((40, 120), -4800, -300, TAX, "Aanslag erfbelasting {n}|Erfbelasting {y} {n}", "SCT", 0, 0.5, role="supporting"),
-    ),
-    "windfall": (Step((0, 0), 3.6, 7.5, "Flatex DEGIRO Bank|Levensverzekering Onderlinge|{p}", "verkoop effecten {n}|Afkoop polis {n}|verkoop boot"),),
-    "travel_booked": (
-        Step((0, 0), -2600, -140, "Transavia Airlines|D-reizen|Prijsvrij Vakanties|Vueling|EUROSTAR INTL|Expedia NL|Norwegian Air|Eliza was here", "Boeking {n}|Reisnummer {n} aanbetaling|Booking ref {n} flights|ticket {n}", "IDEAL"),
-        Step((0, 2), -320, -70, "Hostelworld|Booking.com BV", "Res. {n}", "CARD", 0, 0.3, role="supporting"),
-    ),
-    "car_purchase": (
-        Step((0, 0), -24000, -1900, "Autobedrijf Van Leusden|Wagenpark Occasions|Autohuis Terborg BV", "Aankoop occasion {k}|factuur {n} auto {k}|Car purchase {k}"),
+        Step((15, 80), -780, -180, "Gemeente {c}|Gemeente {c} Burgerzaken", "Melding voorgenomen huwelijk {n}|Leges trouwen {n}|kosten partnerschap {n}", "IDEAL"),),
+    "cohabitation_start": (Step((0, 0), -780, -290, "{p}", "mijn deel huishouden|bijdrage samen wonen {m}|my half of rent + groceries", "SCT", 1, 1, 2),
+        Step((5, 50), -620, -240, OPEN_NOTARY, "Samenlevingsovereenkomst {n}|nota samenlevingscontract", "SCT", 0, 0.4),),
+    "separation": (Step((0, 0), -1500, -350, "De Scheidingsmakelaar|Mediation Praktijk Het Midden|Advocaten Familierecht {c}", "Nota {n} bemiddeling|mediation sessies {n}|echtscheidingsconvenant {n}"),
+        Step((15, 45), -760, -160, "{p}", "Alimentatie kinderen {m}|kinderalimentatie {mm}|Child support {m}|partneralim. {m}", "SCT", 1, 1, 1),),
+    "bereavement": (Step((0, 0), -8900, -2700, "Uitvaartzorg Groenendael|Uitvaartcentrum Tuindorp|Begrafenisonderneming Smit", "Uitvaart nota {n}|factuur {n} crematie|Funeral services invoice {n}"),
+        Step((5, 40), -1500, -260, "Gemeente {c} Begraafplaatsen|Steenhouwerij Bos", "Grafrecht 20 jaar {n}|Gedenksteen {n}", "SCT", 0, 0.6, role="supporting"),),
+    "inheritance": (Step((0, 0), 3500, 120000, "De erven van {p}|Erven {p}|" + NOTARY, "Uitkering erfdeel {n}|Nalatenschap {p}|Estate distribution file {n}"),
+        Step((40, 120), -4800, -300, TAX, "Aanslag erfbelasting {n}|Erfbelasting {y} {n}", "SCT", 0, 0.5, role="supporting"),),
+    "windfall": (Step((0, 0), 3.6, 7.5, "Flatex DEGIRO Bank|Levensverzekering Onderlinge", "Uitbetaling {n}|Uitkering tegoed {n}|Payout {n}"),),
+    "travel_booked": (Step((0, 0), -2600, -140, "Transavia Airlines|D-reizen|Prijsvrij Vakanties|Vueling|EUROSTAR INTL|Expedia NL|Norwegian Air|Eliza was here", "Boeking {n}|Reisnummer {n} aanbetaling|Booking ref {n} flights|ticket {n}", "IDEAL"),
+        Step((0, 2), -320, -70, "Hostelworld|Booking.com BV", "Res. {n}", "CARD", 0, 0.3, role="supporting"),),
+    "car_purchase": (Step((0, 0), -24000, -1900, "Autobedrijf Van Leusden|Wagenpark Occasions|Autohuis Terborg BV", "Aankoop occasion {k}|factuur {n} auto {k}|Car purchase {k}"),
         Step((2, 14), -96, -28, "InShared Autoverzekering|Ditzo|Promovendum", "Autoverzekering {k} {m}|Premie WA casco {k}", "SDD", 1, 1, role="supporting"),
-        Step((15, 45), -104, -27, TAX, "Motorrijtuigenbel. {k} {mm}|MRB {k} vanaf {d}", "SDD", 1, 1, 26, "supporting"),
-    ),
-    "driving_licence": (
-        *(Step((lag, lag + 5), -195, -58, "Verkeersschool Rijvaardig|Rijschool Blauw|Drive Academy {c}", "Rijlessen {d}|lespakket {n}|Driving lessons {n}", "IDEAL") for lag in (0, 9, 20, 33, 50)),
+        Step((15, 45), -104, -27, TAX, "Motorrijtuigenbel. {k} {mm}|MRB {k} vanaf {d}", "SDD", 1, 1, 26, "supporting"),),
+    "driving_licence": (*(Step((lag, lag + 5), -195, -58, "Verkeersschool Rijvaardig|Rijschool Blauw|Drive Academy {c}", "Rijlessen {d}|lespakket {n}|Driving lessons {n}", "IDEAL") for lag in (0, 9, 20, 33, 50)),
         Step((25, 60), -52, -38, "CBR Divisie Theorie|CBR Rijswijk", "Theorie auto res {n}", "IDEAL", 0, 0.8),
-        Step((60, 100), -148, -120, "CBR Rijswijk", "Rijexamen B {n}|praktijkexamen {n}", "IDEAL", 0, 0.7),
-    ),
-    "business_start": (
-        Step((0, 0), -85, -75, "KvK|Kamer van Koophandel Utrecht", "Inschrijfvergoeding {n}|eerste inschrijving handelsregister", "CARD"),
+        Step((60, 100), -148, -120, "CBR Rijswijk", "Rijexamen B {n}|praktijkexamen {n}", "IDEAL", 0, 0.7),),
+    "business_start": (Step((0, 0), -85, -75, "KvK|Kamer van Koophandel Utrecht", "Inschrijfvergoeding {n}|eerste inschrijving handelsregister", "CARD"),
         Step((3, 25), -34, -9, "e-Boekhouden.nl|Jortt B.V.|Rompslomp", "Abonnement boekhouden {m}|Boekhoudpakket {mm} {n}", "SDD", 1, 1, role="supporting"),
-        Step((80, 110), -1300, -90, TAX, "BTW aangifte {q}e kwartaal {n}|Omzetbel. {n} kw {q}", "SCT", 3, 0.8, role="supporting"),
-    ),
-    "payment_arrears": (
-        Step((0, 0), 35, 190, "Vattenfall Klantenservice|Odido Netherlands|Zorgpolis Collectief", "Storno incasso saldo ontoereikend|Niet uitgevoerd AM04 {n}|Returned direct debit: insufficient funds", "RETURN"),
+        Step((80, 110), -1300, -90, TAX, "BTW aangifte {q}e kwartaal {n}|Omzetbel. {n} kw {q}", "SCT", 3, 0.8, role="supporting"),),
+    "payment_arrears": (Step((0, 0), 35, 190, "Vattenfall Klantenservice|Odido Netherlands|Zorgpolis Collectief", "Storno incasso saldo ontoereikend|Niet uitgevoerd AM04 {n}|Returned direct debit: insufficient funds", "RETURN"),
         Step((4, 25), 35, 190, "Ziggo Diensten|Univé Schade|Vitens NV", "Terugboeking incasso {n} onvoldoende saldo|Reject AM04 {n}", "RETURN"),
-        Step((20, 50), -380, -60, "Gerechtsdeurwaarders Jansen & De Boer|Incassobureau Vesting|Bosveld Incasso", "Dossier {n} regeling termijn 1|deurwaarder kenmerk {n}|afbetaling dossier {n}"),
-    ),
-}  # fmt: skip
+        Step((20, 50), -380, -60, "Gerechtsdeurwaarders Jansen & De Boer|Incassobureau Vesting|Bosveld Incasso", "Dossier {n} regeling termijn 1|deurwaarder kenmerk {n}|afbetaling dossier {n}"),),
+}
 
 
 def _alike(low: float, high: float, names: str, texts: str, code: str = "SCT") -> Step:
@@ -181,7 +149,7 @@ CONFUSERS: dict[str, tuple[Step, ...]] = {
     "business_start": (_alike(-4, -2.5, "KvK Uittreksel", "uittreksel online {n}", "IDEAL"), _alike(20, 240, "Vinted|Marktplaats Payments", "uitbetaling verkoop {n}"), _alike(-30, -8, "Penningmeester vv {c}", "boekhouding club {m}|contributie", "SCT")),
     "overdraft": (_alike(1, 45, "Rente spaarrekening", "Creditrente {y} kw {q}", "INTERNAL"), _alike(-90, -20, "Freo Lening", "rente lening {mm}", "SDD")),
     "payment_arrears": (_alike(15, 60, "Basic-Fit Nederland|Nationale Postcode Club", "Storno op verzoek klant|terugboeking incasso niet akkoord", "RETURN"), _alike(-140, -20, "Klarna|Riverty", "betaling factuur {n} termijn 1|betalingsherinnering {n}", "IDEAL"), _alike(-80, -15, "Autohuis Terborg", "betaling in termijnen {n}", "SDD")),
-}  # fmt: skip
+}
 FIXED = (  # direct debits of everyone
     Step((0, 0), -178, -142, "VGZ|CZ Groep|Menzis|Zilveren Kruis", "Premie {mm} relatienr {n}", "SDD", 1),
     Step((0, 0), -230, -85, "Oxxio|Greenchoice|Budget Energie|Tibber", "Termijn {m} {y} klant {n}", "SDD", 1),
@@ -203,12 +171,12 @@ SHOPS = (  # name, weight, median, how paid
     ("NLOV{b}A", 5, 6, "CARD"), ("NS GROEP IZ NS REIZIGERS", 2, 14, "CARD"), ("bol via Adyen", 4, 28, "IDEAL"), ("Zalando SE", 2, 62, "IDEAL"),
     ("Thuisbezorgd.nl via Mollie", 3, 27, "IDEAL"), ("Vinted via Adyen", 1, 16, "IDEAL"), ("Coolblue BV", 0.7, 95, "IDEAL"), ("Kapsalon Knip", 0.7, 29, "CARD"),
     ("Geldautomaat {c}", 1.5, 45, "CASH"), ("@", 5, 14, "SCT"), ("@+", 4, 13, "SCT"), ("Parkmobile", 1, 7, "IDEAL"), ("Gamma {b}", 1, 22, "CARD"),
-)  # fmt: skip
+)
 CHATS = ["pizza", "etentje gisteren", "thanks!", "cadeau juf", "borrel", "bios", "drinks friday", "benzine", "sushi", "bedankt!", "voor gisteren", "boodschappen", "", "", "vergeten te betalen"]
 RATES = {  # events per customer and year where nothing is enriched
     "travel_booked": 0.7, "travel_in_progress": 0.35, "job_change": 0.08, "car_purchase": 0.11, "rental_move": 0.06, "overdraft": 0.1,
     "windfall": 0.04, "income_rise": 0.05, "home_renovation": 0.04,
-}  # fmt: skip
+}
 WORKING, OWNERS = {"worker", "family"}, {"home_purchase", "home_sale", "home_renovation"}
 PROFILES: dict[str, set[str]] = {
     "child_birth": WORKING, "child_comes_of_age": {"family"}, "childcare_start": WORKING, "study_start": {"starter"},
@@ -216,7 +184,14 @@ PROFILES: dict[str, set[str]] = {
     "job_loss": WORKING, "social_assistance_start": {"starter"}, "retirement": {"worker"}, "home_purchase": WORKING,
     "home_sale": WORKING | {"senior"}, "home_renovation": WORKING | {"senior"}, "driving_licence": {"starter", "student", "worker"},
     "business_start": WORKING, "marriage": WORKING, "separation": WORKING, "windfall": WORKING | {"senior"},
-}  # fmt: skip
+}
+RUNNING = (  # states that may run from before the window: steps of the script, share of customers, profiles
+    ("car_purchase", (1, 2), 0.4, WORKING),
+    ("business_start", (1, 2), 0.05, WORKING),
+    ("separation", (1,), 0.07, WORKING),
+    ("childcare_start", (0, 1), 0.3, {"family"}),
+    ("graduation", (0,), 0.12, {"worker"}),
+)
 EVERYONE = {"starter", "student", "worker", "family", "senior", "benefit"}
 SLOTS = {
     **dict.fromkeys(("first_job", "job_change", "income_rise", "job_loss", "social_assistance_start", "retirement", "study_start", "graduation"), "income"),
@@ -227,9 +202,10 @@ SLOTS = {
 SIGNS = {  # evidence bookings on different days that a careful reader needs; 1 where not named
     "first_job": 2, "job_change": 2, "income_rise": 3, "home_purchase": 2, "home_renovation": 3, "marriage": 2, "cohabitation_start": 3,
     "separation": 2, "driving_licence": 2, "travel_in_progress": 2, "payment_arrears": 2,
-}  # fmt: skip
+}
 
 
+# fmt: on
 @dataclass
 class Person:
     """One customer: profile, what starts or stops when, and the bookings so far."""
@@ -282,11 +258,18 @@ def spell(text: str, rng: random.Random, day: date, person: str = "") -> str:
     if "{" not in text:
         return text
     return text.format(
-        n=rng.randrange(10**5, 10**8), m=MONTHS[day.month - 1], mm=f"{day.month:02d}-{day.year}", y=day.year,
-        d=f"{day.day}/{day.month}", q=(day.month - 1) // 3 or 4, c=rng.choice(CITIES), p=person or friend(rng),
-        s=rng.randrange(1, 90), k=f"{rng.choice('GHJKLNPR')}-{rng.randrange(100, 999)}-{rng.choice(['XB', 'TD', 'ZS'])}",
+        n=rng.randrange(10**5, 10**8),
+        m=MONTHS[day.month - 1],
+        mm=f"{day.month:02d}-{day.year}",
+        y=day.year,
+        d=f"{day.day}/{day.month}",
+        q=(day.month - 1) // 3 or 4,
+        c=rng.choice(CITIES),
+        p=person or friend(rng),
+        s=rng.randrange(1, 90),
+        k=f"{rng.choice('GHJKLNPR')}-{rng.randrange(100, 999)}-{rng.choice(['XB', 'TD', 'ZS'])}",
         b=rng.randrange(1000, 9999),
-    )  # fmt: skip
+    )
 
 
 def friend(rng: random.Random) -> str:
@@ -332,14 +315,26 @@ def script(p: Person, event: str, start: date) -> list[Row]:
 def abroad(p: Person, start: date) -> list[Row]:
     """Card payments of a stay in another country."""
     place, country, money = p.rng.choice(
-        [("LISBOA", "PRT", ""), ("KOBENHAVN", "DNK", "DKK"), ("LONDON", "GBR", "GBP"), ("SPLIT", "HRV", ""), ("PRAHA", "CZE", "CZK")]
-    )  # fmt: skip
+        [
+            ("LISBOA", "PRT", ""),
+            ("KOBENHAVN", "DNK", "DKK"),
+            ("LONDON", "GBR", "GBP"),
+            ("SPLIT", "HRV", ""),
+            ("PRAHA", "CZE", "CZK"),
+        ]
+    )
     rows: list[Row] = []
     for day in range(p.rng.randint(4, 12)):
         for _ in range(p.rng.randint(1, 3)):
             name = f"{p.rng.choice(['RESTAURANTE MAR', 'CAFE CENTRAL', 'SUPERMARKET', 'MUSEUM SHOP', 'METRO', 'ATM'])} {place} {country}"
-            text = f"Betaalpas {country} {money} {p.rng.randint(20, 900)},00 koers" if money else f"Betaalpas buitenland {place}"
-            rows.append((start + timedelta(day), -p.rng.randint(300, 9500), name, text, "CARD", "", "none", "background"))
+            text = (
+                f"Betaalpas {country} {money} {p.rng.randint(20, 900)},00 koers"
+                if money
+                else f"Betaalpas buitenland {place}"
+            )
+            rows.append(
+                (start + timedelta(day), -p.rng.randint(300, 9500), name, text, "CARD", "", "none", "background")
+            )
     return rows
 
 
@@ -396,12 +391,9 @@ def states(p: Person, start: date) -> None:
     elif p.profile != "starter":
         bought = stop.get("home_purchase", WINDOW_END) + timedelta(45)
         wanted.append(("rental_move", 1, min(stop.get("rental_move", bought), WINDOW_END)))
-    if p.profile in WORKING:
-        shares = {"car_purchase": ((1, 2), 0.4), "business_start": ((1, 2), 0.05), "separation": ((1,), 0.07)}
-        shares |= {"childcare_start": ((0, 1), 0.3)} if p.profile == "family" else {"graduation": ((0,), 0.12)}
-        for event, (parts, share) in shares.items():
-            if event not in p.turns and rng.random() < share:
-                wanted += [(event, at, WINDOW_END) for at in parts]
+    for event, parts, share, profiles in RUNNING:
+        if p.profile in profiles and event not in p.turns and rng.random() < share:
+            wanted += [(event, at, WINDOW_END) for at in parts]
     for event, at, last in wanted:
         before = start - timedelta(rng.randint(125, 150))
         p.rows += play_step(p, SCRIPTS[event][at], before, event, "background", last)
@@ -420,7 +412,9 @@ def children(p: Person, start: date) -> None:
         paid = date(turn.year, turn.month, 1) - timedelta(92 + rng.randint(2, 80))
         born.append(paid.replace(day=min(paid.day, 28), year=paid.year - 18 * ("child_comes_of_age" in p.turns)))
     name = rng.choice(SVB.split("|"))
-    text = rng.choice(["AKW kwartaal {q}-{y}", "Kinderbijslag kw {q} {n}", "uw kinderbijslag {q}e kw", "KB {q} kwartaal {n}"])
+    text = rng.choice(
+        ["AKW kwartaal {q}-{y}", "Kinderbijslag kw {q} {n}", "uw kinderbijslag {q}e kw", "KB {q} kwartaal {n}"]
+    )
     for day in benefit_days(start, WINDOW_END):
         first = date(day.year - (day.month == 1), (day.month - 4) % 12 + 1, 1)
         ages = [(first - child).days / 365.2425 for child in born if child <= first]
@@ -454,22 +448,36 @@ def salary(p: Person, start: date) -> None:
     change = turns.get("job_change") or turns.get("income_rise") or WINDOW_END + timedelta(99)
     for day in (working_day(pay, back=True) for pay in month_days(start, last + timedelta(2), 1, p.payday)):
         if first <= day <= last:
-            cents = p.net * 100 * (factor if day >= change else 1) * 1.022 ** (day.year - start.year)
+            wage = p.net * 100 * (factor if day >= change else 1) * 1.022 ** (day.year - start.year)
             extra = 0.85 if day.month == 5 else 0.3 if day.month == 12 and p.payday % 2 else 0
             name = new if "job_change" in turns and day >= change else old if day < renamed else f"{old} Payroll"
-            p.rows.append((day, round(cents * (1 + extra)), name, spell(text, rng, day), "SALARY", "", "none", "background"))
+            p.rows.append(
+                (day, round(wage * (1 + extra)), name, spell(text, rng, day), "SALARY", "", "none", "background")
+            )
 
 
 def everyday(p: Person, start: date) -> None:
     """Shops, food, travel to work, friends: some forty bookings a month."""
     rng, days = p.rng, (WINDOW_END - start).days + 1
     style = rng.choice(["Apple Pay {n} pas 04{b}", "{d} betaalautomaat volgnr {n}", "Card payment {d}"])
-    for name, _, median, code in rng.choices(SHOPS, [shop[1] for shop in SHOPS], k=int(days / 30.4 * rng.uniform(29, 40))):
+    for name, _, median, code in rng.choices(
+        SHOPS, [shop[1] for shop in SHOPS], k=int(days / 30.4 * rng.uniform(29, 40))
+    ):
         day, cents = start + timedelta(rng.randrange(days)), max(50, round(100 * median * rng.lognormvariate(0, 0.5)))
         back = name == "@+" or (code == "IDEAL" and rng.random() < 0.04)
-        text = rng.choice(CHATS) if name[0] == "@" else style if code != "IDEAL" else "Retour order {n}" if back else "Order {n}"
+        text = (
+            rng.choice(CHATS)
+            if name[0] == "@"
+            else style
+            if code != "IDEAL"
+            else "Retour order {n}"
+            if back
+            else "Order {n}"
+        )
         name = spell(rng.choice(["{p}", "{p} via Tikkie", "Betaalverzoek {p}"]) if name[0] == "@" else name, rng, day)
-        p.rows.append((booked(day, code), cents if back else -cents, name, spell(text, rng, day), code, "", "none", "background"))
+        p.rows.append(
+            (booked(day, code), cents if back else -cents, name, spell(text, rng, day), code, "", "none", "background")
+        )
 
 
 def look_alikes(p: Person, owed: Counter[str]) -> None:
@@ -478,7 +486,7 @@ def look_alikes(p: Person, owed: Counter[str]) -> None:
         left = min(int(owed[event] / 100), 24)
         while left > 0:
             step = p.rng.choice(CONFUSERS[event])
-            series = left >= 8 and step.code in ("SDD", "SCT", "SCT_BATCH") and abs(step.high) < 900
+            series = left >= 8 and (step.code == "SDD" or "{p}" in step.names) and abs(step.low) + abs(step.high) < 700
             day = p.opens + timedelta(p.rng.randrange(30 if series else (WINDOW_END - p.opens).days))
             rows = play_step(p, replace(step, every=int(series)), day, "none", "confuser", WINDOW_END)
             p.rows += [(*row[:7], "confuser") for row in rows]
@@ -492,9 +500,14 @@ def internal(day: date, cents: int) -> Row:
     return day, cents, "Eigen spaarrekening", way, "INTERNAL", "", "none", "background"
 
 
+def visible(p: Person, rows: list[Row]) -> list[Row]:
+    """What this bank sees: from the opening of the account to the end of the window."""
+    return [row for row in rows if p.opens <= row[0] <= WINDOW_END]
+
+
 def settle(p: Person) -> list[tuple[Row, int]]:
     """The bookings in order with their balance: savings go in and out, and an overdraft is dug where one is planned."""
-    rng, rows, monthly = p.rng, [row for row in p.rows if p.opens <= row[0] <= WINDOW_END], Counter[date]()
+    rng, rows, monthly = p.rng, visible(p, p.rows), Counter[date]()
     for row in list(rows):
         if abs(row[1]) > 250_000 and row[4] not in ("SALARY", "INTERNAL"):
             moved = -row[1] if row[1] < 0 else -(row[1] * 9 // 10)
@@ -502,8 +515,8 @@ def settle(p: Person) -> list[tuple[Row, int]]:
             monthly[row[0].replace(day=25)] += moved
         monthly[row[0].replace(day=25)] += row[1]
     rows += [internal(day, -round(net, -3)) for day, net in monthly.items() if abs(net) > 5000]
-    rows = sorted((row for row in rows if p.opens <= row[0] <= WINDOW_END), key=lambda row: (row[0], row[1] < 0))
-    opening: int = 5000 + rng.randrange(80000) - min(0, *accumulate(row[1] for row in rows))
+    rows = sorted(visible(p, rows), key=lambda row: (row[0], row[1] < 0))
+    opening = 5000 + rng.randrange(80000) - min(0, *accumulate(row[1] for row in rows))
     if p.broke:
         day = p.turns["overdraft"]
         hole = opening + sum(row[1] for row in rows if row[0] <= day) + p.broke
@@ -512,8 +525,10 @@ def settle(p: Person) -> list[tuple[Row, int]]:
         rows.append(internal(day + timedelta(rng.randint(6, 24)), hole))
         month = (day.replace(day=1) + timedelta(32)).replace(day=2)
         fee = rng.choice(["Debetrente", "Rente roodstand"])
-        rows.append((month, -rng.randint(60, 1900), fee, spell("Periode {m} {y}", rng, day), "FEE", "", "overdraft", "primary"))
-        rows = sorted((row for row in rows if row[0] <= WINDOW_END), key=lambda row: row[0])
+        rows.append(
+            (month, -rng.randint(60, 1900), fee, spell("Periode {m} {y}", rng, day), "FEE", "", "overdraft", "primary")
+        )
+        rows = sorted(visible(p, rows), key=lambda row: row[0])
     return list(zip(rows, accumulate((row[1] for row in rows[1:]), initial=opening + rows[0][1]), strict=True))
 
 
@@ -521,7 +536,11 @@ def choose(p: Person, counts: Counter[str], months: int, enriched: bool) -> None
     """Plan a customer's events: evenly over all events, or at their natural rates."""
     ids, rng, goal, taken = list(TAXONOMY.ids), p.rng, p.rng.choice([2, 2, 3, 3, 3]), set[str]()
     rng.shuffle(ids)
-    ids = sorted(ids, key=lambda e: counts[e]) if enriched else [e for e in ids if rng.random() < RATES.get(e, 0.012) * months / 12]
+    ids = (
+        sorted(ids, key=lambda e: counts[e])
+        if enriched
+        else [e for e in ids if rng.random() < RATES.get(e, 0.012) * months / 12]
+    )
     for event in ids:
         profiles, slot, old = PROFILES.get(event, EVERYONE), SLOTS.get(event, event), p.profile
         free = enriched and not p.events
@@ -556,12 +575,27 @@ def record(p: Person, booking: str, row: Row, balance: int) -> tuple[str, ...]:
     side, code = "CRDT" if cents > 0 else "DBIT", "" if p.rng.random() < 0.04 else code
     purpose = "SALA" if code == "SALARY" and p.payday % 2 else ""
     mandate = f"M{int(creditor[8:16]) % 10**6:06d}-{p.id[-4:]}" if creditor else ""
-    money = (f"{abs(cents) // 100}.{abs(cents) % 100:02d}", f"{'-' * (balance < 0)}{abs(balance) // 100}.{abs(balance) % 100:02d}")
+    money = (
+        f"{abs(cents) // 100}.{abs(cents) % 100:02d}",
+        f"{'-' * (balance < 0)}{abs(balance) // 100}.{abs(balance) % 100:02d}",
+    )
     own = account(p.id)[0]
-    return p.id, own, booking, day.isoformat(), money[0], side, name, iban, creditor, mandate, purpose, code, text, money[1]
-
-
-RECORD = ["customer_id", "account_iban", "booking_id", "booking_date", "amount", "credit_debit_indicator", "counterparty_name", "counterparty_iban", "creditor_id", "mandate_id", "purpose_code", "bank_transaction_code", "remittance_information", "balance_after"]
+    return (
+        p.id,
+        own,
+        booking,
+        day.isoformat(),
+        money[0],
+        side,
+        name,
+        iban,
+        creditor,
+        mandate,
+        purpose,
+        code,
+        text,
+        money[1],
+    )
 
 
 def make_second_bank(customers: int, months: int, seed: int, out: Path, *, enriched: bool = False) -> None:
@@ -604,7 +638,11 @@ def permission_rows(p: Person, start: date) -> list[tuple[str, ...]]:
     """Every notice is shown; four in five allow, some of them withdraw."""
     rows: list[tuple[str, ...]] = []
     for purpose in default_purposes().purposes:
-        actions = ["shown", *(["consented"] if p.rng.random() < 0.8 else []), *(["withdrawn"] if p.rng.random() < 0.03 else [])]
+        actions = [
+            "shown",
+            *(["consented"] if p.rng.random() < 0.8 else []),
+            *(["withdrawn"] if p.rng.random() < 0.03 else []),
+        ]
         for at, action in enumerate(actions):
             rows.append((p.id, purpose.id, action, f"{start + timedelta(at)}T10:00:00+00:00", purpose.notice_version))
     return rows
