@@ -173,6 +173,8 @@ SHOPS = (  # name, weight, median, how paid
     ("Geldautomaat {c}", 1.5, 45, "CASH"), ("@", 5, 14, "SCT"), ("@+", 4, 13, "SCT"), ("Parkmobile", 1, 7, "IDEAL"), ("Gamma {b}", 1, 22, "CARD"),
 )
 CHATS = ["pizza", "etentje gisteren", "thanks!", "cadeau juf", "borrel", "bios", "drinks friday", "benzine", "sushi", "bedankt!", "voor gisteren", "boodschappen", "", "", "vergeten te betalen"]
+STAYS = (("LISBOA", "PRT", ""), ("KOBENHAVN", "DNK", "DKK"), ("LONDON", "GBR", "GBP"), ("SPLIT", "HRV", ""), ("PRAHA", "CZE", "CZK"))
+STOPS = ("RESTAURANTE MAR", "CAFE CENTRAL", "SUPERMARKET", "MUSEUM SHOP", "METRO", "ATM")
 RATES = {  # events per customer and year where nothing is enriched
     "travel_booked": 0.7, "travel_in_progress": 0.35, "job_change": 0.08, "car_purchase": 0.11, "rental_move": 0.06, "overdraft": 0.1,
     "windfall": 0.04, "income_rise": 0.05, "home_renovation": 0.04,
@@ -222,6 +224,11 @@ class Person:
     tenure: str = "rent"
     broke: int = 0  # cents that are missing on the day of an overdraft
 
+    def put(self, day: date, cents: int, name: str, text: str, code: str, label: str = "none", role: str = "") -> None:
+        """Add one booking; the slots of its text are filled."""
+        text = spell(text, self.rng, day)
+        self.rows.append((booked(day, code), cents, name, text, code, "", label, role or "background"))
+
 
 def working_day(day: date, back: bool = False) -> date:
     """The same day, or the nearest weekday after (or before) it."""
@@ -253,23 +260,15 @@ def account(name: str) -> tuple[str, str]:
     )
 
 
-def spell(text: str, rng: random.Random, day: date, person: str = "") -> str:
+def spell(text: str, rng: random.Random, day: date) -> str:
     """Fill the slots of a text."""
     if "{" not in text:
         return text
     return text.format(
-        n=rng.randrange(10**5, 10**8),
-        m=MONTHS[day.month - 1],
-        mm=f"{day.month:02d}-{day.year}",
-        y=day.year,
-        d=f"{day.day}/{day.month}",
-        q=(day.month - 1) // 3 or 4,
-        c=rng.choice(CITIES),
-        p=person or friend(rng),
-        s=rng.randrange(1, 90),
-        k=f"{rng.choice('GHJKLNPR')}-{rng.randrange(100, 999)}-{rng.choice(['XB', 'TD', 'ZS'])}",
-        b=rng.randrange(1000, 9999),
-    )
+        n=rng.randrange(10**5, 10**8), m=MONTHS[day.month - 1], mm=f"{day.month:02d}-{day.year}", y=day.year,
+        d=f"{day.day}/{day.month}", q=(day.month - 1) // 3 or 4, c=rng.choice(CITIES), p=friend(rng), s=rng.randrange(1, 90),
+        k=f"{rng.choice('GHJKLNPR')}-{rng.randrange(100, 999)}-{rng.choice(['XB', 'TD', 'ZS'])}", b=rng.randrange(1000, 9999),
+    )  # fmt: skip
 
 
 def friend(rng: random.Random) -> str:
@@ -314,27 +313,13 @@ def script(p: Person, event: str, start: date) -> list[Row]:
 
 def abroad(p: Person, start: date) -> list[Row]:
     """Card payments of a stay in another country."""
-    place, country, money = p.rng.choice(
-        [
-            ("LISBOA", "PRT", ""),
-            ("KOBENHAVN", "DNK", "DKK"),
-            ("LONDON", "GBR", "GBP"),
-            ("SPLIT", "HRV", ""),
-            ("PRAHA", "CZE", "CZK"),
-        ]
-    )
+    place, country, money = p.rng.choice(STAYS)
+    text = f"Betaalpas {country} {money} koers" if money else f"Betaalpas buitenland {place}"
     rows: list[Row] = []
     for day in range(p.rng.randint(4, 12)):
         for _ in range(p.rng.randint(1, 3)):
-            name = f"{p.rng.choice(['RESTAURANTE MAR', 'CAFE CENTRAL', 'SUPERMARKET', 'MUSEUM SHOP', 'METRO', 'ATM'])} {place} {country}"
-            text = (
-                f"Betaalpas {country} {money} {p.rng.randint(20, 900)},00 koers"
-                if money
-                else f"Betaalpas buitenland {place}"
-            )
-            rows.append(
-                (start + timedelta(day), -p.rng.randint(300, 9500), name, text, "CARD", "", "none", "background")
-            )
+            name, at = f"{p.rng.choice(STOPS)} {place} {country}", start + timedelta(day)
+            rows.append((at, -p.rng.randint(300, 9500), name, text, "CARD", "", "none", "background"))
     return rows
 
 
@@ -413,7 +398,7 @@ def children(p: Person, start: date) -> None:
         born.append(paid.replace(day=min(paid.day, 28), year=paid.year - 18 * ("child_comes_of_age" in p.turns)))
     name = rng.choice(SVB.split("|"))
     text = rng.choice(
-        ["AKW kwartaal {q}-{y}", "Kinderbijslag kw {q} {n}", "uw kinderbijslag {q}e kw", "KB {q} kwartaal {n}"]
+        ["AKW kwartaal {q}-{y}", "Kinderbijslag kw {q} {n}", "kinderbijslag {q}e kw", "KB {q} kwartaal {n}"]
     )
     for day in benefit_days(start, WINDOW_END):
         first = date(day.year - (day.month == 1), (day.month - 4) % 12 + 1, 1)
@@ -422,7 +407,7 @@ def children(p: Person, start: date) -> None:
         cents = sum(round(100 * table[int(age // 6)]) for age in ages if age < 18)
         role = "primary" if day == p.turns.get("child_birth") else "background"
         if cents:
-            p.rows.append((day, cents, name, spell(text, rng, day), "SCT_BATCH", "", "child_birth", role))
+            p.put(day, cents, name, text, "SCT_BATCH", "child_birth", role)
     if rng.random() < 0.35:
         step = Step((0, 9), 60, 290, TAX, "Kindgebonden budget {m} {n}|KGB voorschot {mm}", "SCT_BATCH", 1, 1, 20)
         begin, last = p.turns.get("child_birth", start), p.turns.get("child_comes_of_age", WINDOW_END)
@@ -441,7 +426,7 @@ def salary(p: Person, start: date) -> None:
         name, every = rng.choice(AGENCY.split("|")), rng.choice([7, 28])
         for at in range(0, (last - first).days, every):
             day, cents = working_day(first + timedelta(at)), round(p.net * every / 30 * rng.uniform(80, 112))
-            p.rows.append((day, cents, name, spell("Loon week {s} {n}", rng, day), "SALARY", "", "none", "background"))
+            p.put(day, cents, name, "Loon week {s} {n}", "SALARY")
         return
     renamed = start + timedelta(rng.randrange(400)) if steady and rng.random() < 0.08 else WINDOW_END
     factor = rng.uniform(0.93, 1.25) if "job_change" in turns else rng.uniform(1.1, 1.3)
@@ -451,33 +436,22 @@ def salary(p: Person, start: date) -> None:
             wage = p.net * 100 * (factor if day >= change else 1) * 1.022 ** (day.year - start.year)
             extra = 0.85 if day.month == 5 else 0.3 if day.month == 12 and p.payday % 2 else 0
             name = new if "job_change" in turns and day >= change else old if day < renamed else f"{old} Payroll"
-            p.rows.append(
-                (day, round(wage * (1 + extra)), name, spell(text, rng, day), "SALARY", "", "none", "background")
-            )
+            p.put(day, round(wage * (1 + extra)), name, text, "SALARY")
 
 
 def everyday(p: Person, start: date) -> None:
     """Shops, food, travel to work, friends: some forty bookings a month."""
     rng, days = p.rng, (WINDOW_END - start).days + 1
     style = rng.choice(["Apple Pay {n} pas 04{b}", "{d} betaalautomaat volgnr {n}", "Card payment {d}"])
-    for name, _, median, code in rng.choices(
-        SHOPS, [shop[1] for shop in SHOPS], k=int(days / 30.4 * rng.uniform(29, 40))
-    ):
+    weights = [shop[1] for shop in SHOPS]
+    for name, _, median, code in rng.choices(SHOPS, weights, k=int(days / 30.4 * rng.uniform(29, 40))):
         day, cents = start + timedelta(rng.randrange(days)), max(50, round(100 * median * rng.lognormvariate(0, 0.5)))
-        back = name == "@+" or (code == "IDEAL" and rng.random() < 0.04)
-        text = (
-            rng.choice(CHATS)
-            if name[0] == "@"
-            else style
-            if code != "IDEAL"
-            else "Retour order {n}"
-            if back
-            else "Order {n}"
-        )
-        name = spell(rng.choice(["{p}", "{p} via Tikkie", "Betaalverzoek {p}"]) if name[0] == "@" else name, rng, day)
-        p.rows.append(
-            (booked(day, code), cents if back else -cents, name, spell(text, rng, day), code, "", "none", "background")
-        )
+        back, text = name == "@+" or (code == "IDEAL" and rng.random() < 0.04), style
+        if name[0] == "@":
+            name, text = rng.choice(["{p}", "{p} via Tikkie", "Betaalverzoek {p}"]), rng.choice(CHATS)
+        elif code == "IDEAL":
+            text = "Retour order {n}" if back else "Order {n}"
+        p.put(day, cents if back else -cents, spell(name, rng, day), text, code)
 
 
 def look_alikes(p: Person, owed: Counter[str]) -> None:
@@ -525,9 +499,8 @@ def settle(p: Person) -> list[tuple[Row, int]]:
         rows.append(internal(day + timedelta(rng.randint(6, 24)), hole))
         month = (day.replace(day=1) + timedelta(32)).replace(day=2)
         fee = rng.choice(["Debetrente", "Rente roodstand"])
-        rows.append(
-            (month, -rng.randint(60, 1900), fee, spell("Periode {m} {y}", rng, day), "FEE", "", "overdraft", "primary")
-        )
+        text = spell("Periode {m} {y}", rng, day)
+        rows.append((month, -rng.randint(60, 1900), fee, text, "FEE", "", "overdraft", "primary"))
         rows = sorted(visible(p, rows), key=lambda row: row[0])
     return list(zip(rows, accumulate((row[1] for row in rows[1:]), initial=opening + rows[0][1]), strict=True))
 
@@ -536,11 +509,8 @@ def choose(p: Person, counts: Counter[str], months: int, enriched: bool) -> None
     """Plan a customer's events: evenly over all events, or at their natural rates."""
     ids, rng, goal, taken = list(TAXONOMY.ids), p.rng, p.rng.choice([2, 2, 3, 3, 3]), set[str]()
     rng.shuffle(ids)
-    ids = (
-        sorted(ids, key=lambda e: counts[e])
-        if enriched
-        else [e for e in ids if rng.random() < RATES.get(e, 0.012) * months / 12]
-    )
+    happens = {event: rng.random() < RATES.get(event, 0.012) * months / 12 for event in ids}
+    ids = sorted((event for event in ids if enriched or happens[event]), key=lambda event: enriched * counts[event])
     for event in ids:
         profiles, slot, old = PROFILES.get(event, EVERYONE), SLOTS.get(event, event), p.profile
         free = enriched and not p.events
@@ -575,27 +545,13 @@ def record(p: Person, booking: str, row: Row, balance: int) -> tuple[str, ...]:
     side, code = "CRDT" if cents > 0 else "DBIT", "" if p.rng.random() < 0.04 else code
     purpose = "SALA" if code == "SALARY" and p.payday % 2 else ""
     mandate = f"M{int(creditor[8:16]) % 10**6:06d}-{p.id[-4:]}" if creditor else ""
-    money = (
-        f"{abs(cents) // 100}.{abs(cents) % 100:02d}",
-        f"{'-' * (balance < 0)}{abs(balance) // 100}.{abs(balance) % 100:02d}",
-    )
-    own = account(p.id)[0]
-    return (
-        p.id,
-        own,
-        booking,
-        day.isoformat(),
-        money[0],
-        side,
-        name,
-        iban,
-        creditor,
-        mandate,
-        purpose,
-        code,
-        text,
-        money[1],
-    )
+    head = p.id, account(p.id)[0], booking, day.isoformat(), euros(abs(cents)), side, name, iban, creditor
+    return *head, mandate, purpose, code, text, euros(balance)
+
+
+def euros(cents: int) -> str:
+    """Cents as a decimal text."""
+    return f"{'-' * (cents < 0)}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def make_second_bank(customers: int, months: int, seed: int, out: Path, *, enriched: bool = False) -> None:
@@ -638,11 +594,8 @@ def permission_rows(p: Person, start: date) -> list[tuple[str, ...]]:
     """Every notice is shown; four in five allow, some of them withdraw."""
     rows: list[tuple[str, ...]] = []
     for purpose in default_purposes().purposes:
-        actions = [
-            "shown",
-            *(["consented"] if p.rng.random() < 0.8 else []),
-            *(["withdrawn"] if p.rng.random() < 0.03 else []),
-        ]
+        chances = {"shown": 1.0, "consented": 0.8, "withdrawn": 0.03}
+        actions = [action for action, chance in chances.items() if p.rng.random() < chance]
         for at, action in enumerate(actions):
             rows.append((p.id, purpose.id, action, f"{start + timedelta(at)}T10:00:00+00:00", purpose.notice_version))
     return rows
