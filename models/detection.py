@@ -18,7 +18,7 @@ from models.history import Course, PointRows, Points, add_booking_points, build_
 from models.screening import Screening
 from models.series import add_series_points
 from models.taxonomy import SCREENED, Taxonomy
-from models.text import read_texts
+from models.text import kinds_of, read_texts
 
 
 class Model(Protocol):
@@ -106,15 +106,19 @@ def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
 
 
 def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
-    """Replace names that tell origin or faith by their plain category; such a shop is a shop like any other."""
+    """Replace names that tell origin or faith by their plain category; such a shop is a shop like any other.
+
+    The text of a card payment repeats the name, so it goes too.
+    """
     categories = screening.generalise_names(bookings["counterparty_name"])
     telling = categories != ""
     if not telling.any():
         return bookings
     names, texts = bookings["counterparty_name"].to_numpy(dtype=object), bookings["remittance_information"]
+    repeated = telling & (kinds_of(bookings) == "CARD")
     return bookings.assign(
         counterparty_name=pd.Series(np.where(telling, categories, names), dtype="str", index=bookings.index),
-        remittance_information=texts.where(~telling, ""),
+        remittance_information=texts.where(~repeated, ""),
     )
 
 

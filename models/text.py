@@ -63,6 +63,14 @@ class Lexicon:
                 return self.beginnings[phrase[:n]]
         return self._within(phrase)
 
+    def _of_phrase(self, phrase: str) -> str:
+        """Concept of several words; only the last one may go on beyond what the lexicon lists."""
+        if phrase in self.words:
+            return self.words[phrase]
+        last = phrase.rindex(" ")
+        ends = (phrase[:n] for n in range(len(phrase), last + 2, -1))
+        return next((self.beginnings[end] for end in ends if end in self.beginnings), "")
+
     def _within(self, word: str) -> str:
         """Concept of a Dutch compound by the longest known word at its start or end; short words fit by chance."""
         for n in range(len(word) - 1, _SHORTEST_PART - 1, -1):
@@ -80,7 +88,7 @@ class Lexicon:
         while at < len(words):
             for n in range(min(_LONGEST_PHRASE, len(words) - at), 0, -1):
                 phrase = " ".join(words[at : at + n])
-                concept = self.concept(phrase) if n == 1 else self.words.get(phrase, "")
+                concept = self.concept(phrase) if n == 1 else self._of_phrase(phrase)
                 if concept:
                     found.append((concept, phrase))
                     at += n - 1
@@ -106,7 +114,7 @@ def default_lexicon() -> Lexicon:
     for concept, lists in data["concepts"].items():
         for listed in (*lists.get("organisations", ()), *lists.get("words", ())):
             phrase = " ".join(clean_words(listed))
-            (beginnings if listed.endswith("*") and " " not in phrase else words).setdefault(phrase, concept)
+            (beginnings if listed.endswith("*") else words).setdefault(phrase, concept)
         organisations |= {" ".join(clean_words(listed)) for listed in lists.get("organisations", ())}
     evidence: dict[str, Any] = data["evidence"]
     return Lexicon(
