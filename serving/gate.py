@@ -76,6 +76,7 @@ class _Case:
     today: date
     facts: CustomerFacts
     nightly: NightlyRun | None
+    nightly_today: NightlyRun | None
     sent: tuple[SentOffer, ...]
 
 
@@ -126,15 +127,17 @@ class Gate:
         purpose = self._find_purpose(question.purpose)
         _require(self._permission(connection, question))
         facts = self.records.find_customer(connection, question.customer_id)
-        nightly = None
+        nightly = nightly_today = None
         if question.read_bookings is None:
             nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
+            nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
         if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
         sent = self.records.find_sent_offers(connection, question.customer_id)
-        return _Case(question, purpose, as_of, today, facts or CustomerFacts(question.customer_id), nightly, sent)
+        known = facts or CustomerFacts(question.customer_id)
+        return _Case(question, purpose, as_of, today, known, nightly, nightly_today, sent)
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:
@@ -151,15 +154,22 @@ class Gate:
         )
 
     def _judge(self, case: _Case) -> Judgement:
-        """Detections, care and offers; pure but for the bookings it reads from the request."""
+        """Detections, care and offers; pure but for the bookings it reads from the request.
+
+        Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
+        before a dismissal would sell to somebody who lost a job since.
+        """
         taxonomy = self.release.taxonomy
         if case.question.read_bookings is None:
             detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
+            today = _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
         else:
             bookings = case.question.read_bookings()
-            detections, bookings_count = self._detect(bookings, case), len(bookings)
+            detections, bookings_count = self._detect(bookings, case, as_of=case.as_of), len(bookings)
+            is_now = case.as_of == case.today or not case.purpose.products
+            today = detections if is_now else self._detect(bookings, case, as_of=case.today)
         block = find_sales_block(
-            detections, case.facts, as_of=case.as_of, taxonomy=taxonomy, block_days=self.policy.care_block_days
+            today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
         )
         events = tuple(found for found in detections if found.is_current and self._may_tell(found, case.purpose))
         choice = OfferChoice((), ())
@@ -170,10 +180,10 @@ class Gate:
             )  # fmt: skip
         return Judgement(case.as_of, events, choice, bookings_count, len(detections))
 
-    def _detect(self, bookings: pd.DataFrame, case: _Case) -> tuple[Detection, ...]:
+    def _detect(self, bookings: pd.DataFrame, case: _Case, *, as_of: date) -> tuple[Detection, ...]:
         """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
         names, renamed = _spaceless(bookings)
-        frame = self.detect(renamed, as_of=case.as_of, release=self.release)
+        frame = self.detect(renamed, as_of=as_of, release=self.release)
         if frame.empty:
             return ()
         if not (frame["customer_id"] == case.question.customer_id).all():

@@ -60,16 +60,18 @@ class FakeRelease:
 
 @dataclass
 class ToldDetector:
-    """Finds what the test says, and remembers what it was asked."""
+    """Finds what the test says, and remembers what it was asked; `only_detectable` leaves out what comes later."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[pd.DataFrame, date]] = field(default_factory=list)
     before_answer: Callable[[], None] = lambda: None
+    only_detectable: bool = False
 
     def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame:
         self.calls.append((bookings, as_of))
         self.before_answer()
-        return pd.DataFrame(self.rows, columns=list(DETECTION_COLUMNS))
+        rows = [row for row in self.rows if not self.only_detectable or row["detected_on"].date() <= as_of]
+        return pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))
 
     def find(self, event: str, *, onset: date, **changes: Any) -> None:
         """Add a detection; evidence is booking b1 unless said otherwise."""

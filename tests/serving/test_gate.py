@@ -203,6 +203,35 @@ def test_care_event_is_not_told_for_offers_but_blocks_them(bank: Any) -> None:
     assert body["held_back"] == [{"event": "inheritance", "product": "savings_account", "reason": "care_event"}]
 
 
+def test_a_day_before_the_care_event_does_not_sell_today(bank: Any) -> None:
+    """A dismissal on 1 November holds offers back today, whichever day the caller asks about."""
+    bank.record("consented")
+    bank.detector.only_detectable = True
+    bank.detector.find("child_birth", onset=OCTOBER)
+    bank.detector.find("job_loss", onset=date(2026, 11, 1))
+    for as_of in ("2026-11-22", "2026-10-31"):
+        body = bank.ask(as_of=as_of).json()
+        assert [(event["event"], event["offers"]) for event in body["events"]] == [("child_birth", [])]
+        assert {held["reason"] for held in body["held_back"]} == {"care_event"}
+    for day in (date(2026, 10, 30), date(2026, 11, 21)):
+        frame = bank.detector(None, as_of=day, release=None)
+        write_detections(bank.store, frame, as_of=day, release_id="r" * 64)
+    for as_of in ("2026-11-22", "2026-10-31"):
+        body = bank.ask(bookings=None, as_of=as_of).json()
+        assert [(event["event"], event["offers"]) for event in body["events"]] == [("child_birth", [])]
+        assert {held["reason"] for held in body["held_back"]} == {"care_event"}
+
+
+def test_care_ends_after_its_days_counted_from_today(bank: Any) -> None:
+    bank.record("consented")
+    # 180 days before 22 November are 26 May; a dismissal on the day before that is over, also as of 31 October.
+    for onset, reasons in ((date(2026, 5, 26), ["care_event"] * 2), (date(2026, 5, 25), ["one_offer_per_event"])):
+        bank.detector.rows.clear()
+        bank.detector.find("child_birth", onset=OCTOBER)
+        bank.detector.find("job_loss", onset=onset)
+        assert [held["reason"] for held in bank.ask(as_of="2026-10-31").json()["held_back"]] == reasons
+
+
 def test_overdraft_signal_tells_overdraft_alone_and_names_no_product(bank: Any) -> None:
     bank.record("shown", purpose="overdraft_signal", at=NOW - timedelta(days=31))
     for event in ("overdraft", "bereavement", "child_birth"):
@@ -251,8 +280,9 @@ def test_as_of_is_today_in_amsterdam_and_never_later(bank: Any, rebuild: Any) ->
     assert bank.ask(client=late).json()["as_of"] == "2026-11-22"
     assert bank.ask(client=late, as_of="2026-11-22").status_code == 200
     assert bank.ask(client=late, as_of="2026-11-23").status_code == 422
+    bank.detector.calls.clear()
     bank.ask(as_of="2026-01-31")
-    assert bank.detector.calls[-1][1] == date(2026, 1, 31)
+    assert [as_of for _, as_of in bank.detector.calls] == [date(2026, 1, 31), date(2026, 11, 22)]
 
 
 def test_unknown_customer_is_told_so_only_after_the_permission_check(bank: Any) -> None:
