@@ -28,6 +28,7 @@ from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 MANIFEST, FACTS, TAXONOMY = "manifest.json", "facts.json", "taxonomy.toml"
 SCREENING, POLICY, SIGNATURES = "screening.toml", "policy.toml", "signatures"
 CLASSIFIER, DETECTOR = "classifier.skops", "detector.skops"
+READING = ("lexicon.toml", "detection.toml")
 LIBRARIES = ("levensloop", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 _BEGINNING = re.compile(r"[0-9a-f]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -54,6 +55,12 @@ class Candidate:
 def packaged_policy() -> str:
     """The text of the release policy in force."""
     return resources.files("models").joinpath(POLICY).read_text("utf-8")
+
+
+def packaged_reading() -> dict[str, str]:
+    """Hashes of the files that decide how texts and courses are read: a model means nothing under others."""
+    files = resources.files("models")
+    return {name: sha256_of(files.joinpath(name).read_bytes()) for name in READING}
 
 
 def write_candidate(
@@ -107,6 +114,7 @@ def write_candidate(
         "policy": {"sha256": policy_sha256(policy)},
         "permission": dict(permission),
         "names": getattr(classifier, "names_", None),
+        "reads_with": packaged_reading(),
         "libraries": _library_versions(),
     }
     data = canonical_json(manifest).encode()

@@ -33,6 +33,7 @@ from models.candidate import (
     find_candidate,
     newest_candidate,
     packaged_policy,
+    packaged_reading,
     parse_policy,
     read_candidate,
     write_candidate,
@@ -72,7 +73,8 @@ __all__ = [
 TRUSTED_TYPES: tuple[str, ...] = (
     "models.classifier.BookingClassifier",
     "models.events.EventDetector",
-    # Arrays of nodes in compiled code: safe only because nothing is opened whose hash the board has not signed.
+    # Arrays of nodes in compiled code, which does not check them: a forged one could crash or worse. Serving opens
+    # only what the board signed; whoever opens a candidate trusts the state folder it lies in.
     "sklearn.tree._tree.Tree",
 )
 POINTER = "champion.json"
@@ -163,6 +165,11 @@ def load_release(
     decisions = read_decisions(candidate, load_registry(home))
     if signed_only:
         _require_approval(candidate, decisions, allow_demo=allow_demo)
+    if candidate.manifest.get("reads_with") != packaged_reading():
+        raise IntegrityError(
+            f"Release {candidate.id[:12]} was made with another lexicon or other detection figures than are installed. "
+            "Install the Levensloop that made it, or train and sign again."
+        )
     promoted = candidate.path.parent == home.releases
     return Release(
         id=candidate.id,

@@ -478,3 +478,11 @@ def test_damaged_pointer_is_an_integrity_error(board: Board, content: str) -> No
     (board.home.releases / "champion.json").write_text(content)
     with pytest.raises(IntegrityError):
         read_champion(board.home)
+
+
+def test_a_release_is_refused_under_another_lexicon(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = board.candidate()
+    other = {name: "0" * 64 for name in candidate.manifest["reads_with"]}
+    monkeypatch.setattr(releases, "packaged_reading", lambda: other)
+    with pytest.raises(IntegrityError, match="another lexicon"):
+        releases.load_release(board.home, candidate.id)
