@@ -33,5 +33,5 @@ vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the adv
 	$(BIN)/pip install --quiet pip-audit
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps
 
-clean:  ## remove what make made
+clean: stop  ## remove what make made
 	rm -rf $(VENV) .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

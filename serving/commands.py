@@ -8,7 +8,7 @@ import typer
 app = typer.Typer()
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
-_Url = Annotated[str, typer.Option(help="Address of the service.")]
+_Url = Annotated[str, typer.Option(help="Address of the service; the one that runs here when absent.")]
 
 
 @app.command()
@@ -48,7 +48,7 @@ def ask(
     customer: Annotated[str, typer.Option(help="Whose bookings these are.")] = ...,  # type: ignore[assignment]  # required
     purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
     as_of: Annotated[str, typer.Option(help="Day to judge, YYYY-MM-DD; today when absent.")] = "",
-    url: _Url = "http://127.0.0.1:3000",
+    url: _Url = "",
 ) -> None:
     """Ask the service which life events a customer has, as an offer engine does; the answer is JSON on stdout."""
     from rich.console import Console
@@ -56,6 +56,7 @@ def ask(
     from models.commands import parse_day
     from serving.client import Client, ask_about_files
 
+    url = url or _url_of_home()
     day = parse_day(as_of) if as_of else None
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     if files:
@@ -72,14 +73,14 @@ def permit(
     action: Annotated[str, typer.Option(help="shown, consented, withdrawn, objected, objection_lifted or expired.")],
     purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
     channel: Annotated[str, typer.Option(help="Where the customer said so.")] = "branch",
-    url: _Url = "http://127.0.0.1:3000",
+    url: _Url = "",
 ) -> None:
     """Record what a customer allows or stops; it counts with the answer."""
     from rich.console import Console
 
     from serving.client import Client
 
-    with Client(url) as client:
+    with Client(url or _url_of_home()) as client:
         Console(soft_wrap=True).print_json(data=client.append_permission(customer, purpose, action, channel=channel))
 
 
@@ -111,3 +112,13 @@ def demo(
     from serving.demo import run_demo
 
     run_demo(Home(home.resolve()) if home else find_home(), customers=customers)
+
+
+def _url_of_home() -> str:
+    """Where the service of this state folder listens, else where a service listens by default."""
+    from models.home import find_home
+    from serving.running import find_server
+    from serving.settings import FIRST_PORT
+
+    running = find_server(find_home().path / "run")
+    return running.url if running else f"http://127.0.0.1:{FIRST_PORT}"

@@ -15,6 +15,7 @@ from time import monotonic
 from rich.console import Console
 
 from models.command_line import TELEMETRY_OFF
+from models.durable import write_durably
 from models.errors import LevensloopError, NoReleaseError
 from models.home import Home
 from serving.client import Client
@@ -26,6 +27,7 @@ PURPOSE = "own_product_offers"
 CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
 _LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future
 _MONTHS = 18
+_WHOLE = ".whole"  # stands in the bank's folder when all of its files are written
 
 
 def run_demo(home: Home, *, customers: int) -> None:
@@ -35,9 +37,10 @@ def run_demo(home: Home, *, customers: int) -> None:
     home.path.mkdir(parents=True, exist_ok=True)
     until = min(_LAST_DAY, date.today() - timedelta(days=1))  # noqa: DTZ011 - a day for people, not a moment
     if not _has_release(home):
+        console.print(f"Everything is kept in {_relative(home.path)}. The first run takes some minutes.", markup=False)
         console.rule("1/3  A synthetic bank")
-        size = ("--customers", str(customers), "--months", str(_MONTHS), "--rates", "enriched")
-        _levensloop(home, "simulate", *size, "--until", until.isoformat(), "--out", str(_bank(home)))
+        if not (_bank(home) / _WHOLE).exists():
+            _simulate(home, customers, until)
         console.rule("2/3  A trained and signed release")
         _train_and_sign(home)
     console.rule("3/3  The service")
@@ -48,19 +51,33 @@ def run_demo(home: Home, *, customers: int) -> None:
     _say_what_to_try(console, server, files, until, seconds=monotonic() - started)
 
 
+def _simulate(home: Home, customers: int, until: date) -> None:
+    size = ("--customers", str(customers), "--months", str(_MONTHS), "--rates", "enriched")
+    _levensloop(home, "simulate", *size, "--until", until.isoformat(), "--out", str(_bank(home)))
+    (_bank(home) / _WHOLE).touch()
+
+
 def _train_and_sign(home: Home) -> None:
     bank = _bank(home)
     tables = ("events", "permissions")
     given = [part for name in tables for part in (f"--{name}", str(bank / f"{name}.csv"))]
     bookings, labels = str(bank / "bookings.parquet"), str(bank / "labels.csv")
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
-    passphrase = secrets.token_urlsafe(24)  # thrown away with this process: demo keys sign once
+    passphrase = _passphrase(home)
     for role in BOARD:
         if not (home.keys / f"{role}.pem").exists():
             _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)
         key = str(home.keys / f"{role}.pem")
         _levensloop(home, "sign", "--role", role, "--key", key, "--reason", "demo board", passphrase=passphrase)
     _levensloop(home, "promote", "--who", "demo", "--why", "make demo", "--demo")
+
+
+def _passphrase(home: Home) -> str:
+    """The passphrase of the demo's throw-away keys; kept beside them, so that a demo that was cut off can go on."""
+    kept = home.keys / "demo.passphrase"
+    if not kept.exists():
+        write_durably(kept, secrets.token_urlsafe(24).encode(), mode=0o600)
+    return kept.read_text("utf-8")
 
 
 def _has_release(home: Home) -> bool:

@@ -46,12 +46,6 @@ class Demo:
         assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
 
-    @property
-    def url(self) -> str:
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.printed)
-        assert found
-        return found.group()
-
     def examples(self) -> list[str]:
         """The three command lines that the demo prints."""
         return [line.strip() for line in self.printed.splitlines() if " ask " in line]
@@ -104,8 +98,7 @@ def test_every_command_of_the_readme_runs(demo: Demo) -> None:
     commands = readme_commands()
     assert len(commands) >= 10
     for line, code in commands:
-        here = line.replace(" ask ", f" ask --url {demo.url} ").replace(" permit ", f" permit --url {demo.url} ")
-        demo.run(here, expected=code)
+        demo.run(line, expected=code)
 
 
 def test_the_two_commands_of_the_readme_are_targets_of_make() -> None:
