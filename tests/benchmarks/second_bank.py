@@ -17,6 +17,7 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+import holidays
 import numpy as np
 import pyarrow as arrow
 
@@ -42,6 +43,7 @@ BENEFIT = {  # euros per child and quarter (0-5, 6-11, 12-17), by the half year 
     (2023, 1): (269.76, 327.56, 385.37),
 }
 RECORD = ["customer_id", "account_iban", "booking_id", "booking_date", "amount", "credit_debit_indicator", "counterparty_name", "counterparty_iban", "creditor_id", "mandate_id", "purpose_code", "bank_transaction_code", "remittance_information", "balance_after"]
+CLOSED = frozenset(holidays.financial_holidays("XECB", years=range(2020, 2028)))
 TAXONOMY = default_taxonomy()
 LABELS = frozenset(TAXONOMY.booking_labels)
 Row = tuple[date, int, str, str, str, str, str, str]  # day, signed cents, name, text, code, creditor, label, role
@@ -231,9 +233,10 @@ class Person:
 
 
 def working_day(day: date, back: bool = False) -> date:
-    """The same day, or the nearest weekday after (or before) it."""
-    over = day.weekday() - 4
-    return day if over <= 0 else day - timedelta(over) if back else day + timedelta(3 - over)
+    """The same day, or the nearest day after (or before) it on which banks book."""
+    while day.weekday() > 4 or day in CLOSED:
+        day += timedelta(-1 if back else 1)
+    return day
 
 
 def month_days(first: date, last: date, every: int, day: int) -> Iterator[date]:
@@ -290,6 +293,8 @@ def play_step(p: Person, step: Step, start: date, label: str, role: str, last: d
     name = spell(rng.choice(step.names.split("|")), rng, first)
     text, cents = rng.choice(step.texts.split("|")), round(100 * rng.uniform(step.low, step.high))
     text = text.replace("{k}", spell("{k}", rng, first))
+    if step.every and "nvoice" not in text and "actuur" not in text:  # contracts keep their number
+        text = text.replace("{n}", spell("{n}", rng, first)).replace("{s}", spell("{s}", rng, first))
     cents = round(cents, -2) if "{p}" in step.names and abs(cents) > 1500 else cents
     cents *= -1 if label == "separation" and step.every and rng.random() < 0.5 else 1  # alimony goes both ways
     kept = label if label in LABELS else "none"
@@ -391,8 +396,7 @@ def children(p: Person, start: date) -> None:
     """Child benefit by quarter: it rises with age and every half year, which are no births."""
     rng, turn = p.rng, p.turns.get("child_birth") or p.turns.get("child_comes_of_age")
     low, high = (8.0, 11.9) if turn else ((WINDOW_END - start).days / 365 + 1, 17.9)
-    count = rng.randint(0 if turn else 1, 3) if p.profile == "family" else 0
-    born = [WINDOW_END - timedelta(365.25 * rng.uniform(low, high)) for _ in range(count)]
+    born = [WINDOW_END - timedelta(365.25 * rng.uniform(low, high)) for _ in range(rng.randint(0 if turn else 1, 3))]
     if turn:  # born (or 18) in the quarter before the one that is paid for
         paid = date(turn.year, turn.month, 1) - timedelta(92 + rng.randint(2, 80))
         born.append(paid.replace(day=min(paid.day, 28), year=paid.year - 18 * ("child_comes_of_age" in p.turns)))
@@ -443,9 +447,11 @@ def everyday(p: Person, start: date) -> None:
     """Shops, food, travel to work, friends: some forty bookings a month."""
     rng, days = p.rng, (WINDOW_END - start).days + 1
     style = rng.choice(["Apple Pay {n} pas 04{b}", "{d} betaalautomaat volgnr {n}", "Card payment {d}"])
-    weights = [shop[1] for shop in SHOPS]
+    weights, away = [shop[1] for shop in SHOPS], {row[0] for row in p.rows if row[3].startswith("Betaalpas")}
     for name, _, median, code in rng.choices(SHOPS, weights, k=int(days / 30.4 * rng.uniform(29, 40))):
         day, cents = start + timedelta(rng.randrange(days)), max(50, round(100 * median * rng.lognormvariate(0, 0.5)))
+        if code == "CARD" and day in away:
+            continue
         back, text = name == "@+" or (code == "IDEAL" and rng.random() < 0.04), style
         if name[0] == "@":
             name, text = rng.choice(["{p}", "{p} via Tikkie", "Betaalverzoek {p}"]), rng.choice(CHATS)
