@@ -6,7 +6,8 @@ Rows that break the contract are reported with file, line and reason, never drop
 rows read = bookings + problems.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -25,6 +26,7 @@ from models.errors import UnreadableDataError
 
 MONEY = pd.ArrowDtype(arrow.decimal128(18, 2))
 EARLIEST, LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2199-12-31", "s")
+_MOST_COLUMNS, _LONGEST_HEADER = 1_000, 100_000  # far above any real table; a hostile one is refused at once
 _AMOUNT_PATTERN = r"^[+-]?\d{1,16}(\.\d{1,2})?$"
 _FINER_PATTERN = r"^[+-]?\d{1,16}\.\d{3,}$"
 
@@ -160,6 +162,7 @@ def bookings_from_records(records: Iterable[Mapping[str, Any]], *, source: str) 
 
 def parse_bookings(table: arrow.Table, *, source: str, lines: np.ndarray) -> BookingsRead:
     """Turn a raw table into bookings; rows that break the contract become problems."""
+    _refuse_repeated(table.column_names, source=source)
     missing = [name for name in REQUIRED if name not in table.column_names]
     if not {"counterparty_name", "remittance_information"} & set(table.column_names):
         missing.append("counterparty_name or remittance_information")
@@ -192,7 +195,7 @@ def open_writer(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     The file appears under its name only when all chunks are written: an error leaves no half table.
     """
     path = Path(path)
-    half = path.with_name(f".{path.name}.part")
+    half = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")  # two writers never share a half table
     path.parent.mkdir(parents=True, exist_ok=True)
     as_parquet = path.suffix.lower() in (".parquet", ".pq")
     schema = bookings_to_arrow(no_bookings()).schema
@@ -254,7 +257,10 @@ def _read_csv(path: Path) -> tuple[arrow.Table, np.ndarray, list[RowProblem]]:
 
     try:
         with path.open("rb") as head:
-            names = head.readline().decode("utf-8-sig").strip("\r\n").replace('"', "").split(",")
+            names = head.readline(_LONGEST_HEADER).decode("utf-8-sig").strip("\r\n").replace('"', "").split(",")
+        if len(names) > _MOST_COLUMNS:
+            raise UnreadableDataError(f"{path.name} has {len(names)} columns or more. Give a bookings table.")
+        _refuse_repeated(names, source=path.name)
         table = arrow_csv.read_csv(
             path,
             # One thread: only then does the reader know the number of a row it cannot parse.
@@ -271,6 +277,12 @@ def _read_csv(path: Path) -> tuple[arrow.Table, np.ndarray, list[RowProblem]]:
             f"{path.name} cannot be read as a bookings table in CSV. Give comma-separated UTF-8 text with a header."
         ) from error
     return table, *_place(table, problems)
+
+
+def _refuse_repeated(names: Sequence[str], *, source: str) -> None:
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise UnreadableDataError(f"{source} has a column twice: {', '.join(twice[:5])}. Give every column once.")
 
 
 def _place(table: arrow.Table, skipped: list[RowProblem]) -> tuple[np.ndarray, list[RowProblem]]:
@@ -307,6 +319,11 @@ def _parse_columns(table: arrow.Table) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def _as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
+    """Any column as trimmed text; what cannot be text (lists, broken UTF-8) is an error of the whole table."""
+    try:
+        raw = compute.cast(raw, arrow.string())
+    except arrow.ArrowException as error:
+        raise UnreadableDataError("A column of the table holds no text, number or day. Give plain values.") from error
     return compute.utf8_trim_whitespace(compute.fill_null(compute.cast(raw, arrow.string()), ""))
 
 

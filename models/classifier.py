@@ -39,6 +39,9 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         Character n-grams and words kept, each.
     cap : int
         Bookings of one label and one distinct document count at most this often.
+    known_share : float
+        A booking whose text knows no larger share (0..1) of words is abstained from; the limit of one in ten is that of
+        Cozy's guard against answers from the amount alone.
     risk : float
         Share of errors (0..1) accepted among the answers of a class; doubtful bookings are abstained from.
     blind : float
@@ -77,6 +80,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         min_customers: int = 5,
         max_features: int = 40_000,
         cap: int = 30,
+        known_share: float = 0.1,
         risk: float = 0.05,
         blind: float = 0.5,
         calibrate: bool = True,
@@ -87,6 +91,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.min_customers = min_customers
         self.max_features = max_features
         self.cap = cap
+        self.known_share = known_share
         self.risk = risk
         self.blind = blind
         self.calibrate = calibrate
@@ -140,7 +145,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         top = probabilities[np.arange(len(best)), best]
         is_event = self.classes_[best] != NONE
         # Few known words: the amount alone would decide, with a confidence it does not deserve.
-        doubtful = is_event & ((top < self.thresholds_[best]) | (known <= 0.1))
+        doubtful = is_event & ((top < self.thresholds_[best]) | (known <= self.known_share))
         return pd.DataFrame({"label": self.classes_[best], "probability": top, "abstained": doubtful})
 
     def wordings(self, bookings: pd.DataFrame) -> np.ndarray:

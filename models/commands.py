@@ -1,6 +1,6 @@
 """The verbs of `models` on the command line; what they need is imported when they run, so that `--help` is quick."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +75,6 @@ def parse_day(text: str) -> date:
     from models.errors import UsageError
 
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
     except ValueError as error:
         raise UsageError(f"{text!r} is not a day. Write it as YYYY-MM-DD, for example 2026-10-31.") from error

@@ -28,9 +28,6 @@ _DETECTION_DTYPES = {
     **dict.fromkeys(("onset_date", "detected_on"), "datetime64[s]"),
     "probability": "float64",
 }
-_LATE_DAYS = 40  # a point later than this after first_detectable neither proves nor disproves the event
-_SUPPORT_SHARE = 1 / 3  # of the threshold: from here a nearby point counts as evidence
-_EVIDENCE_AT_MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ class EventDetector(BaseEstimator):
         for begin, end in pairwise(starts):
             event = str(points.event[begin])
             threshold = self.thresholds_.get(event, settings["fallback_threshold"])
-            quiet = self.refractory_days_.get(event, 120 if event != "overdraft" else 30)
+            quiet = self.refractory_days_.get(event, _fallback_quiet(event))
             made = _walk(points.day[begin:end], scores[begin:end], threshold, quiet)
             day_of_row = course.days[np.argsort(course.row)]
             hits += _describe(points, scores, begin, end, made, threshold, day_of_row)
@@ -163,7 +160,7 @@ class EventDetector(BaseEstimator):
         return RandomForestClassifier(
             n_estimators=settings[trees],
             min_samples_leaf=settings["smallest_leaf"],
-            max_features=0.4,
+            max_features=settings["features_per_split"],
             random_state=self.random_state,
         )
 
@@ -199,10 +196,11 @@ def _truth_spans(truth: pd.DataFrame, *, views: int, customers: int) -> dict[int
 
 def _label_points(points: Points, spans: dict[int, list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray]:
     """1 where a true event can first be told, 0 where none is; points late in an event's span weigh nothing."""
+    late = parameters()["detector"]["late_days"]
     labels, weights = np.zeros(len(points.day), dtype=int), np.ones(len(points.day))
     for at, (customer, day) in enumerate(zip(points.customer.tolist(), points.day.tolist(), strict=True)):
         for begin, end in spans.get(customer, ()):
-            if begin <= day <= min(end, begin + _LATE_DAYS):
+            if begin <= day <= min(end, begin + late):
                 labels[at] = 1
             elif begin <= day <= end:
                 weights[at] = 0.0
@@ -215,9 +213,11 @@ def _choose(points: Points, scores: np.ndarray, spans: dict[int, list[tuple[int,
     settings = parameters()["detector"]
     starts = _group_starts(points)
     total = sum(len(mine) for mine in spans.values())
+    step = settings["threshold_step"]
+    thresholds = np.arange(settings["never_below"], settings["never_above"] + step / 2, step)
     best = (-1.0, settings["fallback_threshold"], settings["refractory_days"][-1])
     for quiet in settings["refractory_days"]:
-        for threshold in np.arange(settings["never_below"], settings["never_above"] + 0.01, 0.05):
+        for threshold in thresholds:
             hits, made_all = 0, 0
             for begin, end in pairwise(starts):
                 if scores[begin:end].max() < threshold:
@@ -270,7 +270,8 @@ def _describe(
     day_of_row: np.ndarray,
 ) -> list[Hit]:
     """Onset and evidence of each detection: the supporting points before it that hang together, and those after."""
-    window = parameters()["points"]["window_days"]
+    window, settings = parameters()["points"]["window_days"], parameters()["detector"]
+    support = threshold * settings["support_share"]
     hits = []
     for n, position in enumerate(made):
         at = begin + int(position)
@@ -278,17 +279,17 @@ def _describe(
         upper = begin + int(made[n + 1]) if n + 1 < len(made) else end
         chain = [at]
         for earlier in range(at - 1, lower - 1, -1):
-            if points.day[chain[0]] - points.day[earlier] > window or scores[earlier] < threshold * _SUPPORT_SHARE:
+            if points.day[chain[0]] - points.day[earlier] > window or scores[earlier] < support:
                 break
             chain.insert(0, earlier)
         onset = int(min(day_of_row[row] for point in chain for row in points.evidence[point]))
         later = [
             point
             for point in range(at + 1, upper)
-            if points.day[point] - points.day[at] <= window and scores[point] >= threshold * _SUPPORT_SHARE
+            if points.day[point] - points.day[at] <= window and scores[point] >= support
         ]
         rows = [row for point in (*chain, *later) for row in points.evidence[point]]
-        evidence = tuple(dict.fromkeys(rows))[:_EVIDENCE_AT_MOST]
+        evidence = tuple(dict.fromkeys(rows))[: settings["evidence_at_most"]]
         hits.append(
             Hit(
                 int(points.customer[at]), str(points.event[at]), onset, int(points.day[at]), float(scores[at]), evidence
@@ -297,14 +298,19 @@ def _describe(
     return hits
 
 
+def _fallback_quiet(event: str) -> int:
+    settings = parameters()["detector"]
+    return int(settings["overdraft_quiet_days" if event == "overdraft" else "fallback_quiet_days"])
+
+
 def _careful_rule(matrix: np.ndarray) -> np.ndarray:
     """Score where nothing could be learned: a booking's own probability, for a first sign only.
 
     Large credits count from three times the monthly income on (domain specification 1.3); own transfers never.
     """
     figure = {name: matrix[:, at] for at, name in enumerate(FEATURES)}
-    first = (figure["earlier_signs"] <= 0) | (figure["gap_days"] > 180)
-    large = (figure["income_ratio"] < 0) | (figure["income_ratio"] >= 3)
+    first = (figure["earlier_signs"] <= 0) | (figure["gap_days"] > parameters()["detector"]["again_after_days"])
+    large = (figure["income_ratio"] < 0) | (figure["income_ratio"] >= parameters()["series"]["large_income_ratio"])
     return np.where(first & large & (figure["is_internal"] <= 0), figure["probability"].clip(0, 1), 0.0)
 
 

@@ -194,10 +194,10 @@ def _add_signs(
             "signs_days": float(len(set(days[near].tolist()))),
             "parties": float(len(set(party[near].tolist()))),
             "earlier_signs": float(n),
-            "gap_days": _gap(days[:n], days[n]),
-            "party_gap_days": _gap(days[:n][party[:n] == party[n]], days[n]),
+            "gap_days": days_since(days[:n], days[n]),
+            "party_gap_days": days_since(days[:n][party[:n] == party[n]], days[n]),
             "party_first_history_days": float(days[np.argmax(party == party[n])] - course.days[start]),
-            "log_amount_sum": float(np.log1p(np.abs(cents[near]).sum())),
+            "log_amount_sum": float(np.log1p(np.abs(cents[near]).astype(np.float64).sum())),  # int64 would wrap
             **_against_before(days, cents, n),
         }
         rows.add(customer, event, int(days[n]), (int(course.row[sign]),), features)
@@ -222,8 +222,10 @@ def base_features(course: Course, start: int, at: int, salaries: np.ndarray) -> 
         "log_amount": float(np.log1p(abs(course.cents[at]))),
         "direction": float(np.sign(course.cents[at])),
         "party_bookings": float(np.log1p((course.party[span] == course.party[at]).sum())),
-        "active_bookings": float(at - start - np.searchsorted(course.days[span], day - 30)),
-        "salary_gap_days": _gap(salaries[salaries < day], day),
+        "active_bookings": float(
+            at - start - np.searchsorted(course.days[span], day - parameters()["points"]["active_days"])
+        ),
+        "salary_gap_days": days_since(salaries[salaries < day], day),
         "is_internal": float(course.kinds[at] == "INTERNAL" or course.concepts["savings"][at]),
         "says_refund": float(course.concepts["refund"][at]),
         "is_virtual": 0.0,
@@ -240,5 +242,6 @@ def is_salary(course: Course) -> np.ndarray:
     return ((course.kinds == "SALARY") | course.concepts["salary"]) & (course.cents > 0)
 
 
-def _gap(earlier: np.ndarray, day: int) -> float:
+def days_since(earlier: np.ndarray, day: int) -> float:
+    """Days from the last of the earlier days to this one; `never_days` when there is none."""
     return float(day - earlier[-1]) if len(earlier) else float(parameters()["points"]["never_days"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.history import Course, PointRows, base_features, child_benefit_unit, is_salary, parameters
+from models.history import Course, PointRows, base_features, child_benefit_unit, days_since, is_salary, parameters
 
 
 def add_series_points(rows: PointRows, course: Course, events: frozenset[str]) -> None:
@@ -38,30 +38,31 @@ def _add_salaries(rows: PointRows, course: Course, customer: int, mine: np.ndarr
         same, other = before[course.party[before] == payer], before[course.party[before] != payer]
         features = base_features(course, start, int(at), course.days[before])
         features |= _salary_facts(course, int(at), same, other)
-        features["student_gap_days"] = _days_since(course.days[student], course.days[at])
+        features["student_gap_days"] = days_since(course.days[student], course.days[at])
         evidence = tuple(int(course.row[i]) for i in (*same[-2:], at))
         for event in events:
             rows.add(customer, event, int(course.days[at]), evidence, features)
 
 
 def _salary_facts(course: Course, at: int, same: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """The series of this payer so far, and how it stands to what other payers paid before."""
     day, cents = course.days[at], course.cents
+    settings = parameters()["series"]
     series = np.append(same, at)
     recent, earlier = cents[series[-3:]], cents[series[-9:-3]]
-    late_other = other[course.days[other] > day - 200]
+    late_other = other[course.days[other] > day - settings["payer_days"]]
+    year_other = other[course.days[other] > day - settings["year_days"]]
     gaps = np.diff(course.days[series][-6:])
     return {
         "payer_salaries": float(len(series)),
         "payer_days": float(day - course.days[series[0]]),
-        "other_payer_gap_days": _days_since(course.days[other], day),
+        "other_payer_gap_days": days_since(course.days[other], day),
         "other_payer_salaries": float(len(late_other)),
-        "payers_year": float(len(set(course.party[other[course.days[other] > day - 365]].tolist()))),
+        "payers_year": float(len(set(course.party[year_other].tolist()))),
         "ratio_before": float(cents[at] / cents[same[-1]]) if len(same) else 0.0,
         # the lowest of three against the median before: one bonus does not lift it
         "ratio_three": float(recent.min() / np.median(earlier)) if len(recent) == 3 and len(earlier) >= 2 else 0.0,
-        "ratio_other_payer": float(np.median(cents[series[-3:]]) / np.median(cents[late_other]))
-        if len(late_other)
-        else 0.0,
+        "ratio_other_payer": _ratio(recent, cents[late_other]),
         "period_days": float(np.median(gaps)) if len(gaps) else 0.0,
         "says_holiday_pay": float(course.concepts["holiday_pay"][at]),
         "says_final_settlement": float(course.concepts["final_settlement"][other[-3:]].any()) if len(other) else 0.0,
@@ -95,15 +96,16 @@ def _monthly_income(course: Course, start: int, at: int) -> float:
 def _add_days_abroad(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
     span = np.arange(course.bounds[customer], course.bounds[customer + 1])
     abroad = span[course.abroad[span]]
+    stay, earlier = parameters()["series"]["abroad_days"], parameters()["series"]["abroad_quiet_days"]
     for n, at in enumerate(abroad):
         days = course.days[abroad[: n + 1]]
-        near = days >= days[-1] - 4
+        near = days >= days[-1] - stay
         features = base_features(course, int(span[0]), int(at), course.days[mine[mine < at]])
         features |= {
             "signs": float(near.sum()),
             "signs_days": float(len(set(days[near].tolist()))),
-            "earlier_signs": float((days < days[-1] - 30).sum()),
-            "gap_days": _days_since(days[:-1], days[-1]),
+            "earlier_signs": float((days < days[-1] - earlier).sum()),
+            "gap_days": days_since(days[:-1], days[-1]),
             "parties": float(len(set(course.party[abroad[: n + 1][near]].tolist()))),
         }
         evidence = tuple(int(course.row[i]) for i in abroad[: n + 1][near])
@@ -123,13 +125,13 @@ def _add_benefit_drops(rows: PointRows, course: Course, customer: int, mine: np.
             features |= {"step_units": float((course.cents[at] - indexed) / unit), "earlier_signs": float(n)}
             evidence = (int(course.row[before]), int(course.row[at]))
             rows.add(customer, "child_comes_of_age", int(course.days[at]), evidence, features)
-    grace = 92 + parameters()["absence"]["quarter_grace_days"]
+    grace = parameters()["absence"]["quarter_days"] + parameters()["absence"]["quarter_grace_days"]
     _add_stops(rows, course, customer, "child_comes_of_age", paid, grace)
 
 
 def _add_study_stops(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
     paid = _flagged(course, customer, "student_finance", credit=True)
-    grace = 31 + parameters()["absence"]["month_grace_days"]
+    grace = parameters()["absence"]["month_days"] + parameters()["absence"]["month_grace_days"]
     _add_stops(rows, course, customer, "graduation", paid, grace, salaries=course.days[mine])
 
 
@@ -151,8 +153,8 @@ def _add_stops(
         # Looks at the next payment only to see whether it came by the due day, which is known on that day.
         came = n + 1 < len(paid) and course.days[paid[n + 1]] <= due
         seen = days[days <= due]
-        active = bool((seen > due - parameters()["absence"]["active_days"]).any()) and course.as_of >= due
-        if came or not active or n + 1 < parameters()["series"]["lowest_salaries"]:
+        active = bool((seen > due - parameters()["points"]["active_days"]).any()) and course.as_of >= due
+        if came or not active or n + 1 < parameters()["absence"]["fewest_payments"]:
             continue
         unit = child_benefit_unit(int(course.days[at]))
         known = salaries[salaries <= due] if salaries is not None else np.zeros(0)
@@ -162,8 +164,8 @@ def _add_stops(
             "earlier_signs": float(n + 1),
             "step_units": -float(course.cents[at] / unit),
             "log_amount": float(np.log1p(abs(course.cents[at]))),
-            "active_bookings": float((seen > due - 30).sum()),
-            "salary_gap_days": _days_since(known, due),
+            "active_bookings": float((seen > due - parameters()["points"]["active_days"]).sum()),
+            "salary_gap_days": days_since(known, due),
             "payer_salaries": float(len(known)),
         }
         rows.add(customer, event, due, tuple(int(course.row[i]) for i in paid[max(0, n - 1) : n + 1]), features)
@@ -186,7 +188,3 @@ def _add_negative_balances(rows: PointRows, course: Course, customer: int, mine:
 def _flagged(course: Course, customer: int, concept: str, *, credit: bool) -> np.ndarray:
     span = np.arange(course.bounds[customer], course.bounds[customer + 1])
     return span[course.concepts[concept][span] & ((course.cents[span] > 0) == credit)]
-
-
-def _days_since(earlier: np.ndarray, day: int) -> float:
-    return float(day - earlier[-1]) if len(earlier) else float(parameters()["points"]["never_days"])

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from models.errors import UnreadableDataError
 
+_MOST_DAYS = 3660  # ten years: more is a typing error
 NONE = "none"
 SCREENED = "screened"
 OfferClass = Literal["S", "L", "C"]
@@ -130,7 +131,7 @@ def parse_taxonomy(text: str, *, source: str) -> Taxonomy:
     """Build a taxonomy from TOML text."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnreadableDataError(f"{source} is not TOML: {error}") from error
     products = tuple(Product(**product) for product in data.get("product", []))
     events = tuple(
@@ -180,6 +181,8 @@ def _validate(events: tuple[LifeEvent, ...], products: tuple[Product, ...], *, s
     faults = [f"id {i} stands there twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
     faults += [f"{i} may never be an event" for i in ids if i in FORBIDDEN or i in (NONE, SCREENED)]
     for event in events:
+        if not 0 <= event.history_days <= _MOST_DAYS or not 0 <= event.useful_days <= _MOST_DAYS:
+            faults.append(f"{event.id} has history_days or useful_days outside 0 to {_MOST_DAYS}")
         if not set(event.told_from) <= set(get_args(ToldFrom)) or event.offer_class not in get_args(OfferClass):
             faults.append(f"{event.id} has an unknown told_from or offer_class")
         if event.offer_class == "C" and event.products:

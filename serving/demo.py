@@ -18,11 +18,11 @@ from models.command_line import TELEMETRY_OFF
 from models.durable import write_durably
 from models.errors import LevensloopError, NoReleaseError
 from models.home import Home
+from models.signing import BOARD
 from serving.client import Client
 from serving.running import RunningServer, find_server, start_server
 from serving.settings import Settings, read_settings
 
-BOARD = ("owner", "data_protection_officer", "ethics_chair")
 PURPOSE = "own_product_offers"
 CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
 _LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future

@@ -158,3 +158,28 @@ def test_a_problem_never_tells_what_the_row_said(tmp_path: Path) -> None:
     read = read_text(tmp_path, HEADER + "MARKER,MARKER,MARKER,MARKER,MARKER,MARKER\n")
     assert len(read.problems) == 1
     assert "MARKER" not in str(read.problems[0])
+
+
+def test_two_writers_of_one_table_never_mix_their_rows(tmp_path: Path) -> None:
+    one = bookings_from_records(
+        [{"booking_id": "1", "booking_date": "2026-01-01", "amount": "1.00", "credit_debit_indicator": "DBIT",
+          "counterparty_name": "x"}], source="r",
+    ).frame  # fmt: skip
+    with open_writer(tmp_path / "b.csv") as first, open_writer(tmp_path / "b.csv") as second:
+        first(one)
+        second(one)
+        second(one.assign(booking_id="2"))
+    assert load_bookings(tmp_path / "b.csv").rows_read == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEADER.replace("counterparty_name", "booking_id") + "a,2026-01-01,1,DBIT,b,x\n", "a column twice: booking_id"),
+        (",".join(f"c{n}" for n in range(2000)) + "\n", "columns or more"),
+    ],
+)
+def test_odd_headers_are_refused_at_once(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UnreadableDataError, match=said):
+        read_text(tmp_path, text)

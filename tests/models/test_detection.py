@@ -102,3 +102,17 @@ def test_bookings_without_customer_are_refused() -> None:
     frame = table(("2026-01-02", "1.00", "DBIT", "x", "y")).assign(customer_id="")
     with pytest.raises(UsageError, match="--customer"):
         detect_events(frame, as_of=date(2026, 1, 3), release=None)  # type: ignore[arg-type]
+
+
+def test_sums_of_the_largest_amounts_do_not_wrap() -> None:
+    from models.history import add_booking_points
+
+    rows = [(f"2026-01-{day:02d}", "9999999999999999.99", "CRDT", "SVB", "KINDERBIJSLAG") for day in range(1, 29)]
+    bookings = table(*rows)
+    likely = np.ones((len(bookings), 1))
+    texts = read_texts(bookings, names="as_persons")
+    course = build_course(bookings, texts, likely, classes=np.array(["child_birth"]), as_of=date(2026, 2, 1))
+    points = PointRows.empty()
+    add_booking_points(points, course, np.array(["child_birth"]), frozenset({"child_birth"}))
+    assert len(points.day) == 28
+    assert np.isfinite(collect_points(points).matrix).all()

@@ -98,6 +98,8 @@ def test_an_event_that_only_has_an_id_sells_nothing() -> None:
         ("[[event]]\nid = 'pregnancy'", "may never be an event"),
         ("[[event]]\nid = 'none'", "may never be an event"),
         ("[[event]]\nid = 'a'\ncolour = 'red'", "unknown fields: colour"),
+        ("a = " + "[" * 5000 + "]" * 5000, "is not TOML"),
+        ("[[event]]\nid = 'a'\nhistory_days = -1", "outside 0 to 3660"),
         ("[[event]]\nid = 'a'\noffer_class = 'Z'", "unknown told_from or offer_class"),
         ("[[event]]\nid = 'a'\noffer_class = 'S'\nproducts = [{ id = 'x' }]", "unknown product x"),
         (
