@@ -52,11 +52,12 @@ class Answer:
     purpose: str
     permission: GrantedPermission
     model_version: str
+    taxonomy: Taxonomy
     judgement: Judgement
     trail: TrailPlace
 
-    def body(self, taxonomy: Taxonomy, because: Sentence) -> dict[str, Any]:
-        """The JSON members of the answer."""
+    def body(self, because: Sentence) -> dict[str, Any]:
+        """The JSON members of the answer; `because` is the sentence of the regime."""
         return {
             "customer_id": self.customer_id,
             "purpose": self.purpose,
@@ -67,9 +68,10 @@ class Answer:
                 "version": self.permission.version,
                 "valid_until": rfc3339(self.permission.valid_until),
             },
-            "release": {"model_version": self.model_version, "taxonomy_version": taxonomy.version},
+            "release": {"model_version": self.model_version, "taxonomy_version": self.taxonomy.version},
             "events": [
-                _event_body(found, self.judgement.choice.offers, taxonomy, because) for found in self.judgement.events
+                _event_body(found, self.judgement.choice.offers, self.taxonomy, because)
+                for found in self.judgement.events
             ],
             "held_back": [_held_body(held) for held in self.judgement.choice.held_back],
             "trail": {"seq": self.trail.seq, "hash": self.trail.hash},

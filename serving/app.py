@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from models.errors import LevensloopError, StoreUnavailableError
+from models.errors import IntegrityError, LevensloopError, NoReleaseError, StoreUnavailableError
 from serving.answers import Answer
 from serving.edge import Route
 from serving.gate import Gate, Question
@@ -44,11 +44,12 @@ class Desk:
     clock: Callable[[], datetime]
 
     def is_ready(self) -> bool:
-        """Whether the store can be read now; without it nothing is answered."""
+        """Whether the store can be read now and a verified release is champion; without both nothing is answered."""
         try:
+            self.gate.releases.current()
             with self.gate.store.read() as connection:
                 connection.execute(sa.select(1))
-        except StoreUnavailableError:
+        except (StoreUnavailableError, NoReleaseError, IntegrityError):
             return False
         return True
 
@@ -145,8 +146,7 @@ def read_permission(asked: CurrentPermissionRequest, desk: TheDesk) -> JSONRespo
 
 
 def _answer_body(answer: Answer, desk: Desk) -> dict[str, Any]:
-    because = desk.policy.because[answer.permission.regime]
-    return answer.body(desk.gate.release.taxonomy, because)
+    return answer.body(desk.policy.because[answer.permission.regime])
 
 
 def _no_store(body: dict[str, Any], *, status: int = 200) -> JSONResponse:

@@ -47,6 +47,13 @@ class ServedRelease(Protocol):
     def screening(self) -> Screening: ...
 
 
+class ReleaseHolder(Protocol):
+    """Where the gate asks which release answers now (`serving.champion.ChampionHolder`)."""
+
+    def current(self) -> ServedRelease:
+        """The verified champion of this moment; NoReleaseError or IntegrityError when there is none."""
+
+
 class Detect(Protocol):
     """The pure function from bookings to detections (`models.detection.detect_events`)."""
 
@@ -71,6 +78,7 @@ class _Case:
     """Everything read of one customer before anything is judged."""
 
     question: Question
+    release: ServedRelease
     purpose: Purpose
     as_of: date
     today: date
@@ -82,10 +90,10 @@ class _Case:
 
 @dataclass(frozen=True)
 class Gate:
-    """The flow from question to answer over one store and one verified release."""
+    """The flow from question to answer over one store and the release that is champion when it is asked."""
 
     store: Store
-    release: ServedRelease
+    releases: ReleaseHolder
     registry: PurposeRegistry
     records: Records
     detect: Detect
@@ -102,6 +110,8 @@ class Gate:
             The problem to send instead of an answer; refusals are in the trail by then.
         StoreUnavailableError
             Permission or trail cannot be read or written.
+        NoReleaseError, IntegrityError
+            There is no release to answer with, or it does not verify.
         """
         outcome = self.answer_all([question])[0]
         if isinstance(outcome, Problem):
@@ -110,15 +120,17 @@ class Gate:
 
     def answer_all(self, questions: Sequence[Question]) -> list[Answer | Problem]:
         """One answer or problem per question, in the order of the questions; all trail rows are written together."""
+        release = self.releases.current()
         with self.store.read() as connection:
-            cases = [_keep(self._admit, connection, question) for question in questions]
+            cases = [_keep(self._admit, connection, question, release) for question in questions]
         judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
         with self.store.write() as connection:
             return [
-                self._seal(connection, question, outcome) for question, outcome in zip(questions, judged, strict=True)
+                self._seal(connection, question, outcome, release)
+                for question, outcome in zip(questions, judged, strict=True)
             ]
 
-    def _admit(self, connection: sa.Connection, question: Question) -> _Case:
+    def _admit(self, connection: sa.Connection, question: Question, release: ServedRelease) -> _Case:
         """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
         today = self.clock().astimezone(AMSTERDAM).date()
         as_of = question.as_of or today
@@ -137,7 +149,7 @@ class Gate:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
         sent = self.records.find_sent_offers(connection, question.customer_id)
         known = facts or CustomerFacts(question.customer_id)
-        return _Case(question, purpose, as_of, today, known, nightly, nightly_today, sent)
+        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent)
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:
@@ -159,7 +171,7 @@ class Gate:
         Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
         before a dismissal would sell to somebody who lost a job since.
         """
-        taxonomy = self.release.taxonomy
+        taxonomy = case.release.taxonomy
         if case.question.read_bookings is None:
             detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
             today = _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
@@ -171,7 +183,7 @@ class Gate:
         block = find_sales_block(
             today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
         )
-        events = tuple(found for found in detections if found.is_current and self._may_tell(found, case.purpose))
+        events = tuple(found for found in detections if found.is_current and self._may_tell(found, case))
         choice = OfferChoice((), ())
         if case.purpose.products:
             choice = choose_offers(
@@ -183,23 +195,25 @@ class Gate:
     def _detect(self, bookings: pd.DataFrame, case: _Case, *, as_of: date) -> tuple[Detection, ...]:
         """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
         names, renamed = _spaceless(bookings)
-        frame = self.detect(renamed, as_of=as_of, release=self.release)
+        frame = self.detect(renamed, as_of=as_of, release=case.release)
         if frame.empty:
             return ()
         if not (frame["customer_id"] == case.question.customer_id).all():
             raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
         # The detector screens too; here nobody has to believe it.
-        screened = set(bookings["booking_id"][self.release.screening.screen(bookings)])
+        screened = set(bookings["booking_id"][case.release.screening.screen(bookings)])
         found = [_detection(row, names) for row in frame.to_dict("records")]
         told = [replace(one, evidence=tuple(i for i in one.evidence if i not in screened)) for one in found]
         return tuple(one for one in told if one.evidence)
 
-    def _may_tell(self, found: Detection, purpose: Purpose) -> bool:
-        event = self.release.taxonomy.event(found.event)
+    def _may_tell(self, found: Detection, case: _Case) -> bool:
+        event, purpose = case.release.taxonomy.event(found.event), case.purpose
         only = self.policy.only_events.get(purpose.id)
         return not event.retired and event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
-    def _seal(self, connection: sa.Connection, question: Question, outcome: Judgement | Problem) -> Answer | Problem:
+    def _seal(
+        self, connection: sa.Connection, question: Question, outcome: Judgement | Problem, release: ServedRelease
+    ) -> Answer | Problem:
         """Permission again and the trail row, in one transaction; a problem is recorded when it is a refusal."""
         if isinstance(outcome, Judgement):
             permission = self._permission(connection, question)
@@ -207,21 +221,26 @@ class Gate:
             if isinstance(refusal, Problem):
                 outcome = refusal
             else:
-                return self._record_answer(connection, question, outcome, permission)
+                return self._record_answer(connection, question, outcome, permission, release)
         if outcome.status == 403:
             known = question.purpose if question.purpose in self.registry.ids else "unregistered"
-            body = {"outcome": outcome.kind, "purpose": known, "release": self.release.id}
+            body = {"outcome": outcome.kind, "purpose": known, "release": release.id}
             append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         return outcome
 
     def _record_answer(
-        self, connection: sa.Connection, question: Question, judgement: Judgement, permission: Permission
+        self,
+        connection: sa.Connection,
+        question: Question,
+        judgement: Judgement,
+        permission: Permission,
+        release: ServedRelease,
     ) -> Answer:
         body = build_trail_body(
             question.purpose,
             judgement,
             permission_version=permission.version,
-            release_id=self.release.id,
+            release_id=release.id,
             policy_version=self.policy.version,
         )
         row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
@@ -229,7 +248,9 @@ class Gate:
             permission.regime, permission.notice_version, permission.version, permission.valid_until
         )
         place = TrailPlace(row.seq, row.hash)
-        return Answer(question.customer_id, question.purpose, granted, self.release.model_version, judgement, place)
+        return Answer(
+            question.customer_id, question.purpose, granted, release.model_version, release.taxonomy, judgement, place
+        )
 
 
 def _require(permission: Permission) -> Permission:

@@ -7,6 +7,7 @@ from models.purposes import default_purposes
 from models.release import Release, load_release
 from models.store import open_store
 from serving.app import Desk
+from serving.champion import ChampionHolder
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.policy import default_policy
@@ -28,7 +29,7 @@ def verify_release(settings: Settings) -> Release:
 
 
 def open_desk(settings: Settings) -> Desk:
-    """Everything a worker needs, opened once.
+    """Everything a worker needs, opened once, with the champion of this moment already loaded.
 
     Raises
     ------
@@ -37,13 +38,14 @@ def open_desk(settings: Settings) -> Desk:
     StoreUnavailableError
         The database cannot be opened.
     """
-    release = verify_release(settings)
+    champion = ChampionHolder(settings.home, settings.demo)
+    champion.current()
     store = open_store(settings.database_url)
     make_customer_table(store)
     registry, policy = default_purposes(), default_policy()
     gate = Gate(
         store=store,
-        release=release,
+        releases=champion,
         registry=registry,
         records=StoredRecords(),
         detect=detect_events,

@@ -57,7 +57,7 @@ class Worker:
         gc.freeze()
 
     def __is_ready__(self) -> bool:
-        """Ready while the store answers; the release was verified before this object existed."""
+        """Ready while the store answers and the champion verifies."""
         return API.state.desk is not None and API.state.desk.is_ready()
 
 

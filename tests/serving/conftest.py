@@ -59,6 +59,16 @@ class FakeRelease:
 
 
 @dataclass
+class FakeHolder:
+    """Holds the release that the test gives."""
+
+    release: FakeRelease = field(default_factory=FakeRelease)
+
+    def current(self) -> FakeRelease:
+        return self.release
+
+
+@dataclass
 class ToldDetector:
     """Finds what the test says, and remembers what it was asked; `only_detectable` leaves out what comes later."""
 
@@ -132,7 +142,7 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
-        store=store, release=FakeRelease(), registry=default_purposes(), records=StoredRecords(),
+        store=store, releases=FakeHolder(), registry=default_purposes(), records=StoredRecords(),
         detect=detector, policy=policy, clock=lambda: NOW,
     )  # fmt: skip
     desk = Desk(gate=gate, ledger=Ledger(store, gate.registry), policy=policy, clock=lambda: NOW)

@@ -46,7 +46,7 @@ def test_answer_has_the_shape_of_the_contract(bank: Any) -> None:
             "version": 1,
             "valid_until": "2026-11-23T11:00:00Z",
         },
-        "release": {"model_version": "fake-1", "taxonomy_version": bank.desk.gate.release.taxonomy.version},
+        "release": {"model_version": "fake-1", "taxonomy_version": bank.desk.gate.releases.current().taxonomy.version},
         "events": [
             {
                 "event": "child_birth",

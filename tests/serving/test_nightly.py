@@ -19,7 +19,7 @@ def test_only_permitted_customers_are_judged_and_answered_from_the_store(bank: A
         bookings_from_records(rows, source="test").frame,
         as_of=date(2026, 11, 21),
         store=bank.store,
-        release=gate.release,
+        release=gate.releases.current(),
         registry=gate.registry,
         detect=bank.detector,
         clock=gate.clock,
@@ -39,7 +39,7 @@ def test_second_run_of_a_day_replaces_the_first(bank: Any, booking: Any) -> None
         bank.detector.rows.clear()
         bank.detector.find(event, onset=date(2026, 10, 1))
         run_nightly(
-            frame, as_of=date(2026, 11, 21), store=bank.store, release=gate.release,
+            frame, as_of=date(2026, 11, 21), store=bank.store, release=gate.releases.current(),
             registry=gate.registry, detect=bank.detector, clock=gate.clock,
         )  # fmt: skip
     assert [event["event"] for event in bank.ask(bookings=None).json()["events"]] == ["rental_move"]

@@ -42,7 +42,7 @@ def make_release(home: Home) -> None:
     names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
     frame = pd.DataFrame(rows, columns=names).assign(amount=20.0)
     nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
-    detector = EventDetector().fit(collect_points(PointRows.empty()), np.array([]), nobody)
+    detector = EventDetector().fit([collect_points(PointRows.empty())], np.array([]), nobody)
     now = datetime.now(UTC)
     texts = {
         name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")
