@@ -9,7 +9,7 @@ from rich.console import Console
 
 from models.bookings import BookingsRead, load_bookings
 from models.detection import classify_bookings, detect_events
-from models.errors import IntegrityError, UsageError
+from models.errors import IntegrityError, PartlyReadError, UsageError
 from models.home import find_home
 from models.release import Release, load_release
 
@@ -17,14 +17,23 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 def classify_file(bookings: Path, *, out: Path, release_id: str | None) -> None:
-    """Write booking_id, label, probability and abstained for every booking of a file."""
+    """Write booking_id, label, probability and abstained for every booking of a file.
+
+    Raises
+    ------
+    UsageError
+        `out` cannot be written.
+    PartlyReadError
+        Some rows were left out; the answer for the others is written.
+    """
     release = _open_release(release_id)
     read = _load(bookings)
     _write(classify_bookings(read.frame, release=release), out)
+    _require_all_read(read, bookings, out)
 
 
 def detect_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
-    """Write every detection of a file's customers as of a day (inclusive)."""
+    """Write every detection of a file's customers as of a day (inclusive); errors as of `classify_file`."""
     today = datetime.now(AMSTERDAM).date()
     as_of = as_of or today
     if as_of > today:
@@ -35,6 +44,7 @@ def detect_file(bookings: Path, *, out: Path, as_of: date | None, release_id: st
     for column in ("onset_date", "detected_on"):
         found[column] = found[column].astype("datetime64[s]").dt.strftime("%Y-%m-%d")
     _write(found, out)
+    _require_all_read(read, bookings, out)
 
 
 def verify_own_trail() -> None:
@@ -82,8 +92,28 @@ def _load(path: Path) -> BookingsRead:
     return read
 
 
+def _require_all_read(read: BookingsRead, bookings: Path, out: Path) -> None:
+    if read.problems:
+        raise PartlyReadError(
+            f"{len(read.problems)} rows of {bookings.name} were left out, for the reasons above. "
+            f"The answer for the others is in {out.name}."
+        )
+
+
 def _write(table: pd.DataFrame, out: Path) -> None:
-    if out.suffix.lower() in (".parquet", ".pq"):
-        table.to_parquet(out, index=False)
-    else:
-        table.to_csv(out, index=False)
+    """Write under a temporary name first: whatever ends the work, nobody finds half a file under the asked name."""
+    half = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if out.suffix.lower() in (".parquet", ".pq"):
+                table.to_parquet(half, index=False)
+            else:
+                table.to_csv(half, index=False)
+            half.replace(out)
+        finally:
+            half.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be written. Give a file in a folder that you may write to with --out."
+        ) from error

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from models.errors import LevensloopError
 
+INTERRUPTED = 130  # 128 + SIGINT, what a shell expects after Ctrl-C
 # Telemetry of the libraries below us is off before any of them is imported.
 TELEMETRY_OFF = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
@@ -33,13 +34,23 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; our errors end in one sentence on stderr and their exit code."""
+    """Run the command line; our errors and Ctrl-C end in one sentence on stderr and their exit code."""
     os.environ.update(TELEMETRY_OFF)
     try:
         build_app()()
     except LevensloopError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"levensloop: {error}", markup=False)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Typer turns a Ctrl-C inside a verb into an exit without a word; before any verb it is still a Ctrl-C.
+        if isinstance(stop, KeyboardInterrupt) or stop.code == INTERRUPTED:
+            _say("Interrupted before the end. Run the command again to get its result.")
+            sys.exit(INTERRUPTED)
+        raise
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"levensloop: {sentence}", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,28 @@
 """`levensloop read`: statement files to one bookings table, chunk by chunk, with a report of every row left out."""
 
 import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from models.bookings import open_writer
-from models.errors import PartlyReadError, UnreadableDataError
+from models.errors import PartlyReadError, UnreadableDataError, UsageError
 from models.progress import track_total
-from models.statements import SeenBookings, StatementFile, stream_statement
+from models.statements import SeenBookings, StatementChunk, StatementFile, stream_statement
+
+
+@dataclass
+class _Outcome:
+    """What reading several files came to."""
+
+    reports: list[StatementFile] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    left_out: int = 0
+    without_customer: Counter[str] = field(default_factory=Counter)  # account_iban: bookings
 
 
 def read_files(files: Sequence[Path], *, out: Path, customer: str, customers: Path | None) -> None:
@@ -18,40 +30,95 @@ def read_files(files: Sequence[Path], *, out: Path, customer: str, customers: Pa
 
     Raises
     ------
+    UsageError
+        `out` cannot be written.
     UnreadableDataError
         At least one file could not be read; the others are written.
     PartlyReadError
         All files were read, but some rows were left out.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    owners = _load_owners(customers) if customers else None
-    seen, reports, refused, left_out = SeenBookings(), list[StatementFile](), list[str](), 0
+    owners = _load_owners(customers, console) if customers else None
+    try:
+        outcome = _convert(files, out, console, customer=customer, owners=owners)
+    except OSError as error:  # of `out` alone, see _open_chunks
+        raise UsageError(
+            f"{out} cannot be written. Give a file in a folder that you may write to with --out."
+        ) from error
+    _print_report(console, outcome.reports)
+    if customers:
+        for account, bookings in outcome.without_customer.items():
+            said = f"{_describe(account)} is not in {customers.name}: its {bookings} bookings have no customer."
+            console.print(said, markup=False)
+    if outcome.refused:
+        raise UnreadableDataError("\n".join(outcome.refused))
+    if outcome.left_out:
+        raise PartlyReadError(
+            f"{outcome.left_out} rows were left out, for the reasons above. The rest is in {out.name}."
+        )
+
+
+def _convert(
+    files: Sequence[Path], out: Path, console: Console, *, customer: str, owners: dict[str, str] | None
+) -> _Outcome:
+    """Write the bookings of all files to `out` and say on the way which rows were left out."""
+    seen, outcome = SeenBookings(), _Outcome()
     size = sum(path.stat().st_size for path in files if path.is_file())
     with open_writer(out) as add, track_total("Reading statements (bytes)", total=size) as advance:
         for path in files:
             try:
                 chunks = stream_statement(path, customer=customer, customers=owners, progress=advance, seen=seen)
-                for chunk in chunks:
+                for chunk in _open_chunks(chunks, path):
                     add(chunk.frame)
-                    left_out += len(chunk.problems)
+                    _count(outcome, chunk)
                     for problem in chunk.problems:
                         console.print(str(problem), markup=False)
-                    reports += [chunk.file] if chunk.file else []
             except UnreadableDataError as error:
-                refused.append(str(error))
-    _print_report(console, reports)
-    if refused:
-        raise UnreadableDataError("\n".join(refused))
-    if left_out:
-        raise PartlyReadError(f"{left_out} rows were left out, for the reasons above. The rest is in {out.name}.")
+                outcome.refused.append(str(error))
+    return outcome
 
 
-def _load_owners(path: Path) -> dict[str, str]:
+def _open_chunks(chunks: Iterator[StatementChunk], path: Path) -> Iterator[StatementChunk]:
+    """The same chunks; a fault of the disk below the file is told as one of this file, not of the output."""
+    try:
+        yield from chunks
+    except OSError as error:
+        raise UnreadableDataError(f"{path.name} cannot be opened. Look whether you may read it.") from error
+
+
+def _count(outcome: _Outcome, chunk: StatementChunk) -> None:
+    outcome.left_out += len(chunk.problems)
+    outcome.reports += [chunk.file] if chunk.file else []
+    outcome.without_customer.update(chunk.frame.loc[chunk.frame["customer_id"] == "", "account_iban"])
+
+
+def _load_owners(path: Path, console: Console) -> dict[str, str]:
+    """The customer of each account; a table of another form is refused, never read as one without owners."""
+    owners: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            return {row["account_iban"]: row["customer_id"] for row in csv.DictReader(handle)}
-    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+            rows = csv.DictReader(handle)
+            missing = {"account_iban", "customer_id"} - set(rows.fieldnames or ())
+            if missing:
+                raise UnreadableDataError(
+                    f"{path.name} has no column {' and no column '.join(sorted(missing))}. "
+                    "Give a comma-separated table with the header account_iban,customer_id."
+                )
+            for row in rows:
+                account, owner = row["account_iban"], row["customer_id"]
+                if not account or not owner:
+                    raise UnreadableDataError(f"{path.name}:{rows.line_num}: give an account_iban and a customer_id.")
+                if owners.setdefault(account, owner) != owner:
+                    said = f"{_describe(account)} has another customer in {path.name} too; the first counts."
+                    console.print(said, markup=False)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableDataError(f"{path.name} is not a table of account_iban and customer_id in CSV.") from error
+    return owners
+
+
+def _describe(account: str) -> str:
+    """Enough to find the account again, not the whole number."""
+    return f"The account that ends in {account[-4:]}" if account else "The account without a number"
 
 
 def _print_report(console: Console, reports: Sequence[StatementFile]) -> None:
