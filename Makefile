@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo stop test bench vulnerabilities clean
@@ -10,12 +11,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Levensloop needs Python 3.11 or newer; set PYTHON=...")'
+	@echo "Installing into $(VENV); this takes one to three minutes, the first time without a cache longer."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo board, promote, serve
-	@$(BIN)/levensloop demo --home .demo
+	@$(BIN)/levensloop demo --home .demo --started $(STARTED)
 
 stop:  ## end the service that `make demo` left running
 	@if [ -x $(BIN)/levensloop ]; then $(BIN)/levensloop stop --home .demo; else echo "Nothing runs."; fi

@@ -106,12 +106,13 @@ def customers(
 def demo(
     home: _Home = None,
     customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,
+    started: Annotated[int, typer.Option(hidden=True, help="When it began, seconds since 1970; now when absent.")] = 0,
 ) -> None:
     """Everything from nothing: simulate a bank, train, sign as demo board, promote, serve, and say what to try."""
     from models.home import Home, find_home
     from serving.demo import run_demo
 
-    run_demo(Home(home.resolve()) if home else find_home(), customers=customers)
+    run_demo(Home(home.resolve()) if home else find_home(), customers=customers, started=started)
 
 
 def _url_of_home() -> str:

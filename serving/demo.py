@@ -10,7 +10,7 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
-from time import monotonic
+from time import time
 
 from rich.console import Console
 
@@ -30,10 +30,13 @@ _MONTHS = 18
 _WHOLE = ".whole"  # stands in the bank's folder when all of its files are written
 
 
-def run_demo(home: Home, *, customers: int) -> None:
-    """Make a bank, a signed release and statement files where they are not there yet, serve, and say what to try."""
+def run_demo(home: Home, *, customers: int, started: int = 0) -> None:
+    """Make a bank, a signed release and statement files where they are not there yet, serve, and say what to try.
+
+    `started` (seconds since 1970) counts what came before, such as the installation, into the time that is printed.
+    """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    started = monotonic()
+    begun = started or time()
     home.path.mkdir(parents=True, exist_ok=True)
     until = min(_LAST_DAY, date.today() - timedelta(days=1))  # noqa: DTZ011 - a day for people, not a moment
     if not _has_release(home):
@@ -48,7 +51,7 @@ def run_demo(home: Home, *, customers: int) -> None:
     server = find_server(home.path / "run") or start_server(_settings(home), home.path / "run")
     for customer in (CHILD, TRAVEL):
         _allow(server, customer)
-    _say_what_to_try(console, server, files, until, seconds=monotonic() - started)
+    _say_what_to_try(console, server, files, until, seconds=time() - begun)
 
 
 def _simulate(home: Home, customers: int, until: date) -> None:
