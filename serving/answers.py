@@ -27,9 +27,14 @@ class GrantedPermission:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is told of one customer: current events, what is offered on them, and how much was looked at."""
+    """What is told of one customer: current events, what is offered on them, and how much was looked at.
+
+    `release_id` and `model_version` are of the release that detected: for stored detections that of their nightly run.
+    """
 
     as_of: date
+    release_id: str
+    model_version: str
     events: tuple[Detection, ...]
     choice: OfferChoice
     bookings_count: int
@@ -46,12 +51,11 @@ class TrailPlace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer as the HTTP contract has it."""
+    """One answer as the HTTP contract has it; reasons and products are those of `taxonomy`, the one in force."""
 
     customer_id: str
     purpose: str
     permission: GrantedPermission
-    model_version: str
     taxonomy: Taxonomy
     judgement: Judgement
     trail: TrailPlace
@@ -68,7 +72,7 @@ class Answer:
                 "version": self.permission.version,
                 "valid_until": rfc3339(self.permission.valid_until),
             },
-            "release": {"model_version": self.model_version, "taxonomy_version": self.taxonomy.version},
+            "release": {"model_version": self.judgement.model_version, "taxonomy_version": self.taxonomy.version},
             "events": [
                 _event_body(found, self.judgement.choice.offers, self.taxonomy, because)
                 for found in self.judgement.events
@@ -79,7 +83,7 @@ class Answer:
 
 
 def build_trail_body(
-    purpose: str, judgement: Judgement, *, permission_version: int, release_id: str, policy_version: str
+    purpose: str, judgement: Judgement, *, permission_version: int, policy_version: str
 ) -> dict[str, Any]:
     """The content of the trail row of an answer: counts and ids of ours, nothing of a booking."""
     return {
@@ -87,7 +91,7 @@ def build_trail_body(
         "purpose": purpose,
         "as_of": judgement.as_of.isoformat(),
         "permission_version": permission_version,
-        "release": release_id,
+        "release": judgement.release_id,
         "policy": policy_version,
         "bookings": judgement.bookings_count,
         "detections": judgement.detections_count,

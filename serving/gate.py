@@ -142,7 +142,9 @@ class Gate:
         nightly = nightly_today = None
         if question.read_bookings is None:
             nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
-            nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
+            nightly_today = nightly
+            if as_of < today:
+                nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
         if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
@@ -190,7 +192,10 @@ class Gate:
                 events, case.facts, block=block, sent=case.sent, as_of=case.as_of, today=case.today,
                 taxonomy=taxonomy, cap_days=self.policy.offer_cap_days,
             )  # fmt: skip
-        return Judgement(case.as_of, events, choice, bookings_count, len(detections))
+        made_by = (case.release.id, case.release.model_version)
+        if case.nightly is not None:
+            made_by = (case.nightly.release_id, case.nightly.model_version)
+        return Judgement(case.as_of, *made_by, events, choice, bookings_count, len(detections))
 
     def _detect(self, bookings: pd.DataFrame, case: _Case, *, as_of: date) -> tuple[Detection, ...]:
         """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
@@ -221,7 +226,7 @@ class Gate:
             if isinstance(refusal, Problem):
                 outcome = refusal
             else:
-                return self._record_answer(connection, question, outcome, permission, release)
+                return self._record_answer(connection, question, outcome, permission, release.taxonomy)
         if outcome.status == 403:
             known = question.purpose if question.purpose in self.registry.ids else "unregistered"
             body = {"outcome": outcome.kind, "purpose": known, "release": release.id}
@@ -234,23 +239,17 @@ class Gate:
         question: Question,
         judgement: Judgement,
         permission: Permission,
-        release: ServedRelease,
+        taxonomy: Taxonomy,
     ) -> Answer:
         body = build_trail_body(
-            question.purpose,
-            judgement,
-            permission_version=permission.version,
-            release_id=release.id,
-            policy_version=self.policy.version,
+            question.purpose, judgement, permission_version=permission.version, policy_version=self.policy.version
         )
         row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         granted = GrantedPermission(
             permission.regime, permission.notice_version, permission.version, permission.valid_until
         )
         place = TrailPlace(row.seq, row.hash)
-        return Answer(
-            question.customer_id, question.purpose, granted, release.model_version, release.taxonomy, judgement, place
-        )
+        return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place)
 
 
 def _require(permission: Permission) -> Permission:

@@ -6,15 +6,22 @@ looks at them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pandas as pd
+import sqlalchemy as sa
 
+from models.bookings import load_bookings
+from models.detection import detect_events
+from models.errors import UsageError
 from models.permission import permitted_customers
-from models.purposes import PurposeRegistry
-from models.store import Store
+from models.purposes import PurposeRegistry, default_purposes
+from models.store import Store, open_store
 from serving.gate import SERVED_CLIENTS, Detect, ServedRelease
-from serving.records import write_detections
+from serving.opening import verify_release
+from serving.records import AMSTERDAM, make_customer_table, write_run
+from serving.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,55 @@ class NightlySummary:
     customers: int
     judged: int
     detections: int
+
+
+def run_nightly_file(
+    bookings: Path,
+    settings: Settings,
+    *,
+    as_of: date | None = None,
+    report: Callable[[str], None] = lambda _line: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> NightlySummary:
+    """The nightly run of a bookings table, on the release that answers now.
+
+    Parameters
+    ----------
+    as_of : date, optional
+        Day to judge, inclusive; today in Europe/Amsterdam when not given.
+    report : callable
+        Called with one line per row that was left out, with its place and reason.
+
+    Raises
+    ------
+    UsageError
+        `as_of` lies in the future, the file is not there, or bookings have no customer_id.
+    UnreadableDataError
+        The file is not a bookings table.
+    NoReleaseError, IntegrityError
+        There is no release, or it does not verify.
+    StoreUnavailableError
+        As `run_nightly`.
+    """
+    today = clock().astimezone(AMSTERDAM).date()
+    as_of = as_of or today
+    if as_of > today:
+        raise UsageError(f"{as_of} is in the future. Give today or an earlier day.")
+    release = verify_release(settings)
+    read = load_bookings(bookings)
+    for line in (*read.notes, *map(str, read.problems)):
+        report(line)
+    if "customer_id" not in read.frame or bool((read.frame["customer_id"] == "").any()):
+        raise UsageError("Some bookings have no customer_id, which the nightly run needs. Give every one its customer.")
+    store = open_store(settings.database_url)
+    try:
+        make_customer_table(store)
+        return run_nightly(
+            read.frame, as_of=as_of, store=store, release=release, registry=default_purposes(),
+            detect=detect_events, clock=clock,
+        )  # fmt: skip
+    finally:
+        store.close()
 
 
 def run_nightly(
@@ -36,26 +92,33 @@ def run_nightly(
     detect: Detect,
     clock: Callable[[], datetime],
 ) -> NightlySummary:
-    """Detect for permitted customers as of a day (inclusive) and replace what is stored for that day.
+    """Detect for permitted customers as of a day (inclusive) and replace the whole run of that day.
+
+    Who withdraws while it runs is not in what is stored.
 
     Raises
     ------
     StoreUnavailableError
         Permission cannot be read or the result not be written.
     """
-    allowed = find_allowed_customers(store, registry, at=clock())
+    with store.read() as connection:
+        allowed = find_allowed_customers(connection, registry, at=clock())
     kept = bookings[bookings["customer_id"].isin(allowed)]
     frame = detect(kept, as_of=as_of, release=release)
-    written = write_detections(store, frame, as_of=as_of, release_id=release.id)
-    return NightlySummary(bookings["customer_id"].nunique(), kept["customer_id"].nunique(), written)
+    with store.write() as connection:
+        judged = set(kept["customer_id"]) & find_allowed_customers(connection, registry, at=clock())
+        written = write_run(
+            connection, frame[frame["customer_id"].isin(judged)], customers=judged, as_of=as_of,
+            release_id=release.id, model_version=release.model_version,
+        )  # fmt: skip
+    return NightlySummary(bookings["customer_id"].nunique(), len(judged), written)
 
 
-def find_allowed_customers(store: Store, registry: PurposeRegistry, *, at: datetime) -> set[str]:
+def find_allowed_customers(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime) -> set[str]:
     """Customers who allow at least one purpose that this service answers for."""
     served = [p.id for p in registry.purposes if p.event_classes and SERVED_CLIENTS & set(p.clients)]
-    with store.read() as connection:
-        return {
-            customer
-            for purpose in served
-            for customer in permitted_customers(connection, purpose, registry=registry, at=at)
-        }
+    return {
+        customer
+        for purpose in served
+        for customer in permitted_customers(connection, purpose, registry=registry, at=at)
+    }

@@ -32,6 +32,15 @@ customers = sa.Table(
     sa.Column("open_complaint", sa.Boolean, nullable=False),
     sa.Column("in_arrears", sa.Boolean, nullable=False),
 )
+# One row per customer and nightly run, also when nothing was found: the last run counts, not the last find.
+runs = sa.Table(
+    "runs",
+    _METADATA,
+    sa.Column("customer_id", sa.String, primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True),
+    sa.Column("release_id", sa.String, nullable=False),
+    sa.Column("model_version", sa.String, nullable=False),
+)
 # Built once: building a statement costs more than running it.
 _FIND_CUSTOMER = sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id"))
 _FIND_COMPLAINT = (
@@ -39,14 +48,15 @@ _FIND_COMPLAINT = (
     .where(complaints.c.customer_id == sa.bindparam("customer_id"), complaints.c.closed_at.is_(None))
     .limit(1)
 )
-_LAST_RUN = (
-    sa.select(sa.func.max(detections.c.as_of))
-    .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of <= sa.bindparam("until"))
-    .scalar_subquery()
-)
 _FIND_RUN = (
+    sa.select(runs)
+    .where(runs.c.customer_id == sa.bindparam("customer_id"), runs.c.as_of <= sa.bindparam("until"))
+    .order_by(runs.c.as_of.desc())
+    .limit(1)
+)
+_FIND_DETECTIONS = (
     sa.select(detections)
-    .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == _LAST_RUN)
+    .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == sa.bindparam("as_of"))
     .order_by(detections.c.event, detections.c.onset_date)
 )
 _FIND_SENT = sa.select(offers.c.event, offers.c.product, offers.c.at).where(
@@ -56,9 +66,11 @@ _FIND_SENT = sa.select(offers.c.event, offers.c.product, offers.c.at).where(
 
 @dataclass(frozen=True, slots=True)
 class NightlyRun:
-    """Stored detections of one customer and the day they were made for; empty when nothing was found."""
+    """Stored detections of one customer (empty: nothing was found), the day they were made for and the release."""
 
     as_of: date
+    release_id: str
+    model_version: str
     detections: tuple[Detection, ...]
 
 
@@ -69,7 +81,7 @@ class Records(Protocol):
         """Facts of the bank's table and open complaints; None when the table does not know the customer."""
 
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
-        """The last run made for a day up to `as_of`; None when there is none with this customer."""
+        """The last run for a day up to `as_of` that judged this customer; None when none did."""
 
     def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
         """Every offer reported as sent."""
@@ -95,9 +107,15 @@ class StoredRecords:
         )
 
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
-        """The last nightly run up to `as_of` that found something for this customer."""
-        rows = connection.execute(_FIND_RUN, {"customer_id": customer_id, "until": as_of}).mappings().all()
-        return NightlyRun(rows[0]["as_of"], tuple(_stored_detection(row) for row in rows)) if rows else None
+        """The last nightly run up to `as_of` that judged this customer, whether it found anything or not."""
+        run = connection.execute(_FIND_RUN, {"customer_id": customer_id, "until": as_of}).mappings().first()
+        if run is None:
+            return None
+        asked = {"customer_id": customer_id, "as_of": run["as_of"]}
+        found = connection.execute(_FIND_DETECTIONS, asked).mappings()
+        return NightlyRun(
+            run["as_of"], run["release_id"], run["model_version"], tuple(_stored_detection(row) for row in found)
+        )
 
     def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
         """Sent offers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
@@ -106,7 +124,7 @@ class StoredRecords:
 
 
 def make_customer_table(store: Store) -> None:
-    """Make the customers table when it is not there."""
+    """Make serving's own tables, customers and runs, when they are not there."""
     with store.write() as connection:
         _METADATA.create_all(connection)
 
@@ -155,21 +173,30 @@ def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
     return len(rows)
 
 
-def write_detections(store: Store, frame: pd.DataFrame, *, as_of: date, release_id: str) -> int:
-    """Replace the stored detections made for `as_of` by this frame of `detect_events`. Returns how many there are."""
-    rows = [
-        {**row, "as_of": as_of, "release_id": release_id}
-        for row in frame[[c.name for c in detections.columns if c.name not in ("as_of", "release_id")]].to_dict(
-            "records"
-        )
-    ]
+def write_run(
+    connection: sa.Connection,
+    frame: pd.DataFrame,
+    *,
+    customers: Iterable[str],
+    as_of: date,
+    release_id: str,
+    model_version: str,
+) -> int:
+    """Replace the run made for `as_of`: who was judged, and this frame of `detect_events` about them.
+
+    Returns how many detections there are.
+    """
+    own = [c.name for c in detections.columns if c.name not in ("as_of", "release_id")]
+    rows = [{**row, "as_of": as_of, "release_id": release_id} for row in frame[own].to_dict("records")]
     for row in rows:
         row["onset_date"], row["detected_on"] = as_date(row["onset_date"]), as_date(row["detected_on"])
         row["probability"] = float(row["probability"])
-    with store.write() as connection:
-        connection.execute(detections.delete().where(detections.c.as_of == as_of))
-        if rows:
-            connection.execute(detections.insert(), rows)
+    made = {"as_of": as_of, "release_id": release_id, "model_version": model_version}
+    judged = [{"customer_id": customer_id, **made} for customer_id in sorted(set(customers))]
+    for table, content in ((detections, rows), (runs, judged)):
+        connection.execute(table.delete().where(table.c.as_of == as_of))
+        if content:
+            connection.execute(table.insert(), content)
     return len(rows)
 
 

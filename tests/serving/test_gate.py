@@ -16,7 +16,7 @@ from models.trail import verify_trail
 from serving.care import CustomerFacts
 from serving.gate import Question
 from serving.problems import ProblemError
-from serving.records import write_customers, write_detections
+from serving.records import write_customers, write_run
 
 OCTOBER = date(2026, 10, 1)
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
@@ -26,6 +26,14 @@ def trail_bodies(bank: Any, kind: str) -> list[dict[str, Any]]:
     with bank.store.read() as connection:
         rows = connection.execute(sa.select(trail.c.body).where(trail.c.kind == kind).order_by(trail.c.seq))
         return [json.loads(row.body)["body"] for row in rows]
+
+
+def store_run(bank: Any, as_of: date, **changes: Any) -> int:
+    """A nightly run in which the detector finds what the test told it."""
+    frame = bank.detector(None, as_of=as_of, release=None)
+    made = {"customers": ["c-1"], "as_of": as_of, "release_id": "n" * 64, "model_version": "nightly-1"}
+    with bank.store.write() as connection:
+        return write_run(connection, frame, **{**made, **changes})
 
 
 def test_answer_has_the_shape_of_the_contract(bank: Any) -> None:
@@ -214,8 +222,7 @@ def test_a_day_before_the_care_event_does_not_sell_today(bank: Any) -> None:
         assert [(event["event"], event["offers"]) for event in body["events"]] == [("child_birth", [])]
         assert {held["reason"] for held in body["held_back"]} == {"care_event"}
     for day in (date(2026, 10, 30), date(2026, 11, 21)):
-        frame = bank.detector(None, as_of=day, release=None)
-        write_detections(bank.store, frame, as_of=day, release_id="r" * 64)
+        store_run(bank, day)
     for as_of in ("2026-11-22", "2026-10-31"):
         body = bank.ask(bookings=None, as_of=as_of).json()
         assert [(event["event"], event["offers"]) for event in body["events"]] == [("child_birth", [])]
@@ -336,8 +343,7 @@ def test_stored_detections_answer_a_question_without_bookings(bank: Any) -> None
     bank.record("consented")
     bank.detector.find("child_birth", onset=OCTOBER)
     bank.detector.find("travel_booked", onset=date(2026, 9, 1))
-    frame = bank.detector(None, as_of=OCTOBER, release=None)
-    assert write_detections(bank.store, frame, as_of=date(2026, 10, 2), release_id="r" * 64) == 2
+    assert store_run(bank, date(2026, 10, 2)) == 2
     body = bank.ask(bookings=None).json()
     # The trip was open for 60 days from 1 September: until 31 October.
     assert [(event["event"], event["evidence"]) for event in body["events"]] == [("child_birth", ["b1"])]
@@ -346,12 +352,32 @@ def test_stored_detections_answer_a_question_without_bookings(bank: Any) -> None
     assert bank.ask(bookings=None, as_of="2026-10-01").status_code == 404
 
 
+def test_the_last_run_counts_also_when_it_found_nothing(bank: Any) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=OCTOBER)
+    store_run(bank, date(2026, 10, 2))
+    bank.detector.rows.clear()
+    assert store_run(bank, date(2026, 10, 3)) == 0
+    response = bank.ask(bookings=None)
+    assert (response.status_code, response.json()["events"]) == (200, [])
+    earlier = bank.ask(bookings=None, as_of="2026-10-02").json()
+    assert [event["event"] for event in earlier["events"]] == ["child_birth"]
+
+
+def test_answer_and_trail_name_the_release_of_the_nightly_run(bank: Any) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=OCTOBER)
+    store_run(bank, OCTOBER)
+    assert bank.ask(bookings=None).json()["release"]["model_version"] == "nightly-1"
+    assert bank.ask().json()["release"]["model_version"] == "fake-1"
+    assert [row["release"] for row in trail_bodies(bank, "events_answered")] == ["n" * 64, "r" * 64]
+
+
 def test_stored_event_of_another_taxonomy_says_nothing(bank: Any) -> None:
     bank.record("consented")
     bank.detector.find("child_birth", onset=OCTOBER)
     bank.detector.rows.append({**bank.detector.rows[0], "event": "of_an_older_list"})
-    frame = bank.detector(None, as_of=OCTOBER, release=None)
-    write_detections(bank.store, frame, as_of=OCTOBER, release_id="r" * 64)
+    store_run(bank, OCTOBER)
     assert [event["event"] for event in bank.ask(bookings=None).json()["events"]] == ["child_birth"]
 
 
