@@ -110,7 +110,7 @@ def simulate(
 def _write_bank(lives: Iterator[Life], out: Path, *, size: int, progress: Callable[[int], None] | None) -> np.ndarray:
     """Finish and write lives, `size` at a time; gives the numbers of bookings, events and look-alikes."""
     counts = np.zeros(3, dtype=np.int64)
-    (out / "vault").mkdir(parents=True, exist_ok=True)
+    _make_vault(out)
     with ExitStack() as stack:
         files = {name: stack.enter_context((out / name).open("w", encoding="utf-8", newline="")) for name in _HEADS}
         for name, file in files.items():
@@ -122,6 +122,15 @@ def _write_bank(lives: Iterator[Life], out: Path, *, size: int, progress: Callab
             if progress:
                 progress(len(chunk))
     return counts
+
+
+def _make_vault(out: Path) -> None:
+    """Religion and origin stand beside files that many may read: the owner alone opens the folder and its file."""
+    groups = out / "vault" / "groups.csv"
+    groups.parent.mkdir(parents=True, exist_ok=True)
+    groups.parent.chmod(0o700)
+    groups.touch()
+    groups.chmod(0o600)  # also a file of an earlier run
 
 
 def persona(name: str, seed: int, until: date) -> pd.DataFrame:

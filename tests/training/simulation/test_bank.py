@@ -98,7 +98,11 @@ def test_event_dates_are_in_order_and_useful_days_come_from_the_taxonomy(bank) -
     assert (events["onset_date"] <= events["first_detectable_date"]).all()
     useful = events["event"].map({event.id: event.useful_days for event in default_taxonomy().events})
     assert ((events["last_useful_date"] - events["first_detectable_date"]).dt.days == useful).all()
-    assert set(events["event"]) == set(default_taxonomy().ids)
+
+
+def test_every_life_event_of_the_taxonomy_happens_in_a_small_enriched_bank(bank) -> None:
+    assert len(default_taxonomy().ids) == 28
+    assert set(bank.events["event"]) == set(default_taxonomy().ids)
 
 
 def test_an_event_is_only_told_with_the_history_that_tells_a_first_from_a_running_one(bank) -> None:
@@ -125,6 +129,18 @@ def test_groups_appear_in_no_file_but_the_vault(bank) -> None:
         assert not set(columns) & set(header), name
         assert not any(word in text for word in ("moroccan", "turkish", "muslim", "catholic")), name
     assert not set(columns) & set(bank.bookings.columns)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_vault_can_be_opened_by_its_owner_alone(tmp_path: Path, before: bool) -> None:
+    groups = tmp_path / "vault" / "groups.csv"
+    if before:  # a bank of before, which everybody could read
+        groups.parent.mkdir(mode=0o755)
+        groups.write_text("of before")
+        groups.chmod(0o644)
+    simulate(customers=1, months=1, seed=1, out=tmp_path)
+    assert (groups.parent.stat().st_mode & 0o777, groups.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert "of before" not in groups.read_text()
 
 
 def test_about_four_in_five_customers_allow_training(bank) -> None:
