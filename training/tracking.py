@@ -8,6 +8,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _COLUMNS_NEEDED = {
     "remittance_information": "string",
     "credit_debit_indicator": "string",
 }
+_LIBRARIES = ("scikit-learn", "pandas", "numpy", "scipy", "pyarrow", "pandera", "skops")
 _COLUMNS_WELCOME = ("customer_id", "creditor_id", "purpose_code", "bank_transaction_code", "booking_date")
 
 
@@ -51,12 +53,20 @@ def log_training(
                 signature=_signature(len(fitted.classifier.classes_)),
                 serialization_format="skops",
                 skops_trusted_types=list(TRUSTED_TYPES),
-                pip_requirements=["levensloop"],
+                pip_requirements=list_requirements(),
                 pyfunc_predict_fn="predict_proba",
             )
     version = client.create_model_version(REGISTERED_NAME, source=info.model_uri, run_id=run.info.run_id)
     client.set_model_version_tag(REGISTERED_NAME, version.version, "candidate_id", candidate_id)
     return str(version.version)
+
+
+def list_requirements() -> list[str]:
+    """The exact versions of the libraries that a saved classifier needs.
+
+    Our own name is not among them: this project is published nowhere, and a stranger may own that name on an index.
+    """
+    return [f"{name}=={metadata.version(name)}" for name in _LIBRARIES]
 
 
 def move_champion(home: Home, release_id: str) -> str | None:
