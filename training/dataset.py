@@ -11,11 +11,12 @@ import pandas as pd
 
 from models.bookings import RowProblem, load_bookings
 from models.detection import admit
-from models.errors import UnreadableDataError, UsageError
+from models.errors import IntegrityError, UnreadableDataError, UsageError
 from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
 from models.purposes import PurposeRegistry, default_purposes
 from models.screening import Screening
 from models.taxonomy import NONE, SCREENED, Taxonomy
+from training.splits import Split
 
 PURPOSE = "model_training"
 EVENT_DATES = ("onset_date", "first_detectable_date", "last_useful_date")
@@ -69,12 +70,59 @@ def load_dataset(
     counts |= {"no_label": len(open_frame) - len(labelled), "kept": len(labelled)}
     known = mine.dropna().to_numpy(dtype=object).astype(str)
     _validate_labels(known, taxonomy)
-    if not len(labelled):
-        raise UsageError(
-            "No labelled booking is left to train on. Check that booking_id in labels and bookings are the same."
-        )
+    _require_rows(counts, read.problems, permitted=len(frame), open_rows=len(open_frame))
     true_events = _permitted_events(load_events(events), labelled, taxonomy, notes)
     return Dataset(labelled, known, true_events, counts, permission, read.problems, notes)
+
+
+def _require_rows(counts: dict[str, int], problems: list[RowProblem], *, permitted: int, open_rows: int) -> None:
+    """Raise UsageError when nothing is left, with the first step after which nothing was."""
+    if counts["kept"]:
+        return
+    if counts["read"] == counts["problems"]:
+        first = f"; the first of {len(problems)} faults is {problems[0]}" if problems else ""
+        said = f"The bookings table has no row that can be used{first}. Give a table of bookings with rows."
+    elif not permitted:
+        said = (
+            f"No customer of these bookings allows {PURPOSE} now. Check that customer_id in permissions and bookings "
+            "are the same; without permission there is no training."
+        )
+    elif not open_rows:
+        said = "Screening stops every booking that customers allow to train on. Give bookings of more customers."
+    else:
+        said = "No labelled booking is left to train on. Check that booking_id in labels and bookings are the same."
+    raise UsageError(said)
+
+
+def split_as_given(bookings: pd.DataFrame, splits: Path, notes: list[str]) -> Split:
+    """Test on the customers whom a table `customer_id,split` calls `test`; fit on all others.
+
+    Raises
+    ------
+    UnreadableDataError
+        The table is not one of customers and `train` or `test`.
+    IntegrityError
+        A customer is on both sides.
+    UsageError
+        One of the two sides has no booking.
+    """
+    table = _load_table(splits, ("customer_id", "split"))
+    wrong = np.flatnonzero(~table["split"].isin(["train", "test"]) | (table["customer_id"] == ""))
+    if len(wrong):
+        raise UnreadableDataError(f"{splits.name}:{wrong[0] + 2}: give a customer_id and the split train or test.")
+    both = table.groupby("customer_id")["split"].nunique() > 1
+    if both.any():
+        raise IntegrityError(f"{both.sum()} customers of {splits.name} are in train and in test. Give each one split.")
+    tested = bookings["customer_id"].isin(table.loc[table["split"] == "test", "customer_id"]).to_numpy()
+    if tested.all() or not tested.any():
+        raise UsageError(
+            f"{splits.name} leaves no booking to {'fit' if tested.all() else 'test'} on. Check that customer_id in "
+            "splits and bookings are the same and that both splits have customers."
+        )
+    unnamed = set(bookings["customer_id"]) - set(table["customer_id"])
+    if unnamed:
+        notes.append(f"{len(unnamed)} customers are not in {splits.name}; they are fitted on, not tested on.")
+    return Split(np.flatnonzero(~tested), np.flatnonzero(tested))
 
 
 def _labels_of(bookings: pd.DataFrame, told: pd.DataFrame, notes: list[str]) -> pd.Series:
@@ -140,7 +188,7 @@ def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) 
         "customers": len(allowed),
         "at": at.isoformat(),
         "notice_version": registry.purpose(PURPOSE).notice_version,
-        "purposes_sha256": registry.sha256,
+        "purposes_sha256": registry.sha256 or None,
     }
     return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
 
@@ -160,8 +208,11 @@ def _registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[st
         f"No permission names the notice in force ({purpose.notice_version}); the newest one in the file is taken. "
         "A release trained this way cannot be promoted."
     )
-    others = tuple(p if p.id != PURPOSE else replace(p, notice_version=newest) for p in registry.purposes)
-    return replace(registry, purposes=others)
+    # The texts behind that version are not known here: no hash of ours may stand for a notice nobody was shown.
+    others = tuple(
+        p if p.id != PURPOSE else replace(p, notice_version=newest, notice_sha256="") for p in registry.purposes
+    )
+    return replace(registry, purposes=others, sha256="")
 
 
 def _permitted_events(

@@ -14,10 +14,10 @@ from models.progress import track_steps
 from models.release import write_candidate
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy, load_taxonomy
-from training.dataset import Dataset, load_dataset
+from training.dataset import Dataset, load_dataset, split_as_given
 from training.evaluation import evaluate_bookings, evaluate_events
 from training.fitting import Fitted, fit_models
-from training.splits import Split, split_by_customer
+from training.splits import Split, customer_groups, split_by_customer, validate_disjoint
 
 NOT_TESTED: dict[str, Any] = {
     "n": 0,
@@ -26,6 +26,7 @@ NOT_TESTED: dict[str, Any] = {
     "abstained_share": None,
     "calibration": {"n": 0, "brier": None, "expected_calibration_error": None},
 }
+_PROBLEMS_SAID = 20
 NO_EVENTS: dict[str, Any] = {"macro_f1": None, "per_event": {}}
 
 
@@ -38,9 +39,16 @@ def train_candidate(
     taxonomy_file: Path | None,
     test_share: float,
     seed: int,
+    splits: Path | None = None,
     home: Home | None = None,
 ) -> str:
-    """Train, evaluate, write a candidate, log it to MLflow; returns the candidate's id."""
+    """Train, evaluate, write a candidate, log it to MLflow; returns the candidate's id.
+
+    Parameters
+    ----------
+    splits
+        Table `customer_id,split` that says who is tested on (`test`); absent, a share `test_share` of the customers.
+    """
     home = home or find_home()
     taxonomy = load_taxonomy(taxonomy_file) if taxonomy_file else default_taxonomy()
     taxonomy_toml = taxonomy_file.read_text("utf-8") if taxonomy_file else _packaged("taxonomy.toml")
@@ -50,10 +58,10 @@ def train_candidate(
         dataset = load_dataset(
             bookings, labels, taxonomy=taxonomy, screening=screening, events=events, permissions=permissions
         )
-        split = split_by_customer(dataset.bookings, test_share=test_share, seed=seed)
+        split = _choose_split(dataset, splits, test_share=test_share, seed=seed)
         fitted = fit_models(part(dataset, split.fit), taxonomy=taxonomy, screening=screening, seed=seed, step=step)
         step("testing on customers it has not seen")
-        facts = build_facts(fitted, dataset, split)
+        facts = build_facts(fitted, dataset, split, split_kind="given" if splits else "customer")
         step("writing the candidate")
         candidate = write_candidate(
             home,
@@ -68,10 +76,18 @@ def train_candidate(
         step("logging to MLflow")
         from training.tracking import log_training
 
-        parameters = {"seed": seed, "test_share": test_share, "bookings": len(split.fit)}
+        parameters = {"seed": seed, "test_share": "given" if splits else test_share, "bookings": len(split.fit)}
         version = log_training(home, fitted=fitted, facts=facts, parameters=parameters, candidate_id=candidate.id)
-    _print_summary(dataset, facts, candidate.id, version)
+    print_summary(dataset, facts, candidate.id, version)
     return candidate.id
+
+
+def _choose_split(dataset: Dataset, splits: Path | None, *, test_share: float, seed: int) -> Split:
+    if splits is None:
+        return split_by_customer(dataset.bookings, test_share=test_share, seed=seed)
+    split = split_as_given(dataset.bookings, splits, dataset.notes)
+    validate_disjoint(customer_groups(dataset.bookings), split)
+    return split
 
 
 def part(dataset: Dataset, at: np.ndarray) -> Dataset:
@@ -84,15 +100,15 @@ def part(dataset: Dataset, at: np.ndarray) -> Dataset:
     )
 
 
-def build_facts(fitted: Fitted, dataset: Dataset, split: Split) -> dict[str, Any]:
-    """All figures of a run, ready for JSON."""
+def build_facts(fitted: Fitted, dataset: Dataset, split: Split, *, split_kind: str = "customer") -> dict[str, Any]:
+    """All figures of a run, ready for JSON; `split_kind` is `customer` (drawn here) or `given` (by the caller)."""
     test = part(dataset, split.test)
     testable = len(split.test) > 0 and bool((dataset.bookings["customer_id"] != "").all())
     bookings = evaluate_bookings(fitted, test.bookings, test.labels) if len(split.test) else NOT_TESTED
     events = evaluate_events(fitted, test.bookings, test.events) if testable else NO_EVENTS
     return {
         "headline": _headline(bookings, events),
-        "split": {"kind": "customer", "fitted_bookings": len(split.fit), "tested_bookings": len(split.test)},
+        "split": {"kind": split_kind, "fitted_bookings": len(split.fit), "tested_bookings": len(split.test)},
         "counts": dataset.counts,
         "bookings": bookings,
         "events": events,
@@ -114,12 +130,15 @@ def _packaged(name: str) -> str:
     return resources.files("models").joinpath(name).read_text("utf-8")
 
 
-def _print_summary(dataset: Dataset, facts: dict[str, Any], candidate_id: str, version: str) -> None:
+def print_summary(dataset: Dataset, facts: dict[str, Any], candidate_id: str, version: str) -> None:
+    """Say on stderr what was left out, what came out and what to do next."""
     console = Console(stderr=True, highlight=False)
     for note in dataset.notes:
         console.print(note, markup=False)
-    for problem in dataset.problems[:20]:
+    for problem in dataset.problems[:_PROBLEMS_SAID]:
         console.print(str(problem), markup=False)
+    if len(dataset.problems) > _PROBLEMS_SAID:
+        console.print(f"... and {len(dataset.problems) - _PROBLEMS_SAID} more rows that were left out.", markup=False)
     table = Table("life event", "true", "found", "precision", "recall", "F1", title="Customers not seen in training")
     for event, figures in facts["events"]["per_event"].items():
         shares = (figures["precision"], figures["recall"], figures["f1"])

@@ -1,5 +1,6 @@
 """What may be trained on: permission first, screening second, every booking accounted for."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 import pytest
 
 from models.bookings import load_bookings
-from models.errors import IntegrityError, UnreadableDataError, UsageError
+from models.canonical import framed_sha256, moment_text
+from models.errors import IntegrityError, LevensloopError, UnreadableDataError, UsageError
+from models.purposes import default_purposes
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
-from training.dataset import Dataset, load_dataset
+from training.dataset import Dataset, load_dataset, split_as_given
 from training.splits import Split, customer_groups, split_by_customer, validate_disjoint
 
 BOOKINGS = """customer_id,booking_id,booking_date,amount,credit_debit_indicator,counterparty_name,remittance_information
@@ -31,8 +34,6 @@ dora,model_training,consented,2026-01-01T10:00:00+01:00,{notice}
 
 
 def load(folder: Path, *, permissions: str | None = PERMISSIONS, notice: str = "", **texts: str) -> Dataset:
-    from models.purposes import default_purposes
-
     notice = notice or default_purposes().purpose("model_training").notice_version
     (folder / "b.csv").write_text(texts.get("bookings", BOOKINGS))
     (folder / "l.csv").write_text(texts.get("labels", LABELS))
@@ -78,6 +79,69 @@ def test_a_label_that_the_taxonomy_does_not_have_is_named(tmp_path: Path) -> Non
 def test_labels_of_other_bookings_leave_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No labelled booking is left"):
         load(tmp_path, labels="booking_id,event,role\nzz,none,\n")
+
+
+def test_permission_that_leaves_nobody_is_said_as_permission(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No customer of these bookings allows model_training"):
+        load(tmp_path, permissions=PERMISSIONS.replace("consented", "withdrawn"))
+
+
+def test_permission_of_other_customers_is_said_as_permission(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="customer_id in permissions and bookings"):
+        load(tmp_path, bookings=BOOKINGS.replace("anna", "zoe").replace("dora", "yara"))
+
+
+def test_screening_that_leaves_nothing_is_said_as_screening(tmp_path: Path) -> None:
+    church = BOOKINGS.splitlines()[2]
+    with pytest.raises(UsageError, match="Screening stops every booking"):
+        load(tmp_path, bookings=f"{BOOKINGS.splitlines()[0]}\n{church}\n")
+
+
+def test_a_table_without_a_usable_row_is_said_with_its_first_fault(tmp_path: Path) -> None:
+    header, row = BOOKINGS.splitlines()[:2]
+    with pytest.raises(UsageError, match=r"no row that can be used; the first of 1 faults is b\.csv:2: "):
+        load(tmp_path, bookings=f"{header}\n{row.replace('2026-07-01', 'yesterday')}\n", permissions=None)
+
+
+def test_the_snapshot_of_another_notice_claims_no_notice_of_ours(tmp_path: Path) -> None:
+    ours, theirs = load(tmp_path).permission, load(tmp_path, notice="v7 of our own").permission
+    registry = default_purposes()
+    at = datetime.fromisoformat(theirs["at"])
+    # Written out as the framing says: what a snapshot is made of, with an empty place where the notice's hash stands.
+    told = framed_sha256("permission-snapshot-1", "model_training", "opt_in", "", moment_text(at), "anna", "dora")
+    assert ours["purposes_sha256"] == registry.sha256
+    assert (theirs["purposes_sha256"], theirs["notice_version"]) == (None, "v7 of our own")
+    assert theirs["snapshot_sha256"] == told
+
+
+def split(folder: Path, rows: str) -> tuple[Split, list[str]]:
+    (folder / "s.csv").write_text(f"customer_id,split\n{rows}")
+    dataset = load(folder, permissions=None, labels="booking_id,event,role\na1,child_birth,primary\n")
+    notes: list[str] = []
+    return split_as_given(dataset.bookings, folder / "s.csv", notes), notes
+
+
+def test_a_given_split_tests_on_its_customers_and_fits_on_all_others(tmp_path: Path) -> None:
+    # Bookings kept: a1 (anna), b1 (bert), c1 (carl), d1 (dora); dora stands in no row.
+    given, notes = split(tmp_path, "anna,train\nbert,test\ncarl,test\neve,test\n")
+    assert (given.fit.tolist(), given.test.tolist()) == ([0, 3], [1, 2])
+    assert notes == ["1 customers are not in s.csv; they are fitted on, not tested on."]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "said"),
+    [
+        ("anna,train\nbert,validation\n", UnreadableDataError, r"s\.csv:3: give"),
+        ("anna,train\nanna,test\n", IntegrityError, r"1 customers of s\.csv are in train and in test"),
+        ("eve,test\n", UsageError, "no booking to test on"),
+        ("anna,test\nbert,test\ncarl,test\ndora,test\n", UsageError, "no booking to fit on"),
+    ],
+)
+def test_a_split_that_cannot_be_used_is_refused(
+    tmp_path: Path, rows: str, error: type[LevensloopError], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        split(tmp_path, rows)
 
 
 def test_labels_of_events_alone_make_all_other_bookings_none(tmp_path: Path) -> None:

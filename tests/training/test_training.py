@@ -1,17 +1,24 @@
 """From labelled bookings to detections: what the detector may know when, and what a release keeps."""
 
+import builtins
+import io
+import os
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pytest
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from models.detection import classify_bookings, detect_events
 from models.events import DETECTION_COLUMNS, count_hits
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
-from training.dataset import Dataset
+from training.dataset import Dataset, load_dataset, split_as_given
 from training.fitting import Fitted, fit_models
 from training.run import build_facts
 from training.simulation import persona
@@ -143,9 +150,40 @@ def test_hits_are_counted_one_to_one(detected: list[int], spans: list[tuple[int,
     assert count_hits(detected, spans) == hits
 
 
-def test_vault_is_not_read_by_training(small_bank: Path) -> None:
-    """The dataset loads with the groups file unreadable: nothing of training opens it."""
+def refuse_below(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on every way of opening a file fails for files below the vault."""
+
+    def guard(owner: object, name: str) -> None:
+        opened = getattr(owner, name)
+
+        def checked(file: object, *others: object, **options: object) -> object:
+            if isinstance(file, str | os.PathLike) and vault in Path(file).resolve().parents:
+                raise AssertionError("Something opened a file of the vault.")
+            return opened(file, *others, **options)
+
+        monkeypatch.setattr(owner, name, checked)
+
+    for owner, names in (
+        (builtins, ["open"]), (io, ["open"]), (os, ["open"]), (pd, ["read_csv", "read_parquet"]),
+        (arrow_csv, ["open_csv", "read_csv"]), (arrow, ["memory_map", "OSFile"]),
+        (parquet, ["ParquetFile", "read_table"]),
+    ):  # fmt: skip
+        for name in names:
+            guard(owner, name)
+
+
+def test_vault_is_not_read_by_training(small_bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups = small_bank / "vault" / "groups.csv"
-    assert groups.exists()
-    sources = [path.read_text("utf-8") for path in (Path(__file__).parents[2] / "training").glob("*.py")]
-    assert not any("groups.csv" in source for source in sources)
+    assert groups.read_text("utf-8").startswith("customer_id,origin_class")
+    refuse_below(groups.parent.resolve(), monkeypatch)
+    for opening in (groups.read_text, groups.read_bytes, partial(pd.read_csv, groups), partial(open, str(groups))):
+        with pytest.raises(AssertionError, match="vault"):
+            opening()
+    dataset = load_dataset(
+        small_bank / "bookings.parquet", small_bank / "labels.csv", taxonomy=default_taxonomy(),
+        screening=default_screening(), events=small_bank / "events.csv", permissions=small_bank / "permissions.csv",
+    )  # fmt: skip
+    split = split_as_given(dataset.bookings, small_bank / "splits.csv", dataset.notes)
+    assert len(split.fit) + len(split.test) == len(dataset.bookings) > 0
+    groups_told = {"origin_class", "born_abroad", "religion", "gender", "age_band", "income_quintile", "household"}
+    assert not groups_told & {*dataset.bookings.columns, *dataset.events.columns}
