@@ -1,8 +1,8 @@
 """The one database of Levensloop: permission ledger, trail, detections, offers and what customers told us.
 
 They share one database because an answer may only leave when the permission was read and the trail row written in
-the same transaction. Ledger and trail only grow: triggers refuse to change or remove a row. SQLite is written with
-synchronous=FULL, so that what was acknowledged survives a kill and a power cut.
+the same transaction. Ledger and trail only grow: triggers refuse to change, remove or replace a row. SQLite is written
+with synchronous=FULL, so that what was acknowledged survives a kill and a power cut.
 """
 
 import os
@@ -184,24 +184,35 @@ idempotency = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
-APPEND_ONLY = (permission_events, trail)
+# What makes an INSERT OR REPLACE throw away a row of history: its place, and in the ledger the key of a request.
+_TAKEN = {
+    permission_events: "EXISTS (SELECT 1 FROM permission_events WHERE version = NEW.version "
+    "OR (customer_id = NEW.customer_id AND idempotency_key = NEW.idempotency_key))",
+    trail: "EXISTS (SELECT 1 FROM trail WHERE seq = NEW.seq)",
+}
+# A table, the verb it refuses, and when (always, unless told); PostgreSQL gets rights instead, when it comes.
+_REFUSED: tuple[tuple[sa.Table, str, str], ...] = (
+    *((table, verb, "") for table in _TAKEN for verb in ("UPDATE", "DELETE")),
+    # SQLite runs delete triggers on a replacement only where recursive_triggers is on, which a foreign client need not
+    # do; a BEFORE INSERT trigger runs always.
+    *((table, "INSERT", taken) for table, taken in _TAKEN.items()),
+    (trail_commitments, "UPDATE", ""),  # a commitment may be erased, never changed
+)
 
 
-def _refuse(table: sa.Table, verb: str) -> None:
-    """Let the database itself refuse a verb on a table; PostgreSQL gets rights instead, when it comes."""
-
-    @event.listens_for(table, "after_create")
-    def make_trigger(_table: sa.Table, connection: sa.Connection, **_: Any) -> None:
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{table.name} may not {verb.lower()}'); END"
+def _make_triggers(connection: sa.Connection) -> None:
+    """Let the database itself refuse what would change history; also in a store that an older version made."""
+    present = set(sa.inspect(connection).get_table_names())
+    for table, verb, when in _REFUSED:
+        if table.name not in present:
+            continue  # `verify_trail` names a table that was taken away
+        name, condition = (
+            (f"{table.name}_no_replace", f"WHEN {when}") if when else (f"{table.name}_no_{verb.lower()}", "")
         )
-
-
-for _table in APPEND_ONLY:
-    _refuse(_table, "UPDATE")
-    _refuse(_table, "DELETE")
-_refuse(trail_commitments, "UPDATE")  # a commitment may be erased, never changed
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} {condition} "
+            f"BEGIN SELECT RAISE(ABORT, '{name}'); END"
+        )
 
 
 class Store:
@@ -351,3 +362,4 @@ def _check_version(connection: sa.Connection) -> None:
         raise StoreUnavailableError(
             f"The store has schema {found}, this Levensloop knows {SCHEMA_VERSION}. Use the version that wrote it."
         )
+    _make_triggers(connection)

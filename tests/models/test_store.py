@@ -91,6 +91,52 @@ def test_history_cannot_be_changed(store: Store, table: sa.Table, verb: str) -> 
         assert connection.execute(sa.select(table.c.at)).scalar() == NOON
 
 
+def _record(store: Store, action: str, key: str | None = None) -> None:
+    needed = {c.name: "x" for c in permission_events.columns if c.name not in ("version", "at")}
+    with store.write() as connection:
+        row = {**needed, "action": action, "at": NOON, "idempotency_key": key}
+        connection.execute(permission_events.insert(), row)
+
+
+def _actions(store: Store) -> list[str]:
+    with store.read() as connection:
+        return list(connection.execute(sa.select(permission_events.c.action)).scalars())
+
+
+@pytest.mark.parametrize("taken", ["version", "idempotency_key"])
+def test_no_client_can_replace_a_withdrawal_by_a_consent(tmp_path: Path, store: Store, taken: str) -> None:
+    _record(store, "consented", "key 1")
+    _record(store, "withdrawn", "key 2")
+    columns = ", ".join(c.name for c in permission_events.columns if c.name not in ("version", "idempotency_key"))
+    other = {"version": "2, NULL", "idempotency_key": "NULL, 'key 2'"}[taken]
+    replace = "INSERT OR REPLACE INTO permission_events (version, idempotency_key, {0}) SELECT {1}, {0} FROM {2}"
+    rival = sqlite3.connect(tmp_path / "levensloop.db")  # as any tool does: recursive_triggers is off
+    with pytest.raises(sqlite3.IntegrityError, match="permission_events_no_replace"):
+        rival.execute(replace.format(columns, other, "permission_events WHERE version = 1"))
+    rival.close()
+    assert _actions(store) == ["consented", "withdrawn"]
+
+
+def test_no_client_can_replace_a_trail_row(tmp_path: Path, store: Store) -> None:
+    with store.write() as connection:
+        append_trail(connection, "answer", {}, at=NOON)
+    rival = sqlite3.connect(tmp_path / "levensloop.db")
+    with pytest.raises(sqlite3.IntegrityError, match="trail_no_replace"):
+        rival.execute("INSERT OR REPLACE INTO trail SELECT seq, at, 'refusal', body, prev, hash FROM trail")
+    rival.close()
+
+
+def test_store_of_an_older_version_gets_the_triggers_it_lacks(tmp_path: Path, store: Store) -> None:
+    _record(store, "withdrawn")
+    store.close()
+    rival = sqlite3.connect(tmp_path / "levensloop.db")
+    rival.execute("DROP TRIGGER permission_events_no_replace")
+    open_store(f"sqlite:///{tmp_path / 'levensloop.db'}").close()
+    with pytest.raises(sqlite3.IntegrityError, match="permission_events_no_replace"):
+        rival.execute("INSERT OR REPLACE INTO permission_events SELECT * FROM permission_events")
+    rival.close()
+
+
 def test_moments_keep_their_instant_and_order(store: Store) -> None:
     amsterdam = timezone(timedelta(hours=1))
     with store.write() as connection:
