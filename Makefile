@@ -28,7 +28,7 @@ test: $(INSTALLED)  ## ruff, mypy --strict and all tests
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-bench: $(INSTALLED)  ## ratios of the benchmarks in tests/benchmarks
+bench: $(INSTALLED)  ## the figures of tests/benchmarks/bench_*.py, in a few minutes
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the advisory database on the network

@@ -1,7 +1,7 @@
 """Feed damaged statement files to every reader and look for anything but bookings, problems or our own error.
 
-Run it by hand: `python tests/benchmarks/fuzz_statements.py 600` (seconds, then optionally a seed). It starts from files
-that our writers make and from real files in ../shared/data/statements when they are there.
+`make bench` gives it 20 seconds; `python tests/benchmarks/bench_fuzz_statements.py 600` gives more (then optionally a
+seed). It starts from files that our writers make and from real files in ../shared/data/statements when they are there.
 """
 
 import gzip
@@ -159,4 +159,4 @@ def fuzz(seconds: float, seed: int) -> int:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(fuzz(float(arguments[0]) if arguments else 60, int(arguments[1]) if len(arguments) > 1 else 1))
+    sys.exit(fuzz(float(arguments[0]) if arguments else 20, int(arguments[1]) if len(arguments) > 1 else 1))

@@ -2,7 +2,7 @@
 
 A rule per life event looks for words and fires at a first hit after as many quiet days as the event is useful. Its
 score has to stay well below that of a learner, and below .60 macro-F1.
-Run: `python tests/benchmarks/keyword_baseline.py [customers] [seed]`.
+Run: `python tests/benchmarks/bench_keyword_baseline.py [customers] [seed]`.
 """
 
 import re

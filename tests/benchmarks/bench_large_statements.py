@@ -1,6 +1,7 @@
-"""Read statement files of hundreds of megabytes and print the peak memory, which must not grow with the file.
+"""Read large statement files and print the peak memory, which must not grow with the file.
 
-Run it by hand: `python tests/benchmarks/large_statements.py 500` (megabytes, then optionally `ing`, `camt` or `mt940`).
+`make bench` takes 20 megabytes; for hundreds: `python tests/benchmarks/bench_large_statements.py 500` (then optionally
+`ing`, `camt` or `mt940`).
 Every size runs in its own process; a small file of the same format is read first for comparison.
 """
 
@@ -98,7 +99,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--read"]:
         read_once(Path(sys.argv[2]))
         return
-    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 500
+    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 20
     with tempfile.TemporaryDirectory() as folder:
         for form in sys.argv[2:] or list(PARTS):
             for size in (megabytes / 50, megabytes):

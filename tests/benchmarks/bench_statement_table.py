@@ -1,6 +1,6 @@
 """Print what every statement file in a folder is and gives, as a Markdown table.
 
-Run it by hand: `python tests/benchmarks/statement_table.py [FOLDER]` (default: ../shared/data/statements).
+Run: `python tests/benchmarks/bench_statement_table.py [FOLDER]` (default: ../shared/data/statements).
 """
 
 import sys
@@ -40,6 +40,9 @@ def describe_file(path: Path) -> tuple[str, str]:
 def main() -> None:
     """The table, then a count of outcomes."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    if not folder.is_dir():
+        print(f"There is no folder {folder}, so there is no table. Give a folder of statement files.")
+        return
     outcomes = Counter[str]()
     print("| file | format | bookings | totals | left out |\n|---|---|---|---|---|")
     for path in sorted(folder.rglob("*")):
