@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from models.errors import IntegrityError, LevensloopError, NoReleaseError, StoreUnavailableError
 from serving.answers import Answer
+from serving.deadline import SCOPE_KEY, Deadline
 from serving.edge import Route
 from serving.gate import Gate, Question
 from serving.ledger import Ledger
@@ -95,10 +96,16 @@ def _find_desk(request: Request) -> Desk:
     return desk
 
 
+def _find_deadline(request: Request) -> Deadline | None:
+    deadline: Deadline | None = request.scope.get(SCOPE_KEY)
+    return deadline
+
+
 TheDesk = Annotated[Desk, Depends(_find_desk)]
+TheDeadline = Annotated[Deadline | None, Depends(_find_deadline)]
 
 
-def answer_events(asked: EventsRequest, desk: TheDesk) -> JSONResponse:
+def answer_events(asked: EventsRequest, desk: TheDesk, deadline: TheDeadline) -> JSONResponse:
     """Events that this purpose may know, with evidence, reason and offers; bookings in the request are not stored."""
     records, most = asked.bookings, desk.policy.limits.row_problems
     read = None
@@ -107,17 +114,18 @@ def answer_events(asked: EventsRequest, desk: TheDesk) -> JSONResponse:
         def read() -> Any:
             return parse_bookings_of(records, customer_id=asked.customer_id, most_reported=most)
 
-    answer = desk.gate.answer(Question(asked.customer_id, asked.purpose, asked.as_of, read))
+    answer = desk.gate.answer(Question(asked.customer_id, asked.purpose, asked.as_of, read), deadline=deadline)
     return _no_store(_answer_body(answer, desk))
 
 
-def answer_events_batch(asked: EventsBatchRequest, desk: TheDesk) -> JSONResponse:
+def answer_events_batch(asked: EventsBatchRequest, desk: TheDesk, deadline: TheDeadline) -> JSONResponse:
     """One answer or problem per customer, in the order asked."""
     ids = asked.customer_ids
     most = desk.policy.limits.batch_customers
     if len(ids) > most or len(set(ids)) < len(ids):
         raise refuse(422, "batch-not-valid", f"A batch holds at most {most} customers, each of them once.")
-    outcomes = desk.gate.answer_all([Question(customer_id, asked.purpose, asked.as_of) for customer_id in ids])
+    questions = [Question(customer_id, asked.purpose, asked.as_of) for customer_id in ids]
+    outcomes = desk.gate.answer_all(questions, deadline=deadline)
     results = [
         {"customer_id": customer_id, "problem": outcome.body()}
         if isinstance(outcome, Problem)

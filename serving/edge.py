@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.deadline import SCOPE_KEY, Deadline
 from serving.policy import Limits
 from serving.problems import MEDIA_TYPE, problem_of_status
 
@@ -78,10 +79,7 @@ class Edge:
         out = _Outlet(scope, receive, send, request_id=str(uuid.uuid4()))
         known = scope["path"] in self.routes
         try:
-            async with asyncio.timeout(self.limits.timeout_seconds):
-                await self._pass_on(scope, receive, out)
-        except TimeoutError:
-            await out.refuse(504)
+            await self._pass_on(scope, receive, out)
         finally:
             seconds = time.perf_counter() - started
             route = scope["path"] if known else UNKNOWN
@@ -93,17 +91,41 @@ class Edge:
         if route is None:
             return await out.refuse(404)
         if route.is_probe:
-            return await self.app(scope, receive, out.send)
+            try:
+                async with asyncio.timeout(self.limits.timeout_seconds):
+                    return await self.app(scope, receive, out.send)
+            except TimeoutError:
+                return await out.refuse(504)
         if self.busy >= self.limits.requests_at_once:
             return await out.refuse(429)
         self.busy += 1
-        try:
-            if scope["method"] in _WITH_BODY:
-                receive = await self._take_body(scope, receive, out, route)
-            if not out.started:
-                await self.app(scope, receive, out.send)
-        finally:
-            self.busy -= 1
+        deadline = Deadline()
+        work = asyncio.ensure_future(self._work({**scope, SCOPE_KEY: deadline}, receive, out, route))
+        work.add_done_callback(self._free)
+        await asyncio.wait({work}, timeout=self.limits.timeout_seconds)
+        if not work.done() and not out.started and deadline.give_up():
+            # A thread cannot be stopped: it goes on, keeps its slot, and finds at its end that it came too late.
+            return await out.refuse(504)
+        if not work.done():
+            # The trail says that it was answered, or the answer is leaving: it gets as long again.
+            await asyncio.wait({work}, timeout=self.limits.timeout_seconds)
+        return work.result() if work.done() else None
+
+    async def _work(self, scope: Scope, receive: Receive, out: "_Outlet", route: Route) -> None:
+        if scope["method"] in _WITH_BODY:
+            try:
+                async with asyncio.timeout(self.limits.timeout_seconds):
+                    receive = await self._take_body(scope, receive, out, route)
+            except TimeoutError:
+                await out.refuse(504)
+        if not out.started:
+            await self.app(scope, receive, out.send)
+
+    def _free(self, work: "asyncio.Future[None]") -> None:
+        """The slot of a request whose work has ended; how it ended was said already when nobody waits any more."""
+        self.busy -= 1
+        if not work.cancelled():
+            work.exception()
 
     async def _take_body(self, scope: Scope, receive: Receive, out: "_Outlet", route: Route) -> Receive:
         """Read the body up to the limit of its address; a body that is too large is not read to its end."""
@@ -144,27 +166,29 @@ class _Outlet:
         self._replaced = False
 
     async def send(self, message: Message) -> None:
+        """Pass a message of the application on, unless something else was answered instead."""
+        if self._replaced:
+            return None
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             is_problem = headers.get("content-type", "").startswith(MEDIA_TYPE)
             if message["status"] >= 400 and not is_problem:
-                self._replaced = True
                 kept = {"Allow": headers["allow"]} if "allow" in headers else {}
                 return await self.refuse(message["status"], kept)
             self.started, self.status = True, message["status"]
             if self.status == 500:
                 # The server drops a connection whose request failed: say so, or the next request on it is lost.
                 headers["Connection"] = "close"
-        if not self._replaced:
-            await self._send(message)
+        await self._send(message)
         return None
 
     async def refuse(self, status: int, headers: dict[str, str] | None = None) -> None:
         """Answer with the plain problem of a status, unless an answer already left."""
         if self.started:
             return
-        self.started, self.status = True, status
+        self.started = self._replaced = True
+        self.status = status
         response = problem_of_status(status).response({**(headers or {}), "X-Request-ID": self.request_id})
         await response(self._scope, self._receive, self._send)
 

@@ -22,14 +22,17 @@ from models.taxonomy import Taxonomy
 from models.trail import append_trail
 from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
 from serving.care import CustomerFacts, Detection, find_sales_block
+from serving.deadline import Deadline
 from serving.offers import OfferChoice, SentOffer, choose_offers
 from serving.policy import Policy
-from serving.problems import Problem, ProblemError, refuse
+from serving.problems import Problem, ProblemError, problem_of_status, refuse
 from serving.records import AMSTERDAM, NightlyRun, Records, as_date
 
 P = ParamSpec("P")
 T = TypeVar("T")
 ANSWERED, REFUSED = "events_answered", "events_refused"
+# Statuses of refusals that stand in the trail: not allowed, and judged but too late to be told.
+RECORDED = frozenset({403, 504})
 # Who asks through this service; a purpose that is for training or the audit alone is not answered here.
 SERVED_CLIENTS = frozenset({"offer_engine", "customer_page", "contact_desk"})
 
@@ -101,7 +104,7 @@ class Gate:
     clock: Callable[[], datetime]
     strict_customers: bool = False
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question, *, deadline: Deadline | None = None) -> Answer:
         """Answer one question.
 
         Raises
@@ -113,18 +116,23 @@ class Gate:
         NoReleaseError, IntegrityError
             There is no release to answer with, or it does not verify.
         """
-        outcome = self.answer_all([question])[0]
+        outcome = self.answer_all([question], deadline=deadline)[0]
         if isinstance(outcome, Problem):
             raise ProblemError(outcome)
         return outcome
 
-    def answer_all(self, questions: Sequence[Question]) -> list[Answer | Problem]:
-        """One answer or problem per question, in the order of the questions; all trail rows are written together."""
+    def answer_all(self, questions: Sequence[Question], *, deadline: Deadline | None = None) -> list[Answer | Problem]:
+        """One answer or problem per question, in the order of the questions; all trail rows are written together.
+
+        When nobody waits for them any more (`deadline`), answers become refusals in the trail and nothing leaves.
+        """
         release = self.releases.current()
         with self.store.read() as connection:
             cases = [_keep(self._admit, connection, question, release) for question in questions]
         judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
         with self.store.write() as connection:
+            if deadline is not None and not deadline.claim():
+                judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
             return [
                 self._seal(connection, question, outcome, release)
                 for question, outcome in zip(questions, judged, strict=True)
@@ -227,7 +235,7 @@ class Gate:
                 outcome = refusal
             else:
                 return self._record_answer(connection, question, outcome, permission, release.taxonomy)
-        if outcome.status == 403:
+        if outcome.status in RECORDED:
             known = question.purpose if question.purpose in self.registry.ids else "unregistered"
             body = {"outcome": outcome.kind, "purpose": known, "release": release.id}
             append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())

@@ -66,7 +66,7 @@ LevensloopService = bentoml.service(
     workers=SETTINGS.workers,
     http={"host": SETTINGS.host, "port": SETTINGS.port},
     # BentoML's own limits answer in another shape, and its metrics and access log carry raw paths; `Edge` does both.
-    traffic={"timeout": LIMITS.timeout_seconds * 2},
+    traffic={"timeout": LIMITS.timeout_seconds * 3},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(Worker)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.store import permission_events, trail
+from serving import gate
 from serving.app import build_routes
 from serving.edge import Edge
 from serving.policy import default_policy
@@ -195,6 +197,100 @@ def test_request_that_takes_too_long_ends(bank: Any, connect: Any) -> None:
     hasty = replace(policy, limits=replace(policy.limits, timeout_seconds=0.05))
     with connect(bank.desk, bank.seen, policy=hasty) as client:
         assert_problem(bank.ask(client=client), 504, "timeout")
+
+
+def kinds_in_trail(bank: Any) -> list[str]:
+    with bank.store.read() as connection:
+        return [row.kind for row in connection.execute(sa.select(trail.c.kind).order_by(trail.c.seq))]
+
+
+def test_answer_that_comes_too_late_is_a_refusal_in_the_trail_and_keeps_its_slot(bank: Any, connect: Any) -> None:
+    bank.record("consented")
+    goes_on = threading.Event()
+    bank.detector.before_answer = lambda: goes_on.wait(5)
+    policy = default_policy()
+    hasty = replace(policy, limits=replace(policy.limits, timeout_seconds=0.5, requests_at_once=1))
+    with connect(bank.desk, bank.seen, policy=hasty) as client:
+        assert_problem(bank.ask(client=client), 504, "timeout")
+        # Its thread still works, so there is no room for another one.
+        assert_problem(bank.ask(client=client), 429, "too-many-requests")
+        goes_on.set()
+        until = time.monotonic() + 5
+        while (response := bank.ask(client=client)).status_code == 429 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert response.status_code == 200
+    assert kinds_in_trail(bank) == ["events_refused", "events_answered"]
+    with bank.store.read() as connection:
+        body = json.loads(connection.execute(sa.select(trail.c.body).where(trail.c.seq == 1)).scalar_one())["body"]
+    assert body["outcome"] == "timeout"
+
+
+def test_answer_that_is_being_recorded_when_its_time_ends_still_leaves(
+    bank: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.record("consented")
+    in_time = gate.append_trail
+
+    def append_slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.7)
+        return in_time(*arguments, **options)
+
+    monkeypatch.setattr(gate, "append_trail", append_slowly)
+    policy = default_policy()
+    hasty = replace(policy, limits=replace(policy.limits, timeout_seconds=0.5))
+    with connect(bank.desk, bank.seen, policy=hasty) as client:
+        assert bank.ask(client=client).status_code == 200
+    assert kinds_in_trail(bank) == ["events_answered"]
+
+
+def test_nothing_is_sent_after_the_timeout_was_answered() -> None:
+    limits = replace(default_policy().limits, timeout_seconds=0.05)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def late(_scope: Any, _receive: Any, reply: Any) -> None:
+        await asyncio.sleep(0.1)
+        await reply({"type": "http.response.start", "status": 200, "headers": []})
+        await reply({"type": "http.response.body", "body": b"late"})
+
+    async def ask() -> None:
+        edge = Edge(late, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+        headers = [(b"content-type", b"application/json")]
+        await edge({"type": "http", "method": "POST", "path": "/v1/events", "headers": headers}, receive, send)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(ask())
+    assert [message.get("status") for message in sent] == [504, None]
+
+
+def test_body_that_does_not_come_is_not_waited_for() -> None:
+    limits = replace(default_policy().limits, timeout_seconds=0.05)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(5)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def nobody(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise AssertionError("the request was passed on")
+
+    async def ask() -> int:
+        edge = Edge(nobody, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+        scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": list(headers.items())}
+        await edge(scope, receive, send)
+        await asyncio.sleep(0.05)
+        return edge.busy
+
+    headers = {b"content-type": b"application/json"}
+    assert asyncio.run(ask()) == 0
+    assert [message["status"] for message in sent if "status" in message] == [504]
 
 
 def test_before_a_worker_is_open_it_answers_503(bank: Any, connect: Any) -> None:
