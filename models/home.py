@@ -10,9 +10,13 @@ import platformdirs
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places below the state folder. Nothing is created until it is written to."""
+    """The places below the state folder. Nothing is created until it is written to.
+
+    `named_database_url` is the database that somebody named instead of the one in the folder; empty: none.
+    """
 
     path: Path
+    named_database_url: str = ""
 
     @property
     def mlflow_uri(self) -> str:
@@ -26,8 +30,8 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """Ledger, trail, detections and offers."""
-        return f"sqlite:///{self.path / 'levensloop.db'}"
+        """Ledger, trail, detections and offers: one database for everybody who works with this home."""
+        return self.named_database_url or f"sqlite:///{self.path / 'levensloop.db'}"
 
     @property
     def candidates(self) -> Path:
@@ -56,7 +60,8 @@ class Home:
 
 
 def find_home(environ: Mapping[str, str] | None = None) -> Home:
-    """The state folder that the environment names, else the platform's default."""
+    """The state folder that `LEVENSLOOP_HOME` names, else the platform's; its database as `LEVENSLOOP_DATABASE_URL`."""
     environ = os.environ if environ is None else environ
     named = environ.get("LEVENSLOOP_HOME")
-    return Home(Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_path("levensloop")))
+    path = Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_path("levensloop"))
+    return Home(path, environ.get("LEVENSLOOP_DATABASE_URL", ""))

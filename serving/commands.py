@@ -96,7 +96,7 @@ def customers(
     from serving.settings import read_settings
 
     facts = load_customers(table)
-    store = open_store(read_settings().database_url)
+    store = open_store(read_settings().home.database_url)
     make_customer_table(store)
     write_customers(store, facts)
     Console(stderr=True, highlight=False).print(f"{len(facts)} customers taken over.")

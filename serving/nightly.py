@@ -71,7 +71,7 @@ def run_nightly_file(
         report(line)
     if "customer_id" not in read.frame or bool((read.frame["customer_id"] == "").any()):
         raise UsageError("Some bookings have no customer_id, which the nightly run needs. Give every one its customer.")
-    store = open_store(settings.database_url)
+    store = open_store(settings.home.database_url)
     try:
         make_customer_table(store)
         return run_nightly(

@@ -40,7 +40,7 @@ def open_desk(settings: Settings) -> Desk:
     """
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
-    store = open_store(settings.database_url)
+    store = open_store(settings.home.database_url)
     make_customer_table(store)
     registry, policy = default_purposes(), default_policy()
     gate = Gate(

@@ -49,7 +49,7 @@ def build_environment(settings: Settings, environ: Mapping[str, str] | None = No
         "BENTOML_HOME": str(settings.home.path / "bentoml"),
         "OMP_NUM_THREADS": "1",
         "LEVENSLOOP_HOME": str(settings.home.path),
-        "LEVENSLOOP_DATABASE_URL": settings.database_url,
+        "LEVENSLOOP_DATABASE_URL": settings.home.database_url,
         "LEVENSLOOP_DEMO": str(int(settings.demo)),
         "LEVENSLOOP_STRICT_CUSTOMERS": str(int(settings.strict_customers)),
         "LEVENSLOOP_HOST": settings.host,

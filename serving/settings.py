@@ -19,9 +19,7 @@ class Settings:
     Attributes
     ----------
     home : Home
-        State folder; the release is read from there.
-    database_url : str
-        Ledger, trail, customers and detections.
+        State folder, from which the release is read, and the database of ledger, trail, customers and detections.
     demo : bool
         Accept a release that throw-away demo keys signed.
     strict_customers : bool
@@ -35,7 +33,6 @@ class Settings:
     """
 
     home: Home
-    database_url: str
     demo: bool
     strict_customers: bool
     host: str
@@ -52,10 +49,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         A variable holds what it cannot mean; the message names the variable, never its value.
     """
     environ = os.environ if environ is None else environ
-    home = find_home(environ)
     return Settings(
-        home=home,
-        database_url=environ.get("LEVENSLOOP_DATABASE_URL") or home.database_url,
+        home=find_home(environ),
         demo=_read_yes_no(environ, "LEVENSLOOP_DEMO"),
         strict_customers=_read_yes_no(environ, "LEVENSLOOP_STRICT_CUSTOMERS"),
         host=_read_loopback(environ, "LEVENSLOOP_HOST"),

@@ -1,10 +1,17 @@
 """The environment becomes settings once, or one sentence."""
 
+import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from models.errors import UsageError
+from models.answering import verify_own_trail
+from models.errors import IntegrityError, UsageError
+from models.home import Home, find_home
+from models.store import open_store
+from models.trail import append_trail
+from serving.running import build_environment
 from serving.settings import check_telemetry_off, read_settings
 
 
@@ -12,7 +19,41 @@ def test_defaults_are_two_workers_on_loopback(tmp_path: Path) -> None:
     settings = read_settings({"LEVENSLOOP_HOME": str(tmp_path)})
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 3000, 2)
     assert (settings.demo, settings.strict_customers) == (False, False)
-    assert settings.database_url == f"sqlite:///{tmp_path / 'levensloop.db'}"
+    assert settings.home.database_url == f"sqlite:///{tmp_path / 'levensloop.db'}"
+
+
+def test_the_named_database_is_that_of_service_trail_and_promotion(tmp_path: Path) -> None:
+    """`trail verify`, `promote` and the service all work with `find_home().database_url`."""
+    url = f"sqlite:///{tmp_path / 'elsewhere' / 'bank.db'}"
+    environ = {"LEVENSLOOP_HOME": str(tmp_path), "LEVENSLOOP_DATABASE_URL": url}
+    assert find_home(environ).database_url == url
+    settings = read_settings(environ)
+    assert settings.home == find_home(environ)
+    # The workers, too, and they read what this process hands down.
+    assert read_settings(build_environment(settings, {})).home == settings.home
+    assert read_settings(build_environment(read_settings({"LEVENSLOOP_HOME": str(tmp_path)}), environ)).home == Home(
+        tmp_path, f"sqlite:///{tmp_path / 'levensloop.db'}"
+    )
+
+
+def test_trail_of_the_named_database_is_the_one_that_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere' / 'bank.db'}"
+    monkeypatch.setenv("LEVENSLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEVENSLOOP_DATABASE_URL", url)
+    store = open_store(url)
+    with store.write() as connection:
+        append_trail(connection, "promotion", {"who": "Dana"}, at=datetime(2026, 11, 22, tzinfo=UTC))
+    store.close()
+    verify_own_trail()
+    with sqlite3.connect(tmp_path / "elsewhere" / "bank.db") as connection:
+        connection.execute("DROP TRIGGER trail_no_update")
+        connection.execute("UPDATE trail SET kind = 'another'")
+    connection.close()
+    with pytest.raises(IntegrityError):
+        verify_own_trail()
+    assert not (tmp_path / "home" / "levensloop.db").exists()
 
 
 @pytest.mark.parametrize(
