@@ -106,7 +106,8 @@ def ask_about_files(
     Parameters
     ----------
     report : callable
-        Called with one line per row that was left out, with its place and reason.
+        Called with one line per row that was left out, with its place and reason, and with the number of bookings
+        that are another customer's.
 
     Raises
     ------
@@ -115,9 +116,12 @@ def ask_about_files(
     LevensloopError
         As `Client.ask_events`.
     """
-    bookings, problems = _read_files(files, customer_id)
+    read, problems = _read_files(files, customer_id)
     for problem in problems:
         report(str(problem))
+    bookings = read[read["customer_id"].isin(["", customer_id])].reset_index(drop=True)
+    if len(bookings) < len(read):
+        report(f"{len(read) - len(bookings)} bookings of other customers were left out.")
     if bookings.empty:
         raise UnreadableDataError(
             "There is no booking of this customer in these files. Give statement files or a table."
@@ -141,8 +145,8 @@ def _read_files(files: Sequence[Path], customer_id: str) -> tuple[pd.DataFrame, 
     if statements:
         read = read_statements(statements, customer=customer_id)
         reads.append((read.frame, read.problems))
-    frames = [frame[frame["customer_id"].isin(["", customer_id])] for frame, _ in reads]
-    bookings = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    frames = [frame for frame, _ in reads]
+    bookings = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["customer_id"])
     return bookings, [problem for _, problems in reads for problem in problems]
 
 

@@ -45,7 +45,16 @@ def test_rows_left_out_are_reported(bank: Any, table: Path) -> None:
     table.write_text(table.read_text().replace("279.49", "0.00", 1))
     lines: list[str] = []
     ask_about_files("http://test", [table], customer_id="c-1", report=lines.append, transport=transport(bank))
-    assert lines == ["bookings.csv:2: amount is zero"]
+    assert lines == ["bookings.csv:2: amount is zero", "1 bookings of other customers were left out."]
+
+
+def test_nothing_is_reported_when_all_bookings_are_the_customers(bank: Any, tmp_path: Path, booking: Any) -> None:
+    bank.record("consented")
+    path = tmp_path / "bookings.csv"
+    write_bookings(bookings_from_records([booking(customer_id="c-1")], source="test").frame, path)
+    lines: list[str] = []
+    ask_about_files("http://test", [path], customer_id="c-1", report=lines.append, transport=transport(bank))
+    assert lines == []
 
 
 def test_files_that_are_not_there_or_are_about_others_are_refused(tmp_path: Path, booking: Any) -> None:
