@@ -147,12 +147,12 @@ class Gate:
         purpose = self._find_purpose(question.purpose)
         _require(self._permission(connection, question))
         facts = self.records.find_customer(connection, question.customer_id)
-        nightly = nightly_today = None
+        nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
+        nightly = None
         if question.read_bookings is None:
-            nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
-            nightly_today = nightly
+            nightly = nightly_today
             if as_of < today:
-                nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
+                nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
         if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
@@ -179,17 +179,19 @@ class Gate:
         """Detections, care and offers; pure but for the bookings it reads from the request.
 
         Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
-        before a dismissal would sell to somebody who lost a job since.
+        before a dismissal would sell to somebody who lost a job since. The caller chooses the bookings too, so a care
+        event that the last nightly run stored counts also when the bookings of the request do not show it.
         """
         taxonomy = case.release.taxonomy
         if case.question.read_bookings is None:
             detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
-            today = _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
+            today: tuple[Detection, ...] = ()
         else:
             bookings = case.question.read_bookings()
             detections, bookings_count = self._detect(bookings, case, as_of=case.as_of), len(bookings)
             is_now = case.as_of == case.today or not case.purpose.products
             today = detections if is_now else self._detect(bookings, case, as_of=case.today)
+        today += _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
         block = find_sales_block(
             today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
         )

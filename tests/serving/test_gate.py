@@ -229,6 +229,19 @@ def test_a_day_before_the_care_event_does_not_sell_today(bank: Any) -> None:
         assert {held["reason"] for held in body["held_back"]} == {"care_event"}
 
 
+def test_bookings_without_the_care_event_do_not_hide_a_stored_one(bank: Any) -> None:
+    bank.record("consented")
+    bank.detector.find("overdraft", onset=date(2026, 11, 10))
+    store_run(bank, date(2026, 11, 21))
+    bank.detector.rows.clear()
+    bank.detector.find("child_birth", onset=OCTOBER)
+    for as_of in ("2026-11-22", "2026-10-31"):
+        body = bank.ask(as_of=as_of).json()
+        assert [(event["event"], event["offers"]) for event in body["events"]] == [("child_birth", [])]
+        assert {held["reason"] for held in body["held_back"]} == {"care_event"}
+        assert body["release"]["model_version"] == "fake-1"
+
+
 def test_care_ends_after_its_days_counted_from_today(bank: Any) -> None:
     bank.record("consented")
     # 180 days before 22 November are 26 May; a dismissal on the day before that is over, also as of 31 October.
