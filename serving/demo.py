@@ -62,7 +62,7 @@ def _simulate(home: Home, customers: int, until: date) -> None:
 
 def _train_and_sign(home: Home) -> None:
     bank = _bank(home)
-    tables = ("events", "permissions")
+    tables = ("events", "permissions", "splits")
     given = [part for name in tables for part in (f"--{name}", str(bank / f"{name}.csv"))]
     bookings, labels = str(bank / "bookings.parquet"), str(bank / "labels.csv")
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)

@@ -82,6 +82,9 @@ def train(
     events: Annotated[Path | None, _Existing] = None,
     permissions: Annotated[Path | None, _Existing] = None,
     taxonomy: Annotated[Path | None, _Existing] = None,
+    splits: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: train or test.")
+    ] = None,
     test_share: Annotated[float, typer.Option(min=0.05, max=0.5, help="Share of customers to test on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of splits and fits.")] = 0,
 ) -> None:
@@ -94,6 +97,7 @@ def train(
         events=events,
         permissions=permissions,
         taxonomy_file=taxonomy,
+        splits=splits,
         test_share=test_share,
         seed=seed,
     )
