@@ -102,7 +102,7 @@ def main() -> None:
     megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 20
     with tempfile.TemporaryDirectory() as folder:
         for form in sys.argv[2:] or list(PARTS):
-            for size in (megabytes / 50, megabytes):
+            for size in (max(1.0, megabytes / 50), megabytes):
                 path = Path(folder) / f"{form}_{size:.0f}"
                 write_large(path, form, size)
                 subprocess.run([sys.executable, __file__, "--read", str(path)], check=True)
