@@ -1,16 +1,20 @@
-"""One way to turn data into bytes before hashing or signing, so that equal data always has the equal hash.
+"""One way to turn data into bytes before hashing or signing, so that equal data always has the equal hash; and back.
 
 JSON with sorted keys and no spaces; fields that are hashed together are framed by their length, so that no two
-different lists of fields ever become the same bytes.
+different lists of fields ever become the same bytes. What stands in the state folder is read back here, so that any
+damage is an IntegrityError.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Never, TypeVar
 
-from models.errors import UsageError
+from models.errors import IntegrityError, UsageError
+
+Container = TypeVar("Container", dict[str, Any], list[Any])
 
 
 def canonical_json(data: Mapping[str, Any] | Sequence[Any]) -> str:
@@ -23,8 +27,48 @@ def canonical_json(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """
     try:
         return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UsageError("This cannot be written as JSON. Give texts, finite numbers, lists and objects.") from error
+
+
+def parse_json(data: str | bytes, kind: type[Container], *, source: str) -> Container:
+    """JSON that must be an object (`dict`) or a list (`list`).
+
+    Raises
+    ------
+    IntegrityError
+        It is not JSON, nested too deeply, holds NaN or infinity, or is of another kind; the message names `source`.
+    """
+    try:
+        parsed = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"{source} is damaged: it cannot be read as JSON. Restore it from a copy.") from error
+    if not isinstance(parsed, kind):
+        raise IntegrityError(f"{source} is damaged: it is not of the form it should be. Restore it from a copy.")
+    return parsed
+
+
+def read_json(path: Path, kind: type[Container]) -> Container:
+    """A file of state as `parse_json` reads it.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file; what that means, the caller knows.
+    IntegrityError
+        The file cannot be read or is damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise IntegrityError(f"{path.name} cannot be read. Look at its rights, or restore it from a copy.") from error
+    return parse_json(data, kind, source=path.name)
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is no JSON")
 
 
 def sha256_of(data: bytes) -> str:

@@ -101,13 +101,13 @@ def verify_signature(public: PublicKey, statement: Mapping[str, Any], signature:
     IntegrityError
         It did not.
     """
-    text = canonical_json(statement).encode()
     try:
+        text = canonical_json(statement).encode()
         if signature.key_id != public.id or signature.statement_sha256 != sha256_of(text):
             raise InvalidSignature
         raw = bytes.fromhex(public.public)
         Ed25519PublicKey.from_public_bytes(raw).verify(bytes.fromhex(signature.signature), _DOMAIN + text)
-    except (InvalidSignature, ValueError) as error:
+    except (InvalidSignature, UsageError, ValueError, TypeError) as error:
         raise IntegrityError(
             f"The signature of role {public.role} does not verify. What was signed or the signature was changed; "
             "ask for a new one."

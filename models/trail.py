@@ -5,10 +5,11 @@ folder. Personal fields stand in the chain as salted commitments only: erasing v
 the chain still verifies.
 """
 
-import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -16,13 +17,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.canonical import canonical_json, framed_sha256, moment_text
+from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json
 from models.durable import write_durably
-from models.errors import IntegrityError, UsageError
+from models.errors import IntegrityError, StoreUnavailableError, UsageError
 from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
-from models.store import Store, trail, trail_commitments
+from models.store import Store, permission_events, trail, trail_commitments
 
 BEFORE_FIRST = "0" * 64
+# The kind of row that says a permission was appended to the ledger: body {purpose, action, permission_version, ...}.
+PERMISSION_RECORDED = "permission_recorded"
 NOTHING_PERSONAL: Mapping[str, str] = MappingProxyType({})
 # A report names this many faults at most; a rewritten trail would name every row.
 FINDINGS_SHOWN = 100
@@ -41,6 +44,16 @@ _COMMITMENTS = (
     .select_from(trail_commitments.outerjoin(trail, trail.c.seq == trail_commitments.c.seq))
     .order_by(trail_commitments.c.seq)
 )  # fmt: skip
+
+
+_LEDGER = sa.select(
+    *(
+        sa.type_coerce(column, sa.String).label(column.name)
+        for column in permission_events.columns
+        if column.name != "version"
+    ),
+    permission_events.c.version,
+).order_by(permission_events.c.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,36 @@ class TrailReport:
     def ok(self) -> bool:
         """Nothing was found."""
         return not self.findings
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """What trail rows say about the ledger: by permission version the row's place and the columns it states.
+
+    `without_version` counts rows that do not say which permission they mean; as many permissions may go unnamed.
+    """
+
+    events: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+    without_version: int = 0
+
+    def add(self, seq: int, body: Any, findings: list[str]) -> None:
+        """Take in the body of a row."""
+        version = body.get("permission_version") if isinstance(body, dict) else None
+        if not isinstance(version, int):
+            self.without_version += 1
+        elif version in self.events:
+            # An honest ledger gives every event a place of its own; a forger appends a row to cover a change.
+            findings.append(f"row {seq} records permission {version} a second time")
+        else:
+            columns = permission_events.columns.keys()
+            self.events[version] = (seq, {name: body[name] for name in columns if name in body})
+            self.versions[seq] = version
+
+    def link(self, seq: int, customer_id: str) -> None:
+        """Take in whom a row is about, where that was not erased."""
+        if seq in self.versions:
+            self.events[self.versions[seq]][1]["customer_id"] = customer_id
 
 
 def append_trail(
@@ -108,15 +151,22 @@ def erase_commitments(connection: sa.Connection, name: str, value: str) -> int:
 
 
 def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry | None) -> TrailReport:
-    """Check every row, every personal field that was not erased, and every checkpoint in a folder.
+    """Check every row, every personal field that was not erased, every checkpoint in a folder, and the ledger.
 
+    Ledger rows must be there and be as the trail recorded them. Damage of any row is a finding, and the check goes on.
     Without checkpoints only edits and gaps are found, not a cut tail or a full rewrite; the report says so.
     """
     findings: list[str] = []
     signed = _load_checkpoints(checkpoints, registry, findings) if checkpoints is not None else {}
-    with store.read() as connection:
-        rows, head = _verify_chain(connection, dict(signed), findings)
-        commitments = _verify_commitments(connection, findings)
+    rows, head, commitments, recorded = 0, None, 0, _Recorded()
+    with _damage_as_finding(findings), store.read() as connection, _texts_as_they_stand(connection):
+        present = _present_tables(connection, findings)
+        if trail.name in present:
+            rows, head = _verify_chain(connection, dict(signed), recorded, findings)
+        if {trail.name, trail_commitments.name} <= present:
+            commitments = _verify_commitments(connection, recorded, findings)
+        if permission_events.name in present:
+            _verify_ledger(connection, recorded, findings)
     return TrailReport(
         rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed)
     )
@@ -139,8 +189,44 @@ def _row_hash(seq: int, at: str, kind: str, body: str, prev: str) -> str:
     return framed_sha256("levensloop-trail-1", str(seq), at, kind, body, prev)
 
 
+@contextmanager
+def _texts_as_they_stand(connection: sa.Connection) -> Iterator[None]:
+    """Bytes that are no UTF-8 become lone surrogates instead of an error that ends the check; blobs stay bytes."""
+    driver: Any = connection.connection.driver_connection
+    usual, driver.text_factory = driver.text_factory, lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        yield
+    finally:
+        driver.text_factory = usual
+
+
+@contextmanager
+def _damage_as_finding(findings: list[str]) -> Iterator[None]:
+    """A file whose pages are damaged is a finding; one that is locked or out of reach stays unavailable."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        if type(getattr(error.__cause__, "orig", None)) is not sqlite3.DatabaseError:  # its subclasses say other things
+            raise
+        findings.append("the store's file is damaged, so that not every row could be read")
+
+
+def _present_tables(connection: sa.Connection, findings: list[str]) -> set[str]:
+    """Those of the three tables that are there with all their columns; the others become findings."""
+    inspector = sa.inspect(connection)
+    names = set(inspector.get_table_names())
+    present = set()
+    for table in (trail, trail_commitments, permission_events):
+        columns = {column["name"] for column in inspector.get_columns(table.name)} if table.name in names else set()
+        if columns >= set(table.columns.keys()):
+            present.add(table.name)
+        else:
+            findings.append(f"the table {table.name} is not there, or not with all its columns")
+    return present
+
+
 def _verify_chain(
-    connection: sa.Connection, signed: dict[int, str], findings: list[str]
+    connection: sa.Connection, signed: dict[int, str], recorded: _Recorded, findings: list[str]
 ) -> tuple[int, TrailRow | None]:
     """Walk the chain; `signed` holds the hashes that checkpoints vouch for and is emptied on the way."""
     rows, seq, prev = 0, 0, BEFORE_FIRST
@@ -151,31 +237,70 @@ def _verify_chain(
             findings.append(f"rows {seq + 1} to {at_seq - 1} are missing")
         elif stated_prev != prev:
             findings.append(f"row {at_seq} does not follow the row before it")
-        if _row_hash(at_seq, at, kind, body, stated_prev) != stated_hash:
+        if _hash_of_texts(at_seq, at, kind, body, stated_prev) != stated_hash:
             findings.append(f"row {at_seq} was changed: its hash is not that of its content")
         if signed.pop(at_seq, stated_hash) != stated_hash:
             findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
+        if kind == PERMISSION_RECORDED:
+            recorded.add(at_seq, _parse_body(body).get("body"), findings)
         seq, prev = at_seq, stated_hash
     findings.extend(f"row {missing} was signed but is not there: the trail was cut" for missing in sorted(signed))
-    return rows, TrailRow(seq, prev) if rows else None
+    return rows, TrailRow(seq, str(prev)) if rows else None
 
 
-def _verify_commitments(connection: sa.Connection, findings: list[str]) -> int:
+def _hash_of_texts(seq: int, *fields: Any) -> str | None:
+    """The hash of a row as it stands; None when a field is no text, for then nobody appended it."""
+    try:
+        return _row_hash(seq, *fields)
+    except (AttributeError, UnicodeEncodeError):  # a blob or null; bytes that are no UTF-8
+        return None
+
+
+def _verify_commitments(connection: sa.Connection, recorded: _Recorded, findings: list[str]) -> int:
     count = 0
     for seq, name, value, salt, body in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_COMMITMENTS):
         count += 1
-        stated = _stated_commitments(body).get(name)
-        if stated != framed_sha256(salt, name, value):
-            findings.append(f"personal field {name} of row {seq} is not the one that was committed to")
+        try:
+            own = framed_sha256(salt, name, value)
+        except (AttributeError, UnicodeEncodeError):
+            own = None
+        stated = _parse_body(body).get("personal")
+        if own is None or not isinstance(stated, dict) or stated.get(name) != own:
+            shown = str(name).encode("ascii", "replace").decode()
+            findings.append(f"personal field {shown} of row {seq} is not the one that was committed to")
+        elif name == "customer_id":
+            recorded.link(seq, value)
     return count
 
 
-def _stated_commitments(body: str | None) -> dict[str, str]:
+def _verify_ledger(connection: sa.Connection, recorded: _Recorded, findings: list[str]) -> None:
+    """Hold the ledger against what the trail says was recorded in it."""
+    events = dict(recorded.events)
+    unnamed = []
+    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_LEDGER).mappings():
+        version = row["version"]
+        if version not in events:
+            unnamed.append(version)
+            continue
+        seq, stated = events.pop(version)
+        differing = [name for name, value in stated.items() if row[name] != value]
+        if differing:
+            findings.append(f"permission {version} is not as row {seq} recorded it: {', '.join(differing)} differs")
+    findings.extend(
+        f"permission {version} was recorded in row {seq} but is not in the ledger"
+        for version, (seq, _) in events.items()
+    )
+    # A store whose permissions were never recorded in the trail has nothing to be held against.
+    if recorded.events and len(unnamed) > recorded.without_version:
+        findings.extend(f"permission {version} stands in the ledger, but no row recorded it" for version in unnamed)
+
+
+def _parse_body(body: Any) -> dict[str, Any]:
+    """The body of a row; empty when it is none, which its hash says already."""
     try:
-        stated = json.loads(body or "{}").get("personal", {})
-    except (ValueError, AttributeError):
+        return parse_json(body, dict, source="body") if isinstance(body, str) else {}
+    except IntegrityError:
         return {}
-    return stated if isinstance(stated, dict) else {}
 
 
 def _load_checkpoints(folder: Path, registry: KeyRegistry | None, findings: list[str]) -> dict[int, str]:
@@ -194,7 +319,7 @@ def _load_checkpoints(folder: Path, registry: KeyRegistry | None, findings: list
 
 def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str]:
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path, dict)
         statement, signature = data["statement"], Signature(**data["signature"])
         key = registry.key(signature.key_id) if registry is not None else None
         if key is None:

@@ -1,6 +1,7 @@
 """Whatever is done to the trail afterwards is found: an edit, a deletion, a cut tail, a full rewrite."""
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from models.canonical import framed_sha256
 from models.errors import UsageError
 from models.home import Home
 from models.signing import KeyRegistry, PrivateKey, generate_key, load_private_key, load_registry, sign_statement
-from models.store import Store, open_store, trail, trail_commitments
+from models.store import Store, open_store, permission_events, trail, trail_commitments
 from models.trail import BEFORE_FIRST, TrailRow, append_trail, erase_commitments, verify_trail, write_checkpoint
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -44,7 +45,7 @@ def _append(store: Store, number: int, customer: str = "c1") -> TrailRow:
 def _tamper(tmp_path: Path, *statements: str) -> None:
     """What somebody with the database file can do: the triggers do not stop the owner of the file."""
     with sqlite3.connect(tmp_path / "levensloop.db") as connection:
-        for name in ("trail_no_update", "trail_no_delete", "trail_commitments_no_update"):
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             connection.execute(statement)
@@ -281,9 +282,11 @@ def test_verification_is_fast_enough_for_every_night(tmp_path: Path, store: Stor
     with store.write() as connection:
         for number in range(5_000):
             append_trail(connection, "answer", {"n": number}, at=NOON)
-    started = time.perf_counter()
+    started = time.process_time()
     assert verify_trail(store, None, None).ok
-    assert 5_000 / (time.perf_counter() - started) > 20_000  # 300,000 rows/s on a quiet core
+    assert (
+        5_000 / (time.process_time() - started) > 20_000
+    )  # time of this process alone; 200,000 rows/s on a quiet core
 
 
 def test_no_commitment_without_its_row(store: Store) -> None:
@@ -291,3 +294,176 @@ def test_no_commitment_without_its_row(store: Store) -> None:
         append_trail(connection, "answer", {}, at=NOON)
         connection.execute(trail_commitments.insert(), {"seq": 1, "name": "customer_id", "value": "x", "salt": "y"})
     assert "customer_id of row 1" in _findings(store)
+
+
+# ---- damage ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("UPDATE trail SET body = CAST(body AS BLOB) WHERE seq = 2", "row 2 was changed"),
+        ("UPDATE trail SET body = replace(hex(zeroblob(50000)), '0', '[') WHERE seq = 2", "row 2 was changed"),
+        ("UPDATE trail SET kind = CAST(X'FF' AS TEXT) WHERE seq = 2", "row 2 was changed"),
+        ("UPDATE trail SET hash = X'FF' WHERE seq = 2", "row 2 was changed"),
+        ("UPDATE trail SET at = CAST(X'C328' AS TEXT) WHERE seq = 2", "row 2 was changed"),
+        ("UPDATE trail_commitments SET value = CAST(X'FF' AS TEXT) WHERE seq = 2", "customer_id of row 2"),
+        ("UPDATE trail_commitments SET salt = X'FF' WHERE seq = 2", "customer_id of row 2"),
+        ("UPDATE trail_commitments SET name = CAST(X'FF' AS TEXT) WHERE seq = 2", "of row 2 is not the one"),
+    ],
+)
+def test_damaged_row_is_a_finding_and_the_check_goes_on(tmp_path: Path, store: Store, damage: str, found: str) -> None:
+    for number in range(1, 6):
+        _append(store, number)
+    _tamper(tmp_path, damage, "UPDATE trail SET kind = 'x' WHERE seq = 5")
+    findings = _findings(store)
+    assert found in findings
+    assert "row 5 was changed" in findings
+    findings.encode()  # can be shown and stored
+
+
+@pytest.mark.parametrize("table", ["trail", "trail_commitments", "permission_events"])
+@pytest.mark.parametrize("damage", ["DROP TABLE {0}", "ALTER TABLE {0} RENAME TO {0}_gone"])
+def test_missing_table_is_a_finding(tmp_path: Path, store: Store, table: str, damage: str) -> None:
+    _append(store, 1)
+    _tamper(tmp_path, damage.format(table))
+    store.close()
+    assert f"the table {table} is not there" in _findings(open_store(f"sqlite:///{tmp_path / 'levensloop.db'}"))
+
+
+def test_table_without_a_column_is_a_finding(tmp_path: Path, store: Store) -> None:
+    _tamper(tmp_path, "ALTER TABLE trail DROP COLUMN body")
+    assert "the table trail is not there, or not with all its columns" in _findings(store)
+
+
+def test_damaged_pages_are_a_finding(tmp_path: Path, store: Store) -> None:
+    with store.write() as connection:
+        for number in range(300):
+            append_trail(connection, "answer", {"n": number}, at=NOON)
+        pages = connection.exec_driver_sql(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'trail' AND type = 'table'"
+        ).scalar_one()
+        size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    store.close()
+    with (tmp_path / "levensloop.db").open("r+b") as file:
+        file.seek((pages - 1) * size)
+        file.write(b"\xee" * size)
+    assert "the store's file is damaged" in _findings(open_store(f"sqlite:///{tmp_path / 'levensloop.db'}"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{}", '{"statement": NaN, "signature": {}}'])
+def test_file_that_is_no_checkpoint_is_a_finding(
+    tmp_path: Path, store: Store, operations: tuple[PrivateKey, KeyRegistry], text: str
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "1.json").write_text(text)
+    assert "checkpoint 1.json: " in _findings(store, tmp_path / "checkpoints", operations[1])
+
+
+@pytest.mark.parametrize("part", ["statement", "signature"])
+@pytest.mark.parametrize("value", [5, None, [], float("inf"), "\ud800"])
+def test_checkpoint_with_other_types_is_a_finding(
+    tmp_path: Path, store: Store, operations: tuple[PrivateKey, KeyRegistry], part: str, value: object
+) -> None:
+    key, registry = operations
+    _append(store, 1)
+    path = write_checkpoint(store, tmp_path / "checkpoints", key, at=NOON)
+    assert path is not None
+    data = json.loads(path.read_text())
+    data[part] = {**data[part], "seq": value} if part == "statement" else {**data[part], "signature": value}
+    path.write_text(json.dumps(data))
+    assert f"checkpoint {path.name}" in _findings(store, tmp_path / "checkpoints", registry)
+
+
+# ---- the ledger -----------------------------------------------------------------------------------------------------
+
+
+def _record(
+    store: Store, *actions: str, customer: str = "ann", recorded: bool = True, versions: bool = True, **stated: str
+) -> None:
+    """Permission events, each with its trail row as the service writes it."""
+    for action in actions:
+        texts = {c.name: "x" for c in permission_events.columns if c.name not in ("version", "at", "idempotency_key")}
+        event = {**texts, "customer_id": customer, "purpose": "own_product_offers", "action": action, "at": NOON}
+        with store.write() as connection:
+            version = connection.execute(permission_events.insert().returning(permission_events.c.version), event)
+            body = {"purpose": "own_product_offers", "action": action, "permission_version": version.scalar_one()}
+            if not versions:
+                del body["permission_version"]
+            if recorded:
+                append_trail(
+                    connection, "permission_recorded", {**body, **stated}, personal={"customer_id": customer}, at=NOON
+                )
+
+
+def test_ledger_as_it_was_recorded_verifies(store: Store) -> None:
+    _record(store, "consented", "withdrawn")
+    _append(store, 1)
+    assert verify_trail(store, None, None).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE permission_events SET action = 'consented' WHERE version = 2", "permission 2 .* row 2 .*: action"),
+        ("UPDATE permission_events SET purpose = 'model_training' WHERE version = 2", "permission 2 .*: purpose"),
+        ("UPDATE permission_events SET customer_id = 'bob' WHERE version = 2", "permission 2 .*: customer_id"),
+        ("UPDATE permission_events SET action = CAST(X'FF' AS TEXT) WHERE version = 2", "permission 2 .*: action"),
+        ("UPDATE permission_events SET at = X'FF', action = 5 WHERE version = 2", "permission 2 .*: action"),
+        ("DELETE FROM permission_events WHERE version = 2", "permission 2 was recorded in row 2 but is not in"),
+        ("UPDATE permission_events SET version = 9 WHERE version = 2", "permission 9 stands in the ledger, but no row"),
+    ],
+)
+def test_changed_ledger_is_found(tmp_path: Path, store: Store, change: str, found: str) -> None:
+    _record(store, "consented", "withdrawn", "shown")
+    _tamper(tmp_path, change)
+    assert re.search(found, _findings(store))
+
+
+def test_replaced_withdrawal_is_found(tmp_path: Path, store: Store) -> None:
+    _record(store, "consented", "withdrawn")
+    _tamper(
+        tmp_path,
+        "CREATE TEMP TABLE copy AS SELECT * FROM permission_events WHERE version = 1",
+        "UPDATE copy SET version = 2",
+        "INSERT OR REPLACE INTO permission_events SELECT * FROM copy",
+    )
+    assert _findings(store) == "permission 2 is not as row 2 recorded it: action differs"
+
+
+def test_appended_row_cannot_cover_a_change(tmp_path: Path, store: Store) -> None:
+    _record(store, "consented", "withdrawn")
+    _tamper(tmp_path, "UPDATE permission_events SET action = 'consented' WHERE version = 2")
+    body = {"purpose": "own_product_offers", "action": "consented", "permission_version": 2}
+    with store.write() as connection:
+        append_trail(connection, "permission_recorded", body, at=NOON)
+    findings = _findings(store)
+    assert "permission 2 is not as row 2 recorded it" in findings
+    assert "row 3 records permission 2 a second time" in findings
+
+
+def test_row_that_states_more_columns_is_held_against_all_of_them(store: Store) -> None:
+    _record(store, "consented", notice_version="2026-1")
+    assert _findings(store) == "permission 1 is not as row 1 recorded it: notice_version differs"
+
+
+def test_event_that_no_row_recorded_is_found_unless_none_was_ever_recorded(store: Store) -> None:
+    _record(store, "consented", recorded=False)
+    assert verify_trail(store, None, None).ok
+    _record(store, "consented")
+    assert _findings(store) == "permission 1 stands in the ledger, but no row recorded it"
+
+
+def test_rows_that_do_not_say_which_permission_they_mean_still_verify(store: Store) -> None:
+    _record(store, "consented", "withdrawn", versions=False)
+    _record(store, "consented")
+    assert verify_trail(store, None, None).ok
+    _record(store, "consented", recorded=False)
+    assert "permission 4 stands in the ledger" in _findings(store)
+
+
+def test_erased_person_leaves_the_ledger_verifiable(store: Store) -> None:
+    _record(store, "consented", "withdrawn")
+    with store.write() as connection:
+        erase_commitments(connection, "customer_id", "ann")
+    assert verify_trail(store, None, None).ok
