@@ -5,8 +5,9 @@ are refused, so that a misspelled `as_of` is not answered as if it were absent. 
 never the value.
 """
 
+import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -19,11 +20,13 @@ from serving.problems import ProblemError, refuse
 _PRINTABLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]*$")]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Text = Annotated[str, StringConstraints(max_length=2_000)]
 
 
 def _parse_day(value: object) -> date:
-    if not isinstance(value, str) or len(value) != len("2026-11-22"):
+    # The library also reads weeks (2026-W47-7), which the contract does not have.
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise ValueError("is not a day (YYYY-MM-DD)")
     try:
         return date.fromisoformat(value)
@@ -175,6 +178,8 @@ def _parse_moment(value: object) -> datetime | None:
     if not isinstance(value, str):
         raise ValueError("is not a moment (RFC 3339)")
     try:
-        return datetime.fromisoformat(value)
-    except ValueError as error:
+        moment = datetime.fromisoformat(value)
+        # A moment of another zone can lie outside the years that UTC has here.
+        return moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError) as error:
         raise ValueError("is not a moment (RFC 3339)") from error
