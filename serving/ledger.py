@@ -40,7 +40,7 @@ class Ledger:
         -------
         dict
             Ledger version, the permission that holds now, and the place in the trail. The same request with the same
-            key gives the answer of the first.
+            key gives version and place of the first, and the permission that holds now: it may have been withdrawn.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Ledger:
         with self.store.write() as connection:
             earlier = _find_earlier(connection, idempotency_key, request_sha256)
             if earlier is not None:
-                return earlier
+                return {**earlier, "permission": self._held(connection, event, now=now)}
             version = append_permission(connection, event, self.registry)
             row = append_trail(
                 connection,
@@ -64,13 +64,12 @@ class Ledger:
                 personal={"customer_id": event.customer_id},
                 at=now,
             )
-            held = current_permission(connection, event.customer_id, purpose.id, registry=self.registry, at=now)
             answer = {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
                 "version": version,
-                "permission": permission_body(held),
+                "permission": self._held(connection, event, now=now),
                 "trail": {"seq": row.seq, "hash": row.hash},
             }
             _keep_answer(connection, idempotency_key, request_sha256, answer, now=now)
@@ -82,6 +81,10 @@ class Ledger:
         with self.store.read() as connection:
             held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
+
+    def _held(self, connection: sa.Connection, event: PermissionEvent, *, now: datetime) -> dict[str, Any]:
+        held = current_permission(connection, event.customer_id, event.purpose, registry=self.registry, at=now)
+        return permission_body(held)
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:

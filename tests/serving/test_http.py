@@ -357,11 +357,21 @@ def test_permission_can_be_given_read_and_taken_back(bank: Any) -> None:
     assert bank.ask().status_code == 403
 
 
-def test_repeated_request_changes_nothing_and_gets_the_first_answer(bank: Any) -> None:
+def test_repeated_request_changes_nothing_and_gets_the_same_answer(bank: Any) -> None:
     first, second = append(bank), append(bank)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert (count(bank, permission_events), count(bank, trail)) == (1, 1)
+
+
+def test_repeated_consent_after_a_withdrawal_tells_the_permission_that_holds_now(bank: Any) -> None:
+    first = append(bank).json()
+    append(bank, key="k-2", action="withdrawn")
+    again = append(bank).json()
+    assert (first["permission"]["allowed"], again["permission"]["allowed"]) == (True, False)
+    assert again["permission"]["because"] == "withdrawn"
+    assert {**again, "permission": None} == {**first, "permission": None}
+    assert (count(bank, permission_events), bank.ask().status_code) == (2, 403)
 
 
 def test_key_of_another_request_is_refused(bank: Any) -> None:
