@@ -103,6 +103,34 @@ def customers(
 
 
 @app.command()
+def nightly(
+    bookings: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A bookings table, CSV or Parquet.")],
+    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
+) -> None:
+    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from."""
+    import os
+
+    from rich.console import Console
+
+    from models.commands import parse_day
+    from serving.nightly import run_nightly_file
+    from serving.settings import read_settings
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None)
+    summary = run_nightly_file(
+        bookings,
+        settings,
+        as_of=parse_day(as_of) if as_of else None,
+        report=lambda line: console.print(line, markup=False),
+    )
+    console.print(
+        f"{summary.judged} of {summary.customers} customers allow it and were judged; {summary.detections} detections kept."
+    )
+
+
+@app.command()
 def demo(
     home: _Home = None,
     customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,
