@@ -23,6 +23,7 @@ from models.signing import (
     PublicKey,
     Role,
     Signature,
+    fold_name,
     load_registry,
     sign_statement,
     verify_signature,
@@ -122,7 +123,7 @@ def approval_reasons(decisions: Sequence[BoardDecision], *, allow_demo: bool) ->
     if demo and not allow_demo:
         reasons.append(f"demo keys do not count here: {', '.join(demo)}")
     # The key registry refuses one person in two roles; a replaced key could still bring two roles together.
-    people = [last[role].person.casefold() for role in BOARD if role in last]
+    people = [fold_name(last[role].person) for role in BOARD if role in last]
     if len(set(people)) < len(people):
         reasons.append("one person signed for two roles")
     return reasons

@@ -5,6 +5,7 @@ is allowed; they never stand beside real ones. Owner of the list of roles: revie
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -32,6 +33,10 @@ ENDORSEMENTS_NEEDED = 2
 REGISTRY_NAME = "registry.json"
 # In front of every signed text, so that a signature made for anything else never counts here.
 _DOMAIN = b"levensloop-statement-1\x00"
+# Letters and marks that show nothing, besides the format characters (Unicode: default ignorable code points).
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Scripts that stand in one name: Japanese and Korean.
+_WRITTEN_TOGETHER = ("HIRAGANA", "KATAKANA", "HANGUL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +265,32 @@ def _make_entry(
 
 
 def _validate_holder(registry: KeyRegistry, key: PublicKey) -> None:
-    if not key.person:
+    scripts = _scripts(key.person)
+    if not scripts or any(unicodedata.category(c) in ("Cs", "Co", "Cn") for c in key.person):
         raise UsageError("A key belongs to a person. Give the person's name.")
+    if len(scripts) > 1:
+        raise UsageError("This name mixes letters of several scripts. Give it as it stands in the person's passport.")
     for other in registry.in_force:
-        if other.role != key.role and _same_person(other.person, key.person):
+        if other.role != key.role and fold_name(other.person) == fold_name(key.person):
             raise UsageError(f"This person holds role {other.role}. Every role needs its own person.")
         if other.demo != key.demo:
             raise UsageError("Demo keys and real keys cannot stand in one registry. Use another LEVENSLOOP_HOME.")
 
 
-def _same_person(one: str, other: str) -> bool:
-    folded = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other)]
-    return folded[0] == folded[1]
+def fold_name(name: str) -> str:
+    """A person's name as it is compared: how it is typed, what is invisible and what only separates do not count."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and not _INVISIBLE.match(c))
+    # Removing an invisible character can bring a letter and its accent together.
+    seen = unicodedata.normalize("NFKC", seen)
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in seen).split())
+
+
+def _scripts(name: str) -> set[str]:
+    """The scripts of a name's letters; the standard library knows them only by the first word of a letter's name."""
+    letters = [c for c in fold_name(name) if unicodedata.category(c) in ("Lu", "Ll", "Lt", "Lo")]
+    scripts = {unicodedata.name(c, "UNKNOWN").split()[0] for c in letters}
+    return {"CJK" if script in _WRITTEN_TOGETHER else script for script in scripts}
 
 
 def _with_entry(registry: KeyRegistry, entry: Mapping[str, Any]) -> KeyRegistry:

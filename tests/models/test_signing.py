@@ -110,12 +110,54 @@ def test_empty_home_has_an_empty_registry(home: Home) -> None:
     assert load_registry(home).key_of("owner") is None
 
 
-@pytest.mark.parametrize("again", ["Anna de Vries", "anna  de vries ", "ＡＮＮＡ de Vries"])
+@pytest.mark.parametrize(
+    "again",
+    [
+        "Anna de Vries",
+        "anna  de vries ",
+        "ＡＮＮＡ de Vries",
+        "Anna\u200b de Vries",
+        "\u2066Anna de\u00ad Vries\u2069",
+        "Anna\u00a0de\u2003Vries",
+        "Anna de Vries\u034f\ufe0f",
+        "Anna\u3164 de Vries",
+        "Anna\u2800de Vries.",
+    ],
+)
 def test_one_person_cannot_hold_two_roles(home: Home, again: str) -> None:
     generate_key(home, "owner", "Anna de Vries", "secret")
     with pytest.raises(UsageError, match="own person"):
         generate_key(home, "ethics_chair", again, "secret")
     assert not (home.keys / "ethics_chair.pem").exists()
+
+
+@pytest.mark.parametrize("again", ["Rene\u0301e", "Rene\u034f\u0301e", "RENÉE"])
+def test_accents_are_compared_however_they_are_typed(home: Home, again: str) -> None:
+    generate_key(home, "owner", "Renée", "secret")
+    with pytest.raises(UsageError, match="own person"):
+        generate_key(home, "ethics_chair", again, "secret")
+    generate_key(home, "ethics_chair", "Renee", "secret")
+
+
+@pytest.mark.parametrize("person", ["J\u0430n Jansen", "Jan J\u03b1nsen", "J\u0430\u200bn Jansen", "Ꭻan", "Anna 李"])
+def test_name_of_several_scripts_is_refused(home: Home, person: str) -> None:
+    with pytest.raises(UsageError, match="several scripts"):
+        generate_key(home, "owner", person, "secret")
+    assert load_registry(home).keys == ()
+
+
+@pytest.mark.parametrize("person", ["\u200b", "\u3164", "...", "12", "Jan \ue000", "Jan \ud800", "Jan \u0378"])
+def test_name_that_cannot_be_read_is_refused(home: Home, person: str) -> None:
+    with pytest.raises(UsageError, match="Give the person's name"):
+        generate_key(home, "owner", person, "secret")
+    assert load_registry(home).keys == ()
+
+
+@pytest.mark.parametrize(
+    "person", ["Zoë O'Brien-Łukasz", "Анна Каренина", "山田 ひろみ", "محمد", "Person 1", "Þóra ʻĀina"]
+)
+def test_name_of_one_script_is_accepted(home: Home, person: str) -> None:
+    assert generate_key(home, "owner", person, "secret").person == person
 
 
 def test_role_with_a_key_gets_no_second_one(home: Home) -> None:
