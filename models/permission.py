@@ -92,7 +92,8 @@ def decide(events: Sequence[PermissionRecord], purpose: Purpose, *, at: datetime
 
     A no (withdrawn, objected, expired) counts as soon as it stands in the list, whatever its date. A yes counts from
     its date on. Consent is bound to the notice in force and ends with any later no; an objection ends only by being
-    lifted, never by a new notice; under opt_out the notice in force must have been shown `notice_days` ago.
+    lifted, never by a new notice; under opt_out the notice in force must have been shown `notice_days` ago, and
+    it cannot have been shown before it was in force.
     """
     because = _reason(events, purpose, at)
     allowed = because in ALLOWING
@@ -137,7 +138,7 @@ def _opt_out_reason(events: Sequence[PermissionRecord], purpose: Purpose, at: da
     shown = [e.at for e in events if e.action == "shown" and _of_notice_in_force(e, purpose) and _newer(e, expired)]
     if not shown:
         return "expired" if expired else "notice_not_shown"
-    if at - min(shown) < timedelta(days=purpose.notice_days):
+    if at - max(min(shown), purpose.notice_start) < timedelta(days=purpose.notice_days):
         return "notice_period_running"
     return "notice_shown"
 

@@ -8,15 +8,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from models.canonical import canonical_json, sha256_of
 from models.errors import PermissionRefusedError, UnreadableDataError
 from models.taxonomy import FORBIDDEN, OfferClass, canonical_sha256
 
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 Regime = Literal["opt_in", "opt_out"]
 # Words in a purpose's id that make it a purpose nobody can register (design rule 3, article 9 GDPR).
 THIRD_PARTY = ("third", "part(y|ies)", "shar(e|ing)", "sell", "resale", "broker", "partner", "partners")
@@ -26,6 +29,7 @@ SPECIAL_CATEGORY = (
     "sex.*", "orientation", "gender", "genetic", "biometric", "crim.*", "detention", "addiction", "remittances?",
 )  # fmt: skip
 _FORBIDDEN_WORD = re.compile("|".join((*THIRD_PARTY, *SPECIAL_CATEGORY)))
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -39,6 +43,7 @@ class Purpose:
     justification: str
     notice_version: str
     notice_sha256: str
+    notice_from: str
     notice_days: int
     valid_hours: int
     event_classes: tuple[OfferClass, ...]
@@ -47,6 +52,11 @@ class Purpose:
     languages: tuple[str, ...]
     notice: tuple[tuple[str, str], ...]  # (language, text)
     compatibility_test: str = ""
+
+    @property
+    def notice_start(self) -> datetime:
+        """The first moment of the notice in force."""
+        return datetime.combine(date.fromisoformat(self.notice_from), time.min, tzinfo=AMSTERDAM).astimezone(UTC)
 
     def notice_text(self, language: str) -> str:
         """The notice in force in a language; KeyError when there is none."""
@@ -155,6 +165,7 @@ def _faults(purpose: Purpose) -> list[str]:
         "an event class is not S, L or C": not set(purpose.event_classes) <= set(get_args(OfferClass)),
         "a care event (class C) can never go along with products": purpose.products and "C" in purpose.event_classes,
         "the overdraft signal never carries a product": purpose.id == "overdraft_signal" and purpose.products,
+        "notice_from is not a day (YYYY-MM-DD)": not _is_day(purpose.notice_from),
         "notice_days is below 0 or valid_hours below 1": purpose.notice_days < 0 or purpose.valid_hours < 1,
         "a language has no notice text": {language for language, text in purpose.notice if text.strip()}
         != set(purpose.languages),
@@ -163,3 +174,13 @@ def _faults(purpose: Purpose) -> list[str]:
         ),
     }
     return [fault for fault, holds in checks.items() if holds]
+
+
+def _is_day(text: object) -> bool:
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

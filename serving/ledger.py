@@ -45,7 +45,8 @@ class Ledger:
         Raises
         ------
         ProblemError
-            The purpose is not registered, the event is dated in the future, or the key belongs to another request.
+            The purpose is not registered, the event is dated in the future or before the notice it is about was in
+            force, or the key belongs to another request.
         UsageError
             The event misses what its action needs.
         """
@@ -119,6 +120,10 @@ def _build_event(asked: PermissionEventRequest, purpose: Purpose, *, now: dateti
         notice_version = notice_version or purpose.notice_version
         if notice_version == purpose.notice_version:
             notice_sha256 = notice_sha256 or purpose.notice_sha256
+            if at < purpose.notice_start:
+                raise refuse(
+                    422, "at-before-notice", "The notice was not in force at that moment. Give the moment it was shown."
+                )
         language = language or purpose.languages[0]
     return PermissionEvent(
         customer_id=asked.customer_id,

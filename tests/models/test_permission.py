@@ -104,6 +104,21 @@ def test_opt_out(told: list[Any], because: str) -> None:
     assert permission.allowed == (because == "notice_shown")
 
 
+@pytest.mark.parametrize(("days_after_start", "because"), [(29, "notice_period_running"), (30, "notice_shown")])
+def test_notice_period_counts_from_the_first_day_of_the_notice_when_it_was_shown_earlier(
+    days_after_start: int, because: str
+) -> None:
+    long_ago = PermissionRecord(1, "shown", OPT_OUT.notice_version, "", datetime(1970, 1, 1, tzinfo=UTC))
+    # 1 January 2026 in Amsterdam begins at 23:00 UTC the day before.
+    at = datetime(2025, 12, 31, 23, tzinfo=UTC) + timedelta(days=days_after_start)
+    assert decide([long_ago], OPT_OUT, at=at).because == because
+
+
+def test_consents_older_than_the_day_of_the_notice_keep_counting() -> None:
+    consent = PermissionRecord(1, "consented", OPT_IN.notice_version, "", datetime(2024, 3, 1, tzinfo=UTC))
+    assert decide([consent], OPT_IN, at=datetime(2025, 3, 1, tzinfo=UTC)).allowed
+
+
 def test_answer_carries_regime_notice_version_and_end() -> None:
     permission = decide(_events(("shown", 9), ("consented", 8)), replace(OPT_IN, valid_hours=24), at=NOW)
     assert (permission.purpose, permission.regime, permission.notice_version) == (OPT_IN.id, "opt_in", "2026-01")

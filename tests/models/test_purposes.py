@@ -43,6 +43,17 @@ def test_every_notice_is_there_in_dutch_and_english_under_its_hash() -> None:
         assert notice_sha256(dict(purpose.notice)) == purpose.notice_sha256
 
 
+def test_notice_is_in_force_from_the_first_moment_of_its_day_in_amsterdam() -> None:
+    purpose = default_purposes().purpose("overdraft_signal")
+    assert purpose.notice_start.isoformat() == "2025-12-31T23:00:00+00:00"
+
+
+@pytest.mark.parametrize("day", ["", "2026-13-01", "2026-W01-1", "1 January 2026"])
+def test_a_notice_without_its_first_day_is_refused(day: str) -> None:
+    with pytest.raises(UnreadableDataError, match="notice_from is not a day"):
+        _with(lambda purpose: purpose.update(notice_from=day))
+
+
 def test_unknown_purpose_is_refused() -> None:
     with pytest.raises(PermissionRefusedError, match="not registered"):
         default_purposes().purpose("marketing")

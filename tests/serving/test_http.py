@@ -408,6 +408,17 @@ def test_event_that_cannot_be_appended_is_refused(bank: Any, change: dict[str, A
     assert count(bank, permission_events) == 0
 
 
+def test_a_notice_cannot_have_been_shown_before_it_was_in_force(bank: Any) -> None:
+    signal = {"purpose": "overdraft_signal", "action": "shown"}
+    for key, at in enumerate(("1970-01-01T00:00:00Z", "2025-12-31T22:59:59Z")):
+        assert_problem(append(bank, key=str(key), at=at, **signal), 422, "at-before-notice")
+        assert_problem(append(bank, key=f"c{key}", at=at), 422, "at-before-notice")
+    assert count(bank, permission_events) == 0
+    # Midnight of 1 January in Amsterdam; a no of any date is taken, for it counts always.
+    assert append(bank, key="k-3", at="2025-12-31T23:00:00Z", **signal).status_code == 201
+    assert append(bank, key="k-4", action="objected", at="1970-01-01T00:00:00Z").status_code == 201
+
+
 def test_shown_notice_may_be_dated_back(bank: Any) -> None:
     answer = append(bank, purpose="overdraft_signal", action="shown", at="2026-10-01T09:00:00+02:00").json()
     assert answer["permission"]["because"] == "notice_shown"
