@@ -4,15 +4,14 @@ Each decision covers the hashes of model, facts, taxonomy, screening and policy,
 before it, so that a dissent cannot be taken out of the middle.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from models.candidate import FACTS, SIGNATURES, Candidate, find_candidate, read_candidate
-from models.canonical import canonical_json, moment_text, sha256_of
+from models.candidate import FACTS, SIGNATURES, Candidate, find_candidate, read_candidate, signature_files
+from models.canonical import canonical_json, moment_text, read_json, sha256_of
 from models.durable import lock_folder, write_durably
 from models.errors import IntegrityError, UsageError
 from models.home import Home
@@ -99,14 +98,12 @@ def read_decisions(candidate: Candidate, registry: KeyRegistry) -> tuple[BoardDe
     IntegrityError
         A decision was changed, taken out, is about something else, or its key is not registered for its role.
     """
-    folder = candidate.path / SIGNATURES
-    paths = sorted(folder.iterdir()) if folder.exists() else []
+    damaged = f"A signature file of release {candidate.id[:12]} is damaged. Restore it or sign again."
     try:
+        paths = signature_files(candidate.path)
         return tuple(decision for path in paths for decision in _verify_entries(path, candidate, registry))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"A signature file of release {candidate.id[:12]} is damaged. Restore it or sign again."
-        ) from error
+    except (UsageError, OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(damaged) from error
 
 
 def decisions_in_force(decisions: Sequence[BoardDecision]) -> dict[Role, BoardDecision]:
@@ -156,7 +153,14 @@ def _signed_hashes(candidate: Candidate) -> dict[str, Any]:
 
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_bytes())) if path.exists() else []
+    """Decisions of a role with nothing beside them; none when the file is not there."""
+    try:
+        entries = read_json(path, list)
+    except FileNotFoundError:
+        return []
+    if not entries or any(not isinstance(entry, dict) or set(entry) != {"statement", "signature"} for entry in entries):
+        raise IntegrityError(f"The signature file {path.name} is damaged. Restore it or sign again.")
+    return entries
 
 
 def _link(entries: Sequence[dict[str, Any]]) -> str:

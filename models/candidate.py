@@ -3,32 +3,34 @@
 The id is the SHA-256 of the manifest, which names the hash of every file. Models are skops files, never pickles.
 """
 
-import json
 import platform
 import re
 import secrets
 import shutil
+import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import skops.io
 
-from models.canonical import canonical_json, framed_sha256, moment_text, sha256_of
+from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json, sha256_of
 from models.durable import READ_ONLY, sync_folder, write_durably
 from models.errors import IntegrityError, NoReleaseError, UsageError
 from models.home import Home
 from models.screening import Screening, parse_screening
+from models.signing import Role
 from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 
 MANIFEST, FACTS, TAXONOMY = "manifest.json", "facts.json", "taxonomy.toml"
 SCREENING, POLICY, SIGNATURES = "screening.toml", "policy.toml", "signatures"
 CLASSIFIER, DETECTOR = "classifier.skops", "detector.skops"
 READING = ("lexicon.toml", "detection.toml")
+FILES = frozenset({CLASSIFIER, DETECTOR, TAXONOMY, SCREENING, POLICY, FACTS})
 LIBRARIES = ("levensloop", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 _BEGINNING = re.compile(r"[0-9a-f]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +51,14 @@ class Candidate:
     @property
     def facts(self) -> Mapping[str, Any]:
         """Evaluation facts."""
-        return dict(json.loads(self.files[FACTS]))
+        return parse_json(self.files[FACTS], dict, source=FACTS)
+
+    def text(self, name: str) -> str:
+        """A file as text; IntegrityError when it is none."""
+        try:
+            return self.files[name].decode()
+        except UnicodeDecodeError as error:
+            raise IntegrityError(f"Release {self.id[:12]}: {name} is no text. Restore the folder.") from error
 
 
 def packaged_policy() -> str:
@@ -183,24 +192,91 @@ def read_candidate(path: Path) -> Candidate:
     IntegrityError
         The folder's name is not the hash of its manifest, or a file is missing, changed or too much.
     """
+    _require_plain_folder(path)
     try:
         data = (path / MANIFEST).read_bytes()
         if sha256_of(data) != path.name:
             raise IntegrityError(
                 f"Release {path.name[:12]}: the manifest was changed. Train again or restore the folder."
             )
-        manifest = json.loads(data)
+        manifest = _parse_manifest(data, path)
         files = {name: (path / name).read_bytes() for name in manifest["files"]}
-        present = {entry.name for entry in path.iterdir()}
     except OSError as error:
-        raise IntegrityError(f"Release {path.name[:12]} is not whole. Train again or restore the folder.") from error
+        raise _not_whole(path) from error
     changed = [name for name, content in files.items() if sha256_of(content) != manifest["files"][name]]
     if changed:
         raise IntegrityError(f"Release {path.name[:12]}: {', '.join(changed)} was changed. Restore the folder.")
-    extra = sorted(present - set(files) - {MANIFEST, SIGNATURES})
-    if extra:
-        raise IntegrityError(f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)}.")
     return Candidate(path.name, path, manifest, files)
+
+
+def signature_files(path: Path) -> list[Path]:
+    """The files of decisions in a candidate or release folder, by role.
+
+    Raises
+    ------
+    IntegrityError
+        Something else stands beside them, or they are no plain files in a plain folder.
+    """
+    folder = path / SIGNATURES
+    if not folder.exists() and not folder.is_symlink():
+        return []
+    _require_plain(folder, path, folder=True)
+    files = sorted(folder.iterdir())
+    extra = [file.name for file in files if file.suffix != ".json" or file.stem not in get_args(Role)]
+    if extra:
+        raise IntegrityError(
+            f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)} in {SIGNATURES}."
+        )
+    for file in files:
+        _require_plain(file, path)
+    return files
+
+
+def _require_plain_folder(path: Path) -> None:
+    """The folder and all that stands in it are what they seem: no links, no pipes, nothing too much."""
+    try:
+        _require_plain(path, path, folder=True)
+        entries = sorted(path.iterdir())
+        extra = [entry.name for entry in entries if entry.name not in {*FILES, MANIFEST, SIGNATURES}]
+        if extra:
+            raise IntegrityError(f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)}.")
+        for entry in entries:
+            _require_plain(entry, path, folder=entry.name == SIGNATURES)
+        signature_files(path)
+    except OSError as error:
+        raise _not_whole(path) from error
+
+
+def _require_plain(entry: Path, path: Path, *, folder: bool = False) -> None:
+    mode = entry.lstat().st_mode
+    if not (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode)):
+        wanted = "folder" if folder else "file"
+        raise IntegrityError(
+            f"Release {path.name[:12]}: {entry.name[:64]} is not a plain {wanted}. Restore it; links are not followed."
+        )
+
+
+def _parse_manifest(data: bytes, path: Path) -> dict[str, Any]:
+    """A manifest of the form that `write_candidate` gives it, whose every field that is looked up is there."""
+    manifest = parse_json(data, dict, source=MANIFEST)
+    hashes = [
+        manifest.get("files"),
+        *(manifest.get(name) for name in ("taxonomy", "screening", "policy", "permission")),
+    ]
+    right = (
+        all(isinstance(part, dict) for part in hashes)
+        and set(manifest["files"]) == FILES
+        and all(isinstance(manifest[name].get("sha256"), str) for name in ("taxonomy", "screening", "policy"))
+        and all(isinstance(manifest.get(name), str) for name in ("model_version", "created_at"))
+        and "names" in manifest
+    )
+    if not right:
+        raise IntegrityError(f"Release {path.name[:12]}: the manifest is not one. Train again or restore the folder.")
+    return manifest
+
+
+def _not_whole(path: Path) -> IntegrityError:
+    return IntegrityError(f"Release {path.name[:12]} is not whole. Train again or restore the folder.")
 
 
 def find_candidate(folders: Sequence[Path], release_id: str) -> Path:
@@ -215,7 +291,7 @@ def find_candidate(folders: Sequence[Path], release_id: str) -> Path:
     """
     if _BEGINNING.fullmatch(release_id):
         for folder in folders:
-            found = sorted(folder.glob(f"{release_id}*"))
+            found = [path for path in sorted(folder.glob(f"{release_id}*")) if _SHA256.fullmatch(path.name)]
             if len(found) == 1:
                 return found[0]
     names = " or ".join(folder.name for folder in folders)
@@ -238,6 +314,6 @@ def newest_candidate(home: Home) -> str:
 
 def _created_at(path: Path) -> str:
     try:
-        return str(json.loads((path / MANIFEST).read_bytes())["created_at"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return str(read_json(path / MANIFEST, dict)["created_at"])
+    except (OSError, KeyError) as error:
         raise IntegrityError(f"Candidate {path.name[:12]} is not whole. Restore or remove its folder.") from error

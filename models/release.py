@@ -4,7 +4,9 @@ A candidate was trained, a release was promoted after the whole board signed it.
 pointer moves in one step, and every move stands in the promotions log and in the trail.
 """
 
-import json
+import re
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,10 +38,11 @@ from models.candidate import (
     packaged_reading,
     parse_policy,
     read_candidate,
+    signature_files,
     write_candidate,
     write_folder,
 )
-from models.canonical import canonical_json, moment_text, parse_moment, sha256_of
+from models.canonical import canonical_json, moment_text, parse_moment, read_json, sha256_of
 from models.durable import append_durably, lock_folder, write_durably
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.home import Home
@@ -79,6 +82,12 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 POINTER = "champion.json"
 PROMOTIONS = "promotions.jsonl"
+_RELEASE_ID = re.compile(r"[0-9a-f]{64}")
+# What skops and the libraries below it raise on bytes that are no model; they have no error of their own for it.
+_DAMAGED_MODEL = (
+    zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, ImportError,
+    RuntimeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -178,8 +187,8 @@ def load_release(
         facts=candidate.facts,
         classifier=_open_model(candidate, CLASSIFIER, trusted_types),
         detector=_open_model(candidate, DETECTOR, trusted_types),
-        taxonomy=parse_taxonomy(candidate.files[TAXONOMY].decode(), source=TAXONOMY),
-        screening=parse_screening(candidate.files[SCREENING].decode()),
+        taxonomy=parse_taxonomy(candidate.text(TAXONOMY), source=TAXONOMY),
+        screening=parse_screening(candidate.text(SCREENING)),
         signatures=decisions,
         demo=any(decision.demo for decision in decisions_in_force(decisions).values()),
         warning="" if promoted else f"{candidate.id[:12]} is a candidate: it was not promoted and may be unsigned.",
@@ -195,12 +204,19 @@ def read_champion(home: Home) -> Champion | None:
         The pointer is not what promotion writes.
     """
     try:
-        data = json.loads((home.releases / POINTER).read_bytes())
-        return Champion(**{**data, "history": tuple(data["history"])})
+        data = read_json(home.releases / POINTER, dict)
+        if not isinstance(data["history"], list):
+            raise TypeError(POINTER)
+        pointer = Champion(**{**data, "history": tuple(data["history"])})
+        parse_moment(pointer.promoted_at)
+        right = isinstance(pointer.who, str) and isinstance(pointer.why, str)
+        if not right or any(_RELEASE_ID.fullmatch(known) is None for known in (pointer.release_id, *pointer.history)):
+            raise ValueError(POINTER)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"The pointer {POINTER} is damaged. Restore it from the promotions log.") from error
+    return pointer
 
 
 def _choose(home: Home, release_id: str | None, *, signed_only: bool) -> Path:
@@ -222,13 +238,19 @@ def _require_approval(candidate: Candidate, decisions: tuple[BoardDecision, ...]
 
 def _open_model(candidate: Candidate, name: str, trusted_types: Collection[str]) -> Any:
     data = candidate.files[name]
-    unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types))
+    try:
+        unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types))
+        opened = None if unknown else skops.io.loads(data, trusted=list(trusted_types))
+    except _DAMAGED_MODEL as error:
+        raise IntegrityError(
+            f"Release {candidate.id[:12]}: {name} is damaged and cannot be opened. Train again or restore the folder."
+        ) from error
     if unknown:
         raise IntegrityError(
             f"Release {candidate.id[:12]}: {name} was not opened, for it holds types that are not trusted: "
             f"{', '.join(unknown)}."
         )
-    return skops.io.loads(data, trusted=list(trusted_types))
+    return opened
 
 
 # ---- the gate -------------------------------------------------------------------------------------------------------
@@ -420,7 +442,7 @@ def _opened(home: Home, store: Store | None) -> Iterator[Store]:
 
 def _signed(candidate: Candidate) -> dict[str, bytes]:
     """The signature files of a candidate by their name inside the folder."""
-    return {f"{SIGNATURES}/{p.name}": p.read_bytes() for p in sorted((candidate.path / SIGNATURES).glob("*.json"))}
+    return {f"{SIGNATURES}/{path.name}": path.read_bytes() for path in signature_files(candidate.path)}
 
 
 def _require_account(who: str, why: str) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from models.canonical import canonical_json, framed_sha256, moment_text, sha256_of
+from models.canonical import canonical_json, framed_sha256, moment_text, read_json, sha256_of
 from models.durable import lock_folder, write_durably
 from models.errors import IntegrityError, UnreadableDataError, UsageError
 from models.home import Home
@@ -220,19 +220,23 @@ def endorse_key_replacement(home: Home, role: Role, endorser: PrivateKey) -> boo
         data = _read_registry(home)
         registry = _verify_registry(data)
         waiting_path = home.keys / f"{role}.waiting.json"
-        if not waiting_path.exists():
-            raise UsageError(f"No key of role {role} is waiting. Ask for its replacement first.")
-        waiting = _read_json(waiting_path)
-        entry = waiting["entry"]
+        try:
+            waiting = read_json(waiting_path, dict)
+        except FileNotFoundError as error:
+            raise UsageError(f"No key of role {role} is waiting. Ask for its replacement first.") from error
         own = registry.key(endorser.id)
         if own is None or registry.key_of(own.role) != own or own.role == role:
             raise UsageError(f"Only a key in force of another role can endorse a new key of role {role}.")
-        entry["endorsements"][own.role] = asdict(sign_statement(endorser, _endorsement(entry)))
-        if len(entry["endorsements"]) < ENDORSEMENTS_NEEDED:
-            write_durably(waiting_path, canonical_json(waiting).encode())
-            return False
-        registry = _with_entry(registry, entry)
-        _write_registry(home, [*data["entries"], entry], registry.sha256, Signature(**waiting["signature"]))
+        try:
+            entry = waiting["entry"]
+            entry["endorsements"][own.role] = asdict(sign_statement(endorser, _endorsement(entry)))
+            if len(entry["endorsements"]) < ENDORSEMENTS_NEEDED:
+                write_durably(waiting_path, canonical_json(waiting).encode())
+                return False
+            registry, seal = _with_entry(registry, entry), Signature(**waiting["signature"])
+        except (UsageError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise IntegrityError(f"The waiting key of role {role} is damaged. Ask for its replacement anew.") from error
+        _write_registry(home, [*data["entries"], entry], registry.sha256, seal)
         waiting_path.unlink()
         new_private = home.keys / f"{role}.new.pem"
         if new_private.exists():
@@ -338,18 +342,10 @@ def _seal(private: PrivateKey, chained: str) -> Signature:
 
 
 def _read_registry(home: Home) -> dict[str, Any]:
-    path = home.keys / REGISTRY_NAME
-    return _read_json(path) if path.exists() else {"entries": [], "sha256": _EMPTY.sha256, "signature": None}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{path.name} cannot be read. Restore it from where a board member keeps it.") from error
-    if not isinstance(data, dict):
-        raise IntegrityError(f"{path.name} is not what it should be. Restore it from where a board member keeps it.")
-    return data
+        return read_json(home.keys / REGISTRY_NAME, dict)
+    except FileNotFoundError:
+        return {"entries": [], "sha256": _EMPTY.sha256, "signature": None}
 
 
 def _verify_registry(data: Mapping[str, Any]) -> KeyRegistry:
@@ -362,7 +358,7 @@ def _verify_registry(data: Mapping[str, Any]) -> KeyRegistry:
         if registry.keys:
             statement = {"kind": "key_registry", "sha256": registry.sha256}
             verify_signature(registry.keys[-1], statement, Signature(**data["signature"]))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (UsageError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise IntegrityError("The key registry is not in its form. Restore it from a board member's copy.") from error
     return registry
 

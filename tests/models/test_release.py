@@ -1,6 +1,7 @@
 """Candidates, signatures, the gate and the pointer: what is not whole, signed and allowed never becomes champion."""
 
 import functools
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from models import release as releases
 from models.candidate import write_folder
-from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
+from models.errors import GateBlockedError, IntegrityError, LevensloopError, NoReleaseError, UsageError
 from models.home import Home
 from models.purposes import default_purposes
 from models.release import (
@@ -472,7 +473,10 @@ def test_serving_finds_no_release_before_the_first_promotion(board: Board) -> No
         load_release(board.home, signed.id, signed_only=True)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"release_id": "x"}'])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null", "NaN", DEEP, '{"release_id": "x"}'])
 def test_damaged_pointer_is_an_integrity_error(board: Board, content: str) -> None:
     board.home.releases.mkdir(parents=True)
     (board.home.releases / "champion.json").write_text(content)
@@ -482,7 +486,125 @@ def test_damaged_pointer_is_an_integrity_error(board: Board, content: str) -> No
 
 def test_a_release_is_refused_under_another_lexicon(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     candidate = board.candidate()
-    other = {name: "0" * 64 for name in candidate.manifest["reads_with"]}
+    other = dict.fromkeys(candidate.manifest["reads_with"], "0" * 64)
     monkeypatch.setattr(releases, "packaged_reading", lambda: other)
     with pytest.raises(IntegrityError, match="another lexicon"):
         releases.load_release(board.home, candidate.id)
+
+
+# ---- damage and extra bytes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("release_id", 5),
+        ("release_id", None),
+        ("release_id", "shortened"),
+        ("history", "abc"),
+        ("history", [1]),
+        ("history", ["abc"]),
+        ("history", {}),
+        ("promoted_at", "yesterday"),
+        ("promoted_at", 5),
+        ("who", None),
+        ("why", ["x"]),
+        ("note", "x"),
+    ],
+)
+def test_pointer_with_other_types_is_an_integrity_error(board: Board, field: str, value: Any) -> None:
+    candidate = board.sign(board.candidate())
+    board.promote(candidate)
+    path = board.home.releases / "champion.json"
+    value = candidate.id[:12] if value == "shortened" else value
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(IntegrityError, match="pointer"):
+        load_release(board.home, signed_only=True)
+
+
+def test_pointer_that_is_a_folder_is_an_integrity_error(board: Board) -> None:
+    (board.home.releases / "champion.json").mkdir(parents=True)
+    with pytest.raises(IntegrityError):
+        read_champion(board.home)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "null", DEEP, "[1]", "[[]]", '[{"statement": {}, "signature": {}}]', "more", "twice"]
+)
+def test_damaged_signature_file_is_an_integrity_error(board: Board, content: str) -> None:
+    candidate = board.sign(board.candidate())
+    path = candidate.path / "signatures" / "owner.json"
+    entries = json.loads(path.read_text())
+    made = {"more": [{**entries[0], "note": 1}], "twice": entries * 2}
+    path.write_text(json.dumps(made[content]) if content in made else content)
+    with pytest.raises(IntegrityError):
+        load_release(board.home)
+    with pytest.raises(IntegrityError):
+        board.sign(candidate, "owner")
+
+
+@pytest.mark.parametrize("name", ["evil.json", "owner.txt", ".owner.json", "owner.json.bak", "Owner.json", "boss.json"])
+@pytest.mark.parametrize("content", ["[]", "{}"])
+def test_nothing_stands_beside_the_signatures(board: Board, name: str, content: str) -> None:
+    candidate = board.sign(board.candidate())
+    board.promote(candidate)
+    (board.home.releases / candidate.id / "signatures" / name).write_text(content)
+    with pytest.raises(IntegrityError, match="do not belong"):
+        load_release(board.home, signed_only=True)
+
+
+@pytest.mark.parametrize("name", ["signatures", "classifier.skops", "manifest.json", "signatures/owner.json", "."])
+def test_links_are_not_followed(board: Board, name: str) -> None:
+    candidate = board.sign(board.candidate())
+    path = candidate.path / name
+    path.rename(board.home.path / "elsewhere")
+    path.symlink_to(board.home.path / "elsewhere")
+    with pytest.raises(IntegrityError, match="not a plain"):
+        load_release(board.home)
+
+
+def test_signatures_that_are_a_file_are_an_integrity_error(board: Board) -> None:
+    candidate = board.candidate()
+    (candidate.path / "signatures").write_text("")
+    with pytest.raises(IntegrityError, match="signatures is not a plain folder"):
+        load_release(board.home)
+
+
+def _rewrite_candidate(candidate: Candidate, manifest: Any, files: dict[str, bytes]) -> None:
+    """A folder with wrong content whose every hash is right."""
+    data = manifest if isinstance(manifest, bytes) else json.dumps(manifest).encode()
+    folder = candidate.path.with_name(hashlib.sha256(data).hexdigest())
+    write_folder(folder, {**candidate.files, **files, "manifest.json": data})
+    shutil.rmtree(candidate.path)
+
+
+@pytest.mark.parametrize("change", ["list", "deep", "files", "policy", "taxonomy", "permission", "names", "created_at"])
+def test_manifest_of_another_form_is_an_integrity_error(board: Board, change: str) -> None:
+    candidate = board.candidate()
+    whole: dict[str, Any] = {"list": [], "deep": DEEP.encode()}
+    short = {name: value for name, value in candidate.manifest.items() if name != change}
+    _rewrite_candidate(candidate, whole.get(change, short), {})
+    with pytest.raises(IntegrityError):
+        load_release(board.home)
+
+
+def test_manifest_cannot_name_files_elsewhere(board: Board) -> None:
+    candidate = board.candidate()
+    (board.home.path / "candidates" / "other").write_text("x")
+    files = {**candidate.manifest["files"], "../other": hashlib.sha256(b"x").hexdigest()}
+    _rewrite_candidate(candidate, {**candidate.manifest, "files": files}, {})
+    with pytest.raises(IntegrityError, match="manifest is not one"):
+        load_release(board.home)
+
+
+@pytest.mark.parametrize(
+    "name", ["classifier.skops", "detector.skops", "facts.json", "taxonomy.toml", "screening.toml"]
+)
+@pytest.mark.parametrize("content", [b"", b"\xff garbage", b"PK\x05\x06" + bytes(18)])
+def test_garbage_with_the_right_hash_is_our_own_error(board: Board, name: str, content: bytes) -> None:
+    candidate = board.candidate()
+    files = {**candidate.manifest["files"], name: hashlib.sha256(content).hexdigest()}
+    _rewrite_candidate(candidate, {**candidate.manifest, "files": files}, {name: content})
+    own = LevensloopError if name.endswith(".toml") and b"\xff" not in content else IntegrityError
+    with pytest.raises(own):
+        load_release(board.home)

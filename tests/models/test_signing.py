@@ -206,6 +206,15 @@ def test_lost_key_cannot_endorse_its_own_replacement_nor_can_a_stranger(home: Ho
             endorse_key_replacement(home, "owner", endorser)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{}", '{"entry": 5}', '{"entry": {"endorsements": {}}}'])
+def test_damaged_waiting_key_is_an_integrity_error(home: Home, text: str) -> None:
+    keys = _generate_all(home)
+    request_key_replacement(home, "owner", "Eva", "new")
+    (home.keys / "owner.waiting.json").write_text(text)
+    with pytest.raises(IntegrityError):
+        endorse_key_replacement(home, "owner", keys["operations"])
+
+
 def test_replaced_key_endorses_nothing_any_more(home: Home) -> None:
     keys = _generate_all(home)
     request_key_replacement(home, "owner", "Eva", "new")
@@ -300,7 +309,7 @@ def test_registry_cut_short_is_found(home: Home, kept: int) -> None:
         load_registry(home)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not json", '{"entries": 5}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "not json", '{"entries": 5}', "[" * 100_000])
 def test_file_that_is_no_registry_is_found(home: Home, text: str) -> None:
     home.keys.mkdir(parents=True)
     (home.keys / "registry.json").write_text(text)
