@@ -125,9 +125,8 @@ def nightly(
         as_of=parse_day(as_of) if as_of else None,
         report=lambda line: console.print(line, markup=False),
     )
-    console.print(
-        f"{summary.judged} of {summary.customers} customers allow it and were judged; {summary.detections} detections kept."
-    )
+    told = f"{summary.judged} of {summary.customers} customers allow it and were judged"
+    console.print(f"{told}; {summary.detections} detections kept.")
 
 
 @app.command()
