@@ -75,6 +75,9 @@ def _convert(
                         console.print(str(problem), markup=False)
             except UnreadableDataError as error:
                 outcome.refused.append(str(error))
+        if not outcome.reports:
+            # Inside the writer: a table that is there already stays as it is.
+            raise UnreadableDataError("\n".join(outcome.refused))
     return outcome
 
 

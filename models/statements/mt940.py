@@ -250,6 +250,8 @@ def _finish_message(message: _Message) -> Iterator[StatementPart]:
         yield StatementTotal(message.account, message.currency, message.opening, message.closing)
         if message.rows and not message.account:
             yield StatementNote("a message names no account (:25:)")
+        if message.opening is not None and not message.closing_seen:
+            yield StatementNote("a message opens with a balance and ends without one (:62:): the file may be cut off")
     sender = message.sender
     message.__init__()  # type: ignore[misc]  # a new message starts with nothing but the sender of the file
     message.sender = sender

@@ -59,6 +59,16 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> 
     assert len(load_bookings(tmp_path / "b.csv").frame) == 1
 
 
+def test_a_good_table_stays_when_no_file_can_be_read(tmp_path: Path) -> None:
+    out = tmp_path / "b.csv"
+    read_files([statement(tmp_path, GOOD)], out=out, customer="a", customers=None)
+    before = out.read_bytes()
+    (tmp_path / "note.txt").write_text("dear diary")
+    with pytest.raises(UnreadableDataError, match="note"):
+        read_files([tmp_path / "note.txt"], out=out, customer="a", customers=None)
+    assert out.read_bytes() == before
+
+
 def test_the_same_file_twice_counts_no_booking_twice(tmp_path: Path) -> None:
     files = [statement(tmp_path, GOOD), statement(tmp_path, GOOD, name="again.csv")]
     with pytest.raises(PartlyReadError):

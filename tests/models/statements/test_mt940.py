@@ -207,3 +207,10 @@ def test_abn_columns_without_codewords_are_fields(read_text) -> None:
     booking = read_text("ABNANL2A\r\n940\r\nABNANL2A\r\n" + fields).frame.iloc[0]
     assert (booking["counterparty_name"], booking["counterparty_iban"]) == ("Verhuurder", "NL22ABNA0123456789")
     assert booking["remittance_information"] == "huur van sept 202609 x"
+
+
+def test_a_message_without_its_closing_balance_is_pointed_out(read_text) -> None:
+    line = ":61:2601020102D10,00NTRFNONREF\r\n:86:huur"
+    cut, whole = read_text(message(line)), read_text(message(line, closing="C260102EUR90,00"))
+    assert any("cut off" in note for note in cut.files[0].notes)
+    assert not any("cut off" in note for note in whole.files[0].notes)
