@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from rich.console import Console
@@ -11,9 +10,8 @@ from models.bookings import BookingsRead, load_bookings
 from models.detection import classify_bookings, detect_events
 from models.errors import IntegrityError, PartlyReadError, UsageError
 from models.home import find_home
+from models.purposes import AMSTERDAM
 from models.release import Release, load_release
-
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
 def classify_file(bookings: Path, *, out: Path, release_id: str | None) -> None:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from models.errors import UsageError
 from models.features import Documents, blind_documents, build_documents, learn_vocabulary
 from models.taxonomy import NONE
-from models.text import has_party_evidence, read_texts
+from models.text import Texts, has_party_evidence, read_texts
 
 ABSTAINED = ""
 _NEEDED = ("amount", "credit_debit_indicator")
@@ -154,11 +154,17 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
         return pd.factorize(np.array(documents.merchant, dtype=object))[0][documents.at]
 
-    def _distinct_probabilities(self, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
+        """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""
+        return self._distinct_probabilities(bookings, texts)[0]
+
+    def _distinct_probabilities(
+        self, bookings: pd.DataFrame, texts: Texts | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self, "classes_")
         if len(self.classes_) == 1 or not len(bookings):
             return np.ones((len(bookings), len(self.classes_))), np.ones(len(bookings))
-        texts = read_texts(bookings, names=self.names_)
+        texts = read_texts(bookings, names=self.names_) if texts is None else texts
         documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
         scores = _logits(self.model_, self._transform(documents))
         return _softmax(scores / self.temperature_)[documents.at], documents.known_share[documents.at]

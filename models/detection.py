@@ -18,7 +18,7 @@ from models.history import Course, PointRows, Points, add_booking_points, build_
 from models.screening import Screening
 from models.series import add_series_points
 from models.taxonomy import SCREENED, Taxonomy
-from models.text import kinds_of, read_texts
+from models.text import Texts, kinds_of, read_texts
 
 
 class Model(Protocol):
@@ -125,12 +125,14 @@ def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
 def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:
     """Screen, classify and lay out the courses and points of some customers."""
     kept = admit(bookings, model.screening)
-    return prepare_screened(kept, model.classifier.predict_proba(kept), as_of=as_of, model=model)
-
-
-def prepare_screened(kept: pd.DataFrame, probabilities: np.ndarray, *, as_of: date, model: Model) -> Prepared:
-    """Courses and points of bookings that passed screening, with the classifier's probabilities given."""
     texts = read_texts(kept, names=model.classifier.names_)
+    return prepare_screened(kept, texts, model.classifier.probabilities_of(kept, texts), as_of=as_of, model=model)
+
+
+def prepare_screened(
+    kept: pd.DataFrame, texts: Texts, probabilities: np.ndarray, *, as_of: date, model: Model
+) -> Prepared:
+    """Courses and points of bookings that passed screening, with their texts read and their probabilities given."""
     course = build_course(kept, texts, probabilities, classes=model.classifier.classes_, as_of=as_of)
     events = frozenset(model.taxonomy.ids)
     rows = PointRows.empty()

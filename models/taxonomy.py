@@ -4,8 +4,6 @@ The review board owns `taxonomy.toml`. Its hash travels with every output, so th
 the list it was given under.
 """
 
-import hashlib
-import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from models.canonical import canonical_json, sha256_of
 from models.errors import UnreadableDataError
 
 _MOST_DAYS = 3660  # ten years: more is a typing error
@@ -143,8 +142,7 @@ def parse_taxonomy(text: str, *, source: str) -> Taxonomy:
 
 def canonical_sha256(data: Any) -> str:
     """SHA-256 of data as canonical JSON: comments and layout of the file do not count, content does."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(canonical_json(data).encode())
 
 
 def _parse_event(number: int, raw: dict[str, Any], *, source: str) -> LifeEvent:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from models.errors import IntegrityError, PermissionRefusedError
 from models.permission import Permission, current_permission
-from models.purposes import Purpose, PurposeRegistry
+from models.purposes import AMSTERDAM, Purpose, PurposeRegistry
 from models.screening import Screening
 from models.store import Store
 from models.taxonomy import Taxonomy
@@ -26,7 +26,7 @@ from serving.deadline import Deadline
 from serving.offers import OfferChoice, SentOffer, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse
-from serving.records import AMSTERDAM, NightlyRun, Records, as_date
+from serving.records import NightlyRun, Records, as_date
 
 P = ParamSpec("P")
 T = TypeVar("T")

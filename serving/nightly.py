@@ -16,11 +16,11 @@ from models.bookings import load_bookings
 from models.detection import detect_events
 from models.errors import UsageError
 from models.permission import permitted_customers
-from models.purposes import PurposeRegistry, default_purposes
+from models.purposes import AMSTERDAM, PurposeRegistry, default_purposes
 from models.store import Store, open_store
 from serving.gate import SERVED_CLIENTS, Detect, ServedRelease
 from serving.opening import verify_release
-from serving.records import AMSTERDAM, make_customer_table, write_run
+from serving.records import make_customer_table, write_run
 from serving.settings import Settings
 
 

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import sqlalchemy as sa
 
 from models.errors import UnreadableDataError
+from models.purposes import AMSTERDAM
 from models.store import Store, complaints, detections, offers
 from serving.care import CustomerFacts, Detection
 from serving.offers import SentOffer
 
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
 _METADATA = sa.MetaData()
 customers = sa.Table(

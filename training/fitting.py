@@ -17,6 +17,7 @@ from models.detection import prepare_screened
 from models.events import EventDetector
 from models.screening import Screening
 from models.taxonomy import Taxonomy
+from models.text import read_texts
 from training.dataset import Dataset
 from training.splits import customer_groups
 
@@ -53,8 +54,9 @@ def fit_models(
     by_wording = _cross_fitted(classifier, dataset, classifier.wordings(dataset.bookings))
     step("learning events from customers' histories")
     last_day = dataset.bookings["booking_date"].max().date()
+    texts = read_texts(dataset.bookings, names=classifier.names_)
     views = [
-        prepare_screened(dataset.bookings, probabilities, as_of=last_day, model=fitted)
+        prepare_screened(dataset.bookings, texts, probabilities, as_of=last_day, model=fitted)
         for probabilities in (by_customer, by_wording)
     ]
     detector.fit([view.points for view in views], views[0].course.customers, dataset.events)
