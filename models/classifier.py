@@ -4,25 +4,34 @@ Character n-grams over merchants, words and concepts over the text, coarse payme
 repeat, so everything runs once per distinct one. Probabilities are calibrated on customers that were not fitted on.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from models.errors import UsageError
-from models.features import Documents, blind_documents, build_documents, learn_vocabulary
+from models.features import build_documents, learn_vocabulary, list_purposes
+from models.payments import has_party_evidence
+from models.ragged import distinct_rows, join_rows, spread
 from models.taxonomy import NONE
-from models.text import Texts, has_party_evidence, read_texts
+from models.terms import block_matrix, inverse_document_frequency, learn_terms
+from models.text import Texts, read_texts
 
 ABSTAINED = ""
 _NEEDED = ("amount", "credit_debit_indicator")
 _TEXTS = ("counterparty_name", "remittance_information")
+
+
+class _Distinct(NamedTuple):
+    """Distinct documents as a matrix, and which one each row (booking or document) is."""
+
+    matrix: sparse.csr_matrix
+    at: np.ndarray
 
 
 class BookingClassifier(ClassifierMixin, BaseEstimator):
@@ -110,23 +119,18 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         _validate(bookings, labels)
         self.names_ = self._resolved_names(bookings)
         self.classes_ = np.unique(labels)
-        vocabulary, texts = learn_vocabulary(bookings, names=self.names_, min_customers=self.min_customers)
-        self.vocabulary_ = vocabulary
-        documents = build_documents(bookings, texts, frozenset(vocabulary), names=self.names_)
         self.n_features_in_ = bookings.shape[1]
+        self.temperature_, self.thresholds_ = 1.0, np.zeros(len(self.classes_))
         if len(self.classes_) == 1:
-            self.temperature_, self.thresholds_ = 1.0, np.zeros(1)
             return self
-        self._fit_vectorisers(documents)
+        documents, blind = self._learn_terms(bookings)
         rows = pd.DataFrame({"document": documents.at, "label": np.searchsorted(self.classes_, labels)})
-        blind, blind_at = blind_documents(documents)
         # Every document a second time without its words: so the model also learns what the concepts mean by
         # themselves, which is all it has for a wording it never saw.
-        rows["blind"] = len(documents.words) + blind_at[documents.at]
-        matrix = sparse.vstack([self._transform(documents), self._transform(blind)], format="csr")
-        self.temperature_, self.thresholds_ = 1.0, np.zeros(len(self.classes_))
-        begun = self._calibrate(matrix, rows, self._held_out(bookings, documents)) if self.calibrate else None
-        self.model_ = self._fit_model(matrix, self._weigh(rows), begun)
+        rows["blind"] = documents.matrix.shape[0] + blind.at[documents.at]
+        matrix = sparse.vstack([documents.matrix, blind.matrix], format="csr")
+        begun = self._calibrate(matrix, rows, self._held_out(bookings, documents.at)) if self.calibrate else None
+        self._keep(self._fit_model(matrix, self._weigh(rows), begun))
         return self
 
     def predict_proba(self, bookings: pd.DataFrame) -> np.ndarray:
@@ -151,8 +155,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
         """One number per booking that bookings of the same merchant and words share, for splitting by wording."""
         texts = read_texts(bookings, names=self.names_)
-        documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
-        return pd.factorize(np.array(documents.merchant, dtype=object))[0][documents.at]
+        said, _ = self.space_.said_words(texts)
+        return distinct_rows(join_rows(texts.merchant, said))[texts.at]
 
     def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
         """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""
@@ -165,39 +169,61 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 1 or not len(bookings):
             return np.ones((len(bookings), len(self.classes_))), np.ones(len(bookings))
         texts = read_texts(bookings, names=self.names_) if texts is None else texts
-        documents = build_documents(bookings, texts, frozenset(self.vocabulary_), names=self.names_)
-        scores = _logits(self.model_, self._transform(documents))
-        return _softmax(scores / self.temperature_)[documents.at], documents.known_share[documents.at]
+        documents = build_documents(bookings, texts, self.space_.purposes)
+        terms, known = self.space_.text_terms(texts)
+        rows = self.space_.document_terms(terms, texts, documents)
+        scores = block_matrix(rows, self.term_idf_) @ self.term_weights_ + self.intercept_
+        scores += self._merchant_scores(texts)[documents.text]
+        return _softmax(scores / self.temperature_)[documents.at], known[documents.text][documents.at]
+
+    def _merchant_scores(self, texts: Texts) -> np.ndarray:
+        """What the characters of each text's merchant add; pieces are added up once per distinct word."""
+        used, at = np.unique(texts.merchant.flat, return_inverse=True)
+        grams = self.space_.word_grams([texts.table[word] for word in used])
+        weights = self.gram_idf_[grams.flat]
+        words = sparse.csr_matrix((weights, grams.flat, grams.starts), shape=(len(used), len(self.gram_idf_)))
+        merchants = sparse.csr_matrix(
+            (np.ones(len(at)), at, texts.merchant.starts), shape=(len(texts.merchant), len(used))
+        )
+        length = np.sqrt(merchants @ np.bincount(grams.rows, weights=weights * weights, minlength=len(used)))
+        return (merchants @ (words @ self.gram_weights_)) / np.where(length > 0, length, 1.0)[:, None]
 
     def _resolved_names(self, bookings: pd.DataFrame) -> Literal["as_persons", "as_merchants"]:
         if self.names != "auto":
             return self.names
         return "as_persons" if has_party_evidence(bookings) else "as_merchants"
 
-    def _fit_vectorisers(self, documents: Documents) -> None:
-        frequent = 2 if len(documents.words) > 2_000 else 1
-        self.char_vectoriser_ = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 5), min_df=frequent, max_features=self.max_features, sublinear_tf=True
-        )
-        self.word_vectoriser_ = TfidfVectorizer(
-            token_pattern=r"\S+",  # noqa: S106 - scikit-learn's word for a word, no password
-            lowercase=False,
-            min_df=frequent,
-            max_features=self.max_features,
-            sublinear_tf=True,
-        )
-        if not any(text.strip() for text in documents.merchant):
-            self.char_vectoriser_ = None
-        else:
-            self.char_vectoriser_.fit(documents.merchant)
-        self.word_vectoriser_.fit(documents.words)
+    def _learn_terms(self, bookings: pd.DataFrame) -> tuple["_Distinct", "_Distinct"]:
+        """Choose the terms; the distinct documents as a matrix, and once more without words."""
+        texts = read_texts(bookings, names=self.names_)
+        purposes = list_purposes(bookings)
+        documents = build_documents(bookings, texts, purposes)
+        spoken = learn_vocabulary(bookings, texts, names=self.names_, min_customers=self.min_customers)
+        space = learn_terms(texts, documents, spoken=spoken, purposes=purposes, max_features=self.max_features)
+        self.space_ = space
+        rows = space.document_terms(space.text_terms(texts)[0], texts, documents)
+        grams = space.word_grams(texts.table)
+        pieces = spread(texts.merchant.take(documents.text), grams)
+        self.term_idf_ = inverse_document_frequency(rows, terms=len(space))
+        self.gram_idf_ = inverse_document_frequency(pieces, terms=len(space.grams))
+        matrix = sparse.hstack([block_matrix(pieces, self.gram_idf_), block_matrix(rows, self.term_idf_)], format="csr")
+        silent = space.document_terms(space.concept_terms(texts), texts, documents)
+        blind_at = distinct_rows(silent)
+        first = np.unique(blind_at, return_index=True)[1]
+        nothing = sparse.csr_matrix((len(first), len(space.grams)), dtype=np.float32)
+        blind = sparse.hstack([nothing, block_matrix(silent.take(first), self.term_idf_)], format="csr")
+        return _Distinct(matrix, documents.at), _Distinct(blind, blind_at)
 
-    def _transform(self, documents: Documents) -> sparse.csr_matrix:
-        """TF-IDF in single precision: fitting is seven times faster than in double, and no figure changes."""
-        parts = [self.word_vectoriser_.transform(documents.words)]
-        if self.char_vectoriser_ is not None:
-            parts.insert(0, self.char_vectoriser_.transform(documents.merchant))
-        return sparse.hstack(parts, format="csr", dtype=np.float32)
+    def _keep(self, model: LogisticRegression) -> None:
+        """The model as plain arrays: weights per piece of a word and per term, shape (terms, classes)."""
+        weights = model.coef_.astype(np.float64)
+        intercept = model.intercept_.astype(np.float64)
+        if len(weights) == 1:  # two classes share one row: the second's score against the first's 0
+            weights, intercept = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, intercept)
+        grams = len(self.space_.grams)
+        self.gram_weights_ = np.ascontiguousarray(weights[:, :grams].T)
+        self.term_weights_ = np.ascontiguousarray(weights[:, grams:].T)
+        self.intercept_ = intercept
 
     def _weigh(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Distinct (document, label) with weights, with words and - weighing `blind` as much - without."""
@@ -206,9 +232,9 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         blind["weight"] *= self.blind
         return pd.concat([seen, blind[blind["weight"] > 0]], ignore_index=True)
 
-    def _held_out(self, bookings: pd.DataFrame, documents: Documents) -> np.ndarray:
+    def _held_out(self, bookings: pd.DataFrame, documents: np.ndarray) -> np.ndarray:
         """A fifth of the customers (of the documents when there are no customers), as a mask over bookings."""
-        groups = documents.at
+        groups = documents
         if "customer_id" in bookings and bookings["customer_id"].nunique() >= 10:
             groups = bookings["customer_id"].to_numpy(dtype=object)
         mask = np.zeros(len(bookings), dtype=bool)

@@ -15,10 +15,11 @@ from models.classifier import BookingClassifier
 from models.errors import UsageError
 from models.events import EventDetector, describe_hits, no_detections
 from models.history import Course, PointRows, Points, add_booking_points, build_course, collect_points, parameters
+from models.payments import kinds_of
 from models.screening import Screening
 from models.series import add_series_points
 from models.taxonomy import SCREENED, Taxonomy
-from models.text import Texts, kinds_of, read_texts
+from models.text import Texts, read_texts
 
 
 class Model(Protocol):

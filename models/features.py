@@ -1,78 +1,85 @@
-"""What the classifier looks at: words that many customers share, concepts, and coarse facts of the payment.
+"""What the classifier looks at: coarse facts of the payment beside words and concepts, and which bookings are alike.
 
 Never here: names of private persons, language, foreign places, country of an account, the amount of a state pension
 (amounts enter only as a power-of-two step, so two pensions of different length look alike).
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from models.bookings import amount_cents
-from models.text import Names, Texts, foreign_places, kinds_of, read_texts
+from models.counterparties import Names
+from models.payments import is_credit, is_direct_debit, kind_codes
+from models.places import foreign_places
+from models.statements.codes import KINDS
+from models.text import Texts
+from models.words import text_column
 
 _ROUND_CENTS = 500  # private gifts and shares are round; invoices and benefits are not
 _COARSEST_CENTS = 100
+_LOWEST_STEP, _HIGHEST_STEP = -2, 18
+STEPS = _HIGHEST_STEP - _LOWEST_STEP + 1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Coarse facts of payments, one whole number per row: money in or out, kind (a position in KINDS), power-of-two
+    step of the amount, whether it is round, whether a mandate stands behind it, purpose code (0 for none).
+    """
+
+    credit: np.ndarray
+    kind: np.ndarray
+    step: np.ndarray
+    is_round: np.ndarray
+    mandate: np.ndarray
+    purpose: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Facts":
+        """The facts of these rows."""
+        return Facts(*(fact[rows] for fact in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Distinct documents of a bookings frame (`merchant`, `words` as token strings) and which booking has which."""
+    """Distinct documents: the text (of Texts) and the facts of each, and which document each booking has (`at`)."""
 
-    merchant: list[str]
-    words: list[str]
-    known_share: np.ndarray
+    text: np.ndarray
+    facts: Facts
     at: np.ndarray
 
 
-def learn_vocabulary(bookings: pd.DataFrame, *, names: Names, min_customers: int) -> tuple[list[str], Texts]:
+def learn_vocabulary(bookings: pd.DataFrame, texts: Texts, *, names: Names, min_customers: int) -> list[str]:
     """Words of remittance texts that at least `min_customers` customers share, minus persons' names and places.
 
     Without customer ids every booking counts as its own customer. With `names="as_merchants"` no word is left out.
     """
-    texts = read_texts(bookings, names=names)
     if names == "as_merchants":
-        return sorted({word for words in texts.words for word in words}), texts
-    customers = _customers(bookings)
-    seen = pd.DataFrame({"customer": customers, "text": texts.at}).drop_duplicates()
-    words = pd.DataFrame(
-        [(text, word) for text, words in enumerate(texts.words) for word in set(words)], columns=["text", "word"]
-    )
-    shared = seen.merge(words, on="text").drop_duplicates(["customer", "word"]).groupby("word").size()
-    persons = {word for words in texts.person_words for word in words}
-    kept = set(shared.index[shared >= min_customers]) - persons - foreign_places()
-    return sorted(word for word in kept if len(word) > 1), texts
+        return sorted(texts.table[word] for word in np.unique(texts.spoken.flat))
+    size, distinct = max(len(texts.table), 1), max(len(texts.party), 1)
+    seen = pd.unique(_customers(bookings) * distinct + texts.at)
+    spoken = texts.spoken.take(seen % distinct)
+    pairs = np.unique(np.repeat(seen // distinct, spoken.lengths) * size + spoken.flat)
+    shared = np.bincount(pairs % size, minlength=size) >= min_customers
+    shared[texts.persons.flat] = False
+    words = {texts.table[word] for word in np.flatnonzero(shared)}
+    return sorted(word for word in words - foreign_places() if len(word) > 1)
 
 
-def build_documents(bookings: pd.DataFrame, texts: Texts, vocabulary: frozenset[str], *, names: Names) -> Documents:
-    """One document per distinct (text, payment facts); most bookings repeat."""
-    facts = _payment_facts(bookings)
-    keys = pd.Series(list(zip(texts.at.tolist(), facts, strict=True)), dtype=object)
-    at, distinct = pd.factorize(keys)
-    kept = [_kept_words(words, vocabulary) for words in texts.words]
-    seen: dict[tuple[str, str], int] = {}
-    known: list[float] = []
-    document = np.zeros(len(distinct), dtype=np.int64)
-    for key, (text, fact) in enumerate(distinct):
-        mine, merchant = kept[text], texts.merchant[text]
-        tokens = _tokens(mine, merchant, texts.concepts[text], texts.party[text], fact)
-        content = (" ".join((*merchant, *mine)), " ".join(tokens))
-        document[key] = seen.setdefault(content, len(seen))
-        if document[key] == len(known):
-            total = len(texts.words[text]) + len(merchant)
-            known.append((len(mine) + len(merchant)) / total if total else 0.0)
-    merchants, words = zip(*seen, strict=True) if seen else ((), ())
-    return Documents(list(merchants), list(words), np.array(known), document[at])
+def list_purposes(bookings: pd.DataFrame) -> list[str]:
+    """The purpose codes of a frame, sorted."""
+    found = text_column(bookings, "purpose_code").unique().to_pylist()
+    return sorted(set(found) - {""})
 
 
-def blind_documents(documents: Documents) -> tuple[Documents, np.ndarray]:
-    """The distinct documents without merchant and words, and which of them each document becomes."""
-    stripped = [" ".join(token for token in words.split() if "=" in token) for words in documents.words]
-    at, distinct = pd.factorize(np.array(stripped, dtype=object))
-    blind = Documents([""] * len(distinct), list(distinct), np.ones(len(distinct)), np.arange(len(distinct)))
-    return blind, at
+def build_documents(bookings: pd.DataFrame, texts: Texts, purposes: list[str]) -> Documents:
+    """One document per distinct (text, payment facts); a code that is not among `purposes` counts as none."""
+    facts = _payment_facts(bookings, purposes)
+    sizes = (max(len(texts.party), 1), 2, len(KINDS), STEPS, 2, 2, len(purposes) + 1)
+    at, distinct = pd.factorize(np.ravel_multi_index((texts.at, *vars(facts).values()), sizes))
+    text, *parts = np.unravel_index(distinct, sizes)
+    return Documents(text, Facts(*parts), at)
 
 
 def _customers(bookings: pd.DataFrame) -> np.ndarray:
@@ -81,52 +88,17 @@ def _customers(bookings: pd.DataFrame) -> np.ndarray:
     return np.arange(len(bookings))
 
 
-def _payment_facts(bookings: pd.DataFrame) -> list[str]:
-    """Sign, kind, amount step, roundness, purpose and mandate, as one string per booking."""
+def _payment_facts(bookings: pd.DataFrame, purposes: list[str]) -> Facts:
     cents = np.abs(amount_cents(bookings["amount"]))
-    sign = np.where(bookings["credit_debit_indicator"].to_numpy(dtype=object) == "CRDT", "+", "-")
-    step = np.where(cents > 0, np.floor(np.log2(np.maximum(cents, 1) / _COARSEST_CENTS)), -9).astype(int).clip(-2, 18)
-    rounded = np.where(cents % _ROUND_CENTS == 0, "r", "u")
-    purpose = bookings["purpose_code"].fillna("") if "purpose_code" in bookings else pd.Series([""] * len(bookings))
-    mandate = (
-        (bookings["creditor_id"].fillna("") != "") if "creditor_id" in bookings else pd.Series([False] * len(cents))
+    step = np.floor(np.log2(np.maximum(cents, 1) / _COARSEST_CENTS)).astype(np.int64)
+    number = {purpose: at + 1 for at, purpose in enumerate(purposes)}
+    encoded = text_column(bookings, "purpose_code").dictionary_encode()
+    codes = np.array([number.get(purpose, 0) for purpose in encoded.dictionary.to_pylist()], dtype=np.int64)
+    return Facts(
+        credit=is_credit(bookings).astype(np.int64),
+        kind=kind_codes(bookings),
+        step=np.clip(step, _LOWEST_STEP, _HIGHEST_STEP) - _LOWEST_STEP,
+        is_round=(cents % _ROUND_CENTS == 0).astype(np.int64),
+        mandate=is_direct_debit(bookings).astype(np.int64),
+        purpose=codes[encoded.indices.to_numpy()],
     )
-    return [
-        "|".join(fact)
-        for fact in zip(
-            sign.tolist(),
-            kinds_of(bookings).tolist(),
-            step.astype(str).tolist(),
-            rounded.tolist(),
-            purpose.astype(str).tolist(),
-            np.where(mandate.to_numpy(), "m", "").tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _kept_words(words: list[str], vocabulary: frozenset[str]) -> list[str]:
-    return [word for word in words if word in vocabulary]
-
-
-def _tokens(words: list[str], merchant: list[str], concepts: list[str], party: str, fact: str) -> list[str]:
-    """Words and their pairs, concepts with and without the direction of the money, and the payment's facts."""
-    sign, kind, step, rounded, purpose, mandate = fact.split("|")
-    spoken = [*merchant, *words]
-    told = sorted(set(concepts))
-    return [
-        *spoken,
-        *(f"{a}_{b}" for a, b in pairwise(spoken)),
-        *(f"c={concept}" for concept in told),
-        *(f"c={concept}{sign}" for concept in told),
-        *(f"c={concept}{sign}{kind}" for concept in told),
-        *(f"c={concept}/{party}" for concept in told),
-        *(f"c={a}&{b}" for n, a in enumerate(told) for b in told[n + 1 :]),
-        f"sign={sign}",
-        f"kind={sign}{kind}",
-        f"step={sign}{step}",
-        f"round={sign}{rounded}{party}",
-        f"party={sign}{party}",
-        *([f"purpose={purpose}"] if purpose else []),
-        *([f"mandate={mandate}"] if mandate else []),
-    ]

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from models.bookings import amount_cents, signed_cents
+from models.payments import kinds_of
+from models.places import is_abroad
 from models.taxonomy import NONE
-from models.text import Texts, is_abroad, kinds_of
+from models.text import Texts
 
 FEATURES: tuple[str, ...] = (
     "probability", "probability_sum", "signs", "signs_days", "parties", "history_days", "earlier_signs", "gap_days",
@@ -74,7 +76,6 @@ def build_course(
     order = np.lexsort((ids, days, customers))
     unknown = bookings["balance_after"].isna().to_numpy(dtype=bool)
     balance = np.where(unknown, np.nan, amount_cents(bookings["balance_after"]))
-    told = {c: np.array([c in concepts for concepts in texts.concepts], dtype=bool) for c in _CONCEPTS}
     kinds = kinds_of(bookings)
     return Course(
         customers=np.asarray(names, dtype=object),
@@ -86,7 +87,7 @@ def build_course(
         abroad=is_abroad(bookings)[order],
         account=pd.factorize(bookings["account_iban"].to_numpy(dtype=object), sort=True)[0][order],
         balance=balance[order],
-        concepts={c: (flags[texts.at] if len(flags) else flags)[order] for c, flags in told.items()},
+        concepts={concept: texts.speaks_to(concept)[order] for concept in _CONCEPTS},
         probabilities=probabilities[order],
         unexplained=1 - probabilities[:, classes != NONE].sum(axis=1)[order],
         bounds=np.searchsorted(customers[order], np.arange(len(names) + 1)),

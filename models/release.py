@@ -76,6 +76,7 @@ __all__ = [
 TRUSTED_TYPES: tuple[str, ...] = (
     "models.classifier.BookingClassifier",
     "models.events.EventDetector",
+    "models.terms.TermSpace",
     # Arrays of nodes in compiled code, which does not check them: a forged one could crash or worse. Serving opens
     # only what the board signed; whoever opens a candidate trusts the state folder it lies in.
     "sklearn.tree._tree.Tree",

@@ -1,0 +1,101 @@
+"""Who stands on the other side: a company when something proves it, else a person whose name is masked."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from models.lexicon import Lexicon
+from models.phrases import WordTable, first_words
+from models.places import country_codes
+from models.ragged import Ragged
+
+Names = Literal["as_persons", "as_merchants"]
+_TITLES = frozenset(
+    article + title
+    for article in ("", "de ")
+    for title in (
+        "hr", "dhr", "heer", "mw", "mevr", "mevrouw", "meneer", "mej", "fam", "familie", "mr", "mrs", "ms", "herr",
+        "frau", "mme", "monsieur", "e o",
+    )
+)  # fmt: skip
+_REQUESTS = frozenset(("tikkie", "betaalverzoek"))
+_JOINTS = frozenset(("via", "by", "inzake", "door"))
+_FEWEST_WITH_CITY = 3  # words of a card terminal's name that ends in a city and its country
+
+
+@dataclass(frozen=True)
+class NamesRead:
+    """What distinct names say by themselves.
+
+    `merchant`: the words of the merchant in it; `company`: the name alone proves a company; `requested`: an app of
+    payment requests stands in it; `empty`: there is no name.
+    """
+
+    words: Ragged
+    merchant: Ragged
+    company: np.ndarray
+    requested: np.ndarray
+    empty: np.ndarray
+
+
+def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names) -> NamesRead:
+    """Read the distinct names of a frame; `as_merchants` takes every name for a merchant's, whole."""
+    nobody = np.zeros(len(names), dtype=bool)
+    if mode == "as_merchants":
+        return NamesRead(names, names, ~nobody, nobody, nobody)
+    between = _intermediaries(names, table, lexicon)
+    titled = _starts_with(names, table, _TITLES)
+    company = names.any(between) | (~titled & _is_company(names, table, lexicon))
+    return NamesRead(
+        words=names,
+        merchant=_merchant_words(names, between, table, lexicon),
+        company=company,
+        requested=names.any(table.is_in(_REQUESTS)[names.flat]),
+        empty=names.lengths == 0,
+    )
+
+
+def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
+    """A terminal prefix, a legal form at the start or end (elsewhere it may be an initial), a known organisation."""
+    first, last = names.firsts(-1), names.lasts(-1)
+    form = table.is_in(lexicon.legal_forms)
+    beginning = table.flag(lambda word: word.startswith(lexicon.legal_beginnings))
+    organisation = table.flag(lexicon.is_organisation)
+    proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last]
+    proven |= names.any((beginning | organisation)[names.flat])
+    phrases = table.find(names, first_words(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
+    row = names.rows[phrases.at]
+    proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True
+    known = table.find(names, lexicon.phrase_starts, lambda p: p if lexicon.is_organisation(p) else "")
+    proven[names.rows[known.at]] = True
+    return proven
+
+
+def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np.ndarray:
+    found = table.find(names, first_words(phrases), lambda phrase: phrase if phrase in phrases else "")
+    started = np.zeros(len(names), dtype=bool)
+    row = names.rows[found.at]
+    started[row[found.at == names.starts[row]]] = True
+    return started
+
+
+def _intermediaries(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
+    """Which entries belong to the name of a payment intermediary."""
+    listed = lexicon.intermediaries
+    found = table.find(names, first_words(listed), lambda phrase: phrase if phrase in listed else "")
+    between = np.zeros(len(names.flat) + 1, dtype=np.int64)
+    np.add.at(between, found.at, 1)
+    np.add.at(between, found.at + found.words, -1)
+    return np.cumsum(between)[:-1] > 0
+
+
+def _merchant_words(names: Ragged, between: np.ndarray, table: WordTable, lexicon: Lexicon) -> Ragged:
+    """The merchant itself: without terminal prefix, intermediary, city and country of a card terminal."""
+    kept = ~between & ~table.is_in(_JOINTS)[names.flat]
+    ended = table.is_in(country_codes())[names.lasts(-1)] & (names.lengths >= _FEWEST_WITH_CITY)
+    kept[names.starts[1:][ended] - 1] = kept[names.starts[1:][ended] - 2] = False
+    prefixed = table.is_in(lexicon.terminal_prefixes)[names.firsts(-1)] & (names.lengths > 1)
+    kept[names.starts[:-1][prefixed]] = False
+    # A name of nothing but such words is the merchant's after all.
+    return names.where(kept | np.repeat(~names.any(kept), names.lengths))

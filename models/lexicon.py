@@ -1,0 +1,122 @@
+"""Words of one meaning share a concept, so that a wording the training set does not have still counts.
+
+What a concept means for a life event is learned; the lexicon (`lexicon.toml`) only says which words belong together and
+which of them name an organisation.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from importlib import resources
+from typing import Any
+
+from models.phrases import first_words
+from models.words import clean_many
+
+_SHORTEST_BEGINNING = 3  # characters
+_SHORTEST_ORGANISATION = 4  # characters of a beginning that names an organisation
+_SHORTEST_PART = 6  # characters: shorter words stand at the edge of others by chance
+_SHORTEST_TRUNCATED = 8  # characters: shorter stubs fit too many words
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """Concepts by word and by beginning of a word; which of those words name an organisation."""
+
+    words: dict[str, str]
+    beginnings: dict[str, str]
+    organisations: frozenset[str]
+    legal_forms: frozenset[str]
+    legal_beginnings: tuple[str, ...]
+    terminal_prefixes: frozenset[str]
+    intermediaries: frozenset[str]
+    noise: frozenset[str]
+
+    @cached_property
+    def concepts(self) -> list[str]:
+        """All concepts, sorted."""
+        return sorted({*self.words.values(), *self.beginnings.values()})
+
+    @cached_property
+    def phrase_starts(self) -> dict[str, int]:
+        """First words of all phrases of several words that have a concept or name an organisation."""
+        return first_words(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
+
+    def concept(self, word: str) -> str:
+        """Concept of a single clean word, "" when it has none; Dutch compounds are told by their start or end."""
+        return _concept_of_word(self, word)
+
+    def concept_of_phrase(self, phrase: str) -> str:
+        """Concept of several words, "" for none; only the last one may go on beyond what the lexicon lists."""
+        if " " not in phrase:
+            return ""
+        if phrase in self.words:
+            return self.words[phrase]
+        last = phrase.rindex(" ")
+        ends = (phrase[:n] for n in range(len(phrase), last + 2, -1))
+        return next((self.beginnings[end] for end in ends if end in self.beginnings), "")
+
+    def is_organisation(self, phrase: str) -> bool:
+        """Whether a word or phrase names an organisation, also when its listed beginning goes on."""
+        return phrase in self.organisations or any(
+            phrase[:n] in self.organisations and phrase[:n] in self.beginnings
+            for n in range(_SHORTEST_ORGANISATION, len(phrase))
+        )
+
+    def completed(self, stub: str) -> str:
+        """The only word that a cut-off last word can be, else the stub itself."""
+        return _completed(self, stub)
+
+
+@lru_cache(maxsize=131_072)
+def _concept_of_word(lexicon: Lexicon, word: str) -> str:
+    if word in lexicon.words:
+        return lexicon.words[word]
+    for n in range(len(word), _SHORTEST_BEGINNING - 1, -1):
+        if word[:n] in lexicon.beginnings:
+            return lexicon.beginnings[word[:n]]
+    for n in range(len(word) - 1, _SHORTEST_PART - 1, -1):
+        for part in (word[:n], word[-n:]):
+            if part in lexicon.words or part in lexicon.beginnings:
+                return lexicon.words.get(part) or lexicon.beginnings[part]
+    return ""
+
+
+@lru_cache(maxsize=131_072)
+def _completed(lexicon: Lexicon, stub: str) -> str:
+    if len(stub) < _SHORTEST_TRUNCATED:
+        return stub
+    whole = {word for word in (*lexicon.words, *lexicon.beginnings) if word.startswith(stub) and " " not in word}
+    return whole.pop() if len(whole) == 1 else stub
+
+
+@cache
+def default_lexicon() -> Lexicon:
+    """The lexicon that ships with Levensloop."""
+    data = tomllib.loads(resources.files("models").joinpath("lexicon.toml").read_text("utf-8"))
+    words: dict[str, str] = {}
+    beginnings: dict[str, str] = {}
+    organisations: set[str] = set()
+    for concept, lists in data["concepts"].items():
+        named = lists.get("organisations", [])
+        listed = [*named, *lists.get("words", [])]
+        for entry, phrase in zip(listed, _phrases(listed), strict=True):
+            (beginnings if entry.endswith("*") else words).setdefault(phrase, concept)
+        organisations |= set(_phrases(named))
+    evidence: dict[str, Any] = data["evidence"]
+    forms = evidence["legal_forms"]
+    return Lexicon(
+        words,
+        beginnings,
+        frozenset(organisations),
+        frozenset(form for form in forms if not form.endswith("*")),
+        tuple(form[:-1] for form in forms if form.endswith("*")),
+        frozenset(evidence["terminal_prefixes"]),
+        frozenset(evidence["intermediaries"]),
+        frozenset(data["noise"]["words"]),
+    )
+
+
+def _phrases(listed: Iterable[str]) -> list[str]:
+    return [" ".join(words) for words in clean_many(list(listed))]

@@ -1,0 +1,46 @@
+"""How a booking was paid and what tells companies from persons, from whatever codes a frame has."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as compute
+
+from models.statements.codes import KINDS, transaction_kind
+from models.words import text_column
+
+_KIND = {kind: at for at, kind in enumerate(KINDS)}
+_TELLING = ("bank_transaction_code", "creditor_id", "purpose_code")
+
+
+def kind_codes(bookings: pd.DataFrame) -> np.ndarray:
+    """The kind of payment per booking, as a position in KINDS; OTHER when unknown."""
+    encoded = text_column(bookings, "bank_transaction_code").dictionary_encode()
+    kinds = [_KIND[transaction_kind(code)] for code in encoded.dictionary.to_pylist()]
+    codes = np.array(kinds, dtype=np.int64)[encoded.indices.to_numpy()]
+    paid = compute.equal(text_column(bookings, "purpose_code"), "SALA")
+    return np.where(np.asarray(paid, dtype=bool), _KIND["SALARY"], codes)
+
+
+def kinds_of(bookings: pd.DataFrame) -> np.ndarray:
+    """The kind of payment per booking in a word (CARD, SDD, ...), OTHER when unknown."""
+    return np.array(KINDS, dtype=object)[kind_codes(bookings)]
+
+
+def is_credit(bookings: pd.DataFrame) -> np.ndarray:
+    """Whether money came in, per booking."""
+    credit = compute.equal(text_column(bookings, "credit_debit_indicator"), "CRDT")
+    return np.asarray(credit, dtype=bool)
+
+
+def is_direct_debit(bookings: pd.DataFrame) -> np.ndarray:
+    """Whether a creditor collected the payment: it has a creditor identifier."""
+    filled = compute.not_equal(text_column(bookings, "creditor_id"), "")
+    return np.asarray(filled, dtype=bool)
+
+
+def has_party_evidence(bookings: pd.DataFrame) -> bool:
+    """Whether the frame has columns that tell companies from private persons at all."""
+    return any(
+        bool(compute.any(compute.not_equal(text_column(bookings, name), "")).as_py())
+        for name in _TELLING
+        if name in bookings
+    )

@@ -1,0 +1,85 @@
+"""Facts of distinct words, looked up by number, and phrases of several words found in texts of numbers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from models.ragged import Ragged
+
+
+@dataclass(frozen=True)
+class Found:
+    """Phrases found: position of the first word among all entries, number of words, and what it stands for."""
+
+    at: np.ndarray
+    words: np.ndarray
+    value: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class WordTable:
+    """The distinct words of a frame; flags have one more entry, False, so that number -1 (no word) is never flagged."""
+
+    words: list[str]
+
+    def flag(self, test: Callable[[str], bool]) -> np.ndarray:
+        """Whether each word passes a test."""
+        flags = np.zeros(len(self.words) + 1, dtype=bool)
+        flags[:-1] = [test(word) for word in self.words]
+        return flags
+
+    def values(self, of: Callable[[str], int]) -> np.ndarray:
+        """A whole number for each word; -1 for no word."""
+        numbers = np.full(len(self.words) + 1, -1, dtype=np.int64)
+        numbers[:-1] = [of(word) for word in self.words]
+        return numbers
+
+    def is_in(self, words: Iterable[str]) -> np.ndarray:
+        """Whether each word is one of these."""
+        known = frozenset(words)
+        return self.flag(known.__contains__)
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The number of each word."""
+        return {word: at for at, word in enumerate(self.words)}
+
+    def find(self, texts: Ragged, starts: dict[str, int], meaning: Callable[[str], str]) -> Found:
+        """Phrases that mean something, of each first word the longest, in order of position.
+
+        Parameters
+        ----------
+        starts
+            Words that begin a phrase, with the most words such a phrase has. Few words do, so few places are looked at.
+        meaning
+            What a phrase (words and single spaces) stands for, "" for nothing.
+        """
+        most = self.values(lambda word: starts.get(word, 0))
+        places = np.flatnonzero(most[texts.flat] > 0)
+        room = np.repeat(texts.starts[1:], texts.lengths)[places] - places
+        found = [
+            (int(at), *match)
+            for at, words in zip(places.tolist(), np.minimum(room, most[texts.flat[places]]).tolist(), strict=True)
+            if (match := self._longest(texts.flat[at : at + words].tolist(), meaning))
+        ]
+        at, words, value = zip(*found, strict=True) if found else ((), (), ())
+        return Found(np.array(at, dtype=np.int64), np.array(words, dtype=np.int64), list(value))
+
+    def _longest(self, numbers: Sequence[int], meaning: Callable[[str], str]) -> tuple[int, str] | None:
+        words = [self.words[number] for number in numbers]
+        for n in range(len(words), 0, -1):
+            value = meaning(" ".join(words[:n]))
+            if value:
+                return n, value
+        return None
+
+
+def first_words(phrases: Iterable[str]) -> dict[str, int]:
+    """Of each first word of these phrases the most words that such a phrase has."""
+    starts: dict[str, int] = {}
+    for phrase in phrases:
+        words = phrase.split()
+        starts[words[0]] = max(starts.get(words[0], 0), len(words))
+    return starts

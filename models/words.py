@@ -1,0 +1,150 @@
+"""Texts to words: lower case without accents, without what only tells bookings apart, each distinct word a number.
+
+Bookings repeat once their references are gone, so texts are levelled first and split once per distinct one. Levelling
+works on all bytes of a column at a time: regular expressions over a million texts cost several times as much.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as arrow
+import pyarrow.compute as compute
+
+from models.ragged import Ragged, ragged
+
+_SPACE, _ZERO, _DROPPED, _QUOTE = 0x20, 0x30, 0x00, 0x27
+_BLOCK = 16_384  # texts levelled at a time: their bytes stay in the cache and below the 2 GiB of an Arrow array
+_LEADING_LETTERS = 5  # "SALARIS2026" keeps its word, "ABC123" is a reference
+_SHORT = 4  # characters: "MD01" and "13e" are codes, longer mixtures are references
+_LONGEST = 24  # characters of a word in Latin letters
+_WORD = re.compile(r"[^\W_]+")
+_FOREIGN_LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
+
+
+def _byte_table() -> np.ndarray:
+    table = np.full(256, _SPACE, dtype=np.uint8)
+    table[0x80:] = np.arange(0x80, 0x100)  # parts of letters beyond ASCII
+    table[0x30:0x3A] = _ZERO
+    table[0x61:0x7B] = table[0x41:0x5B] = np.arange(0x61, 0x7B)
+    table[_QUOTE] = _DROPPED  # McDonald's is one word
+    return table
+
+
+_BYTES = _byte_table()
+
+
+def level_texts(texts: arrow.Array) -> arrow.Array:
+    """Texts as words between single spaces: lower-case ASCII, every digit 0, references gone.
+
+    A word with two digits or more is a reference and goes, unless it is short ("MD01") or letters with a number behind
+    ("SALARIS2026", of which the letters stay).
+    """
+    blocks = [_level_block(texts.slice(at, _BLOCK)) for at in range(0, len(texts), _BLOCK)]
+    return arrow.concat_arrays(blocks) if blocks else arrow.array([], arrow.large_string())
+
+
+def _level_block(texts: arrow.Array) -> arrow.Array:
+    texts = compute.cast(texts, arrow.large_string())
+    offsets = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, texts.offset * 8)
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if not len(data):
+        return texts
+    offsets = offsets - offsets[0]
+    plain = _BYTES[data]
+    row_start = np.zeros(len(plain) + 1, dtype=bool)
+    row_start[offsets] = True
+    inside = plain != _SPACE
+    begins = inside.copy()
+    begins[1:] &= ~inside[:-1] | row_start[1:-1]
+    word = np.cumsum(begins, dtype=np.int32) - 1
+    kept, alive = _kept_bytes(plain, inside, np.flatnonzero(begins), word)
+    # One space stays behind each word that stays; a row's last is trimmed, so that equal texts are equal.
+    space = np.zeros(len(plain), dtype=bool)
+    space[1:] = ~inside[1:] & alive[:-1] & ~row_start[1:-1]
+    stays = (kept & (plain != _DROPPED)) | space
+    counted = np.zeros(len(plain) + 1, dtype=np.int64)
+    np.cumsum(stays, out=counted[1:])
+    levelled = arrow.LargeStringArray.from_buffers(
+        len(texts), arrow.py_buffer(counted[offsets]), arrow.py_buffer(plain[stays])
+    )
+    return compute.ascii_rtrim_whitespace(levelled)
+
+
+def _kept_bytes(
+    plain: np.ndarray, inside: np.ndarray, starts: np.ndarray, word: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which bytes stay, and which lie in words of which something stays.
+
+    `starts` is where words begin, `word` the word of each byte that is inside one.
+    """
+    if not len(starts):
+        return inside, inside
+    digit = plain == _ZERO
+    digits = np.add.reduceat(digit, starts, dtype=np.int32)
+    if not digits.any():
+        return inside, inside
+    letters = np.add.reduceat(inside, starts, dtype=np.int32) - digits
+    counted = np.cumsum(digit, dtype=np.int32)
+    leading = inside & (counted == (counted[starts] - digit[starts])[word])
+    lead = np.add.reduceat(leading, starts, dtype=np.int32)
+    stays = (digits < 2) | ((digits == 2) & (letters > 0) & (letters + digits <= _SHORT))
+    shortened = ~stays & (lead >= _LEADING_LETTERS) & (lead == letters)
+    whole = stays[word]
+    return inside & (whole | (shortened[word] & leading)), inside & (whole | shortened[word])
+
+
+def split_words(*columns: arrow.Array) -> tuple[list[str], list[Ragged]]:
+    """Words of levelled texts, numbered by one table for all columns; words of digits alone are dropped."""
+    parts = [compute.split_pattern(column, " ") for column in columns]
+    chunks = arrow.concat_arrays([part.flatten() for part in parts]).dictionary_encode()
+    number: dict[str, int] = {}
+    words_of = ragged([[number.setdefault(w, len(number)) for w in _plain(c)] for c in chunks.dictionary.to_pylist()])
+    codes = np.asarray(chunks.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    split, begin = [], 0
+    for part in parts:
+        starts = np.asarray(part.offsets.to_numpy(), dtype=np.int64)
+        starts = starts - starts[0]
+        words = words_of.take(codes[begin : begin + starts[-1]])
+        split.append(Ragged(words.flat, words.starts[starts]))
+        begin += int(starts[-1])
+    return list(number), split
+
+
+@lru_cache(maxsize=131_072)
+def _plain(chunk: str) -> tuple[str, ...]:
+    """Words of what stands between two spaces: accents and other signs are only looked at here."""
+    if chunk.isascii():
+        words: Iterator[str] | list[str] = iter((chunk,))
+    else:
+        folded = unicodedata.normalize("NFKD", chunk).casefold().translate(_FOREIGN_LETTERS).replace("’", "")
+        words = _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
+    return tuple(
+        word for word in words if word and not word.isdecimal() and not (len(word) > _LONGEST and word.isascii())
+    )
+
+
+def clean_words(text: str) -> list[str]:
+    """The words of one text, as `level_texts` and `split_words` give them."""
+    return clean_many([text])[0]
+
+
+def clean_many(texts: Sequence[str]) -> list[list[str]]:
+    """The words of each text."""
+    table, (rows,) = split_words(level_texts(arrow.array(texts, arrow.large_string())))
+    return [[table[at] for at in rows.row(row)] for row in range(len(rows))]
+
+
+def text_column(bookings: pd.DataFrame, name: str) -> arrow.Array:
+    """A column of texts as Arrow, "" where one is missing or where there is no such column."""
+    if name not in bookings:
+        return arrow.array(np.full(len(bookings), ""), arrow.large_string())
+    values = bookings[name]
+    if values.dtype == object:
+        values = values.where(values.notna(), "").astype(str)
+    array = arrow.array(values, from_pandas=True)
+    whole = array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
+    return compute.fill_null(compute.cast(whole, arrow.large_string()), "")
