@@ -14,10 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
+from models.calibration import fit_temperature, risk_thresholds, temper
 from models.errors import UsageError
 from models.features import build_documents, learn_vocabulary, list_purposes
 from models.payments import has_party_evidence
-from models.ragged import distinct_rows, join_rows, spread
+from models.ragged import Ragged, distinct_rows, entries_in_rows, join_below, join_rows, ragged, spread
 from models.taxonomy import NONE
 from models.terms import block_matrix, inverse_document_frequency, learn_terms
 from models.text import Texts, read_texts
@@ -27,11 +28,23 @@ _NEEDED = ("amount", "credit_debit_indicator")
 _TEXTS = ("counterparty_name", "remittance_information")
 
 
-class _Distinct(NamedTuple):
-    """Distinct documents as a matrix, and which one each row (booking or document) is."""
+_FEWEST_GROUPS = 10  # fewer customers or wordings are not split to calibrate on
+_HELD_OUT = 0.2  # share of the customers, and of the wordings
+
+
+class _Learned(NamedTuple):
+    """Distinct documents as a matrix, then the same with half their words, then without.
+
+    `at` is the document of each booking, `half` and `blind` the rows of each document with fewer words, `said` its words
+    by number, `wording` a number that documents of the same words share.
+    """
 
     matrix: sparse.csr_matrix
     at: np.ndarray
+    half: np.ndarray
+    blind: np.ndarray
+    said: Ragged
+    wording: np.ndarray
 
 
 class BookingClassifier(ClassifierMixin, BaseEstimator):
@@ -54,7 +67,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     risk : float
         Share of errors (0..1) accepted among the answers of a class; doubtful bookings are abstained from.
     blind : float
-        Weight (0..1) of each document without its words, concepts and payment facts alone, beside the whole one.
+        Weight (0..1) of each document with half of its words, and of its concepts and payment facts alone, beside the
+        whole one.
     calibrate : bool
         Whether to hold out a fifth of the customers for temperature and thresholds.
     C : float
@@ -120,17 +134,15 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.names_ = self._resolved_names(bookings)
         self.classes_ = np.unique(labels)
         self.n_features_in_ = bookings.shape[1]
-        self.temperature_, self.thresholds_ = 1.0, np.zeros(len(self.classes_))
+        self.temperature_, self.thresholds_ = np.zeros(3), np.zeros(len(self.classes_))
         if len(self.classes_) == 1:
             return self
-        documents, blind = self._learn_terms(bookings)
-        rows = pd.DataFrame({"document": documents.at, "label": np.searchsorted(self.classes_, labels)})
-        # Every document a second time without its words: so the model also learns what the concepts mean by
-        # themselves, which is all it has for a wording it never saw.
-        rows["blind"] = documents.matrix.shape[0] + blind.at[documents.at]
-        matrix = sparse.vstack([documents.matrix, blind.matrix], format="csr")
-        begun = self._calibrate(matrix, rows, self._held_out(bookings, documents.at)) if self.calibrate else None
-        self._keep(self._fit_model(matrix, self._weigh(rows), begun))
+        learned = self._learn_terms(bookings)
+        rows = pd.DataFrame({"document": learned.at, "label": np.searchsorted(self.classes_, labels)})
+        rows["half"] = learned.half[learned.at]
+        rows["blind"] = learned.blind[learned.at]
+        begun = self._calibrate(learned, rows, bookings) if self.calibrate else None
+        self._keep(self._fit_model(learned.matrix, self._weigh(rows), begun))
         return self
 
     def predict_proba(self, bookings: pd.DataFrame) -> np.ndarray:
@@ -155,8 +167,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
         """One number per booking that bookings of the same merchant and words share, for splitting by wording."""
         texts = read_texts(bookings, names=self.names_)
-        said, _ = self.space_.said_words(texts)
-        return distinct_rows(join_rows(texts.merchant, said))[texts.at]
+        return distinct_rows(join_rows(texts.merchant, self.space_.said_words(texts)))[texts.at]
 
     def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
         """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""
@@ -170,11 +181,13 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
             return np.ones((len(bookings), len(self.classes_))), np.ones(len(bookings))
         texts = read_texts(bookings, names=self.names_) if texts is None else texts
         documents = build_documents(bookings, texts, self.space_.purposes)
-        terms, known = self.space_.text_terms(texts)
-        rows = self.space_.document_terms(terms, texts, documents)
+        said = self.space_.said_words(texts)
+        novelty = self.space_.novelty(said)
+        rows = self.space_.document_terms(said, texts, documents)
         scores = block_matrix(rows, self.term_idf_) @ self.term_weights_ + self.intercept_
         scores += self._merchant_scores(texts)[documents.text]
-        return _softmax(scores / self.temperature_)[documents.at], known[documents.text][documents.at]
+        probabilities = temper(scores, novelty[documents.text], self.temperature_)
+        return probabilities[documents.at], 1 - novelty[documents.text, 0][documents.at]
 
     def _merchant_scores(self, texts: Texts) -> np.ndarray:
         """What the characters of each text's merchant add; pieces are added up once per distinct word."""
@@ -193,26 +206,40 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
             return self.names
         return "as_persons" if has_party_evidence(bookings) else "as_merchants"
 
-    def _learn_terms(self, bookings: pd.DataFrame) -> tuple["_Distinct", "_Distinct"]:
-        """Choose the terms; the distinct documents as a matrix, and once more without words."""
+    def _learn_terms(self, bookings: pd.DataFrame) -> "_Learned":
+        """Choose the terms; the distinct documents as a matrix, followed by the same with half and without their words.
+
+        So the model also learns what the concepts mean by themselves, which is all it has for an unknown wording.
+        """
         texts = read_texts(bookings, names=self.names_)
         purposes = list_purposes(bookings)
         documents = build_documents(bookings, texts, purposes)
         spoken = learn_vocabulary(bookings, texts, names=self.names_, min_customers=self.min_customers)
-        space = learn_terms(texts, documents, spoken=spoken, purposes=purposes, max_features=self.max_features)
-        self.space_ = space
-        rows = space.document_terms(space.text_terms(texts)[0], texts, documents)
-        grams = space.word_grams(texts.table)
-        pieces = spread(texts.merchant.take(documents.text), grams)
-        self.term_idf_ = inverse_document_frequency(rows, terms=len(space))
-        self.gram_idf_ = inverse_document_frequency(pieces, terms=len(space.grams))
-        matrix = sparse.hstack([block_matrix(pieces, self.gram_idf_), block_matrix(rows, self.term_idf_)], format="csr")
-        silent = space.document_terms(space.concept_terms(texts), texts, documents)
-        blind_at = distinct_rows(silent)
-        first = np.unique(blind_at, return_index=True)[1]
-        nothing = sparse.csr_matrix((len(first), len(space.grams)), dtype=np.float32)
-        blind = sparse.hstack([nothing, block_matrix(silent.take(first), self.term_idf_)], format="csr")
-        return _Distinct(matrix, documents.at), _Distinct(blind, blind_at)
+        self.space_ = learn_terms(texts, documents, spoken=spoken, purposes=purposes, max_features=self.max_features)
+        space, said = self.space_, self.space_.said_words(texts)
+        half = np.random.default_rng(self.random_state).random(len(said.flat)) < 0.5
+        whole, part, silent = (
+            space.document_terms(Ragged(np.where(kept, said.flat, -1), said.starts), texts, documents)
+            for kept in (True, half, False)
+        )
+        pieces = space.word_grams(texts.table)
+        named = half[np.repeat(said.starts[:-1], texts.merchant.lengths) + entries_in_rows(texts.merchant)]
+        merchants, halved = texts.merchant.take(documents.text), texts.merchant.where(named).take(documents.text)
+        blind = distinct_rows(silent)
+        first = np.unique(blind, return_index=True)[1]
+        terms = join_below(whole, part, silent.take(first))
+        grams = join_below(spread(merchants, pieces), spread(halved, pieces), ragged([[]] * len(first)))
+        self.term_idf_ = inverse_document_frequency(whole, terms=len(space))
+        self.gram_idf_ = inverse_document_frequency(spread(merchants, pieces), terms=len(space.grams))
+        blocks = [block_matrix(grams, self.gram_idf_), block_matrix(terms, self.term_idf_)]
+        return _Learned(
+            matrix=sparse.hstack(blocks, format="csr"),
+            at=documents.at,
+            half=len(whole) + np.arange(len(whole)),
+            blind=2 * len(whole) + blind,
+            said=said.take(documents.text),
+            wording=distinct_rows(join_rows(texts.merchant, said))[documents.text],
+        )
 
     def _keep(self, model: LogisticRegression) -> None:
         """The model as plain arrays: weights per piece of a word and per term, shape (terms, classes)."""
@@ -226,22 +253,25 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.intercept_ = intercept
 
     def _weigh(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Distinct (document, label) with weights, with words and - weighing `blind` as much - without."""
-        seen = _collapse(rows, "document", cap=self.cap)
-        blind = _collapse(rows, "blind", cap=self.cap)
-        blind["weight"] *= self.blind
-        return pd.concat([seen, blind[blind["weight"] > 0]], ignore_index=True)
+        """Distinct (document, label) with weights: whole, and - weighing `blind` as much - with fewer words."""
+        parts = [_collapse(rows, "document", cap=self.cap)]
+        for kind in ("half", "blind"):
+            fewer = _collapse(rows, kind, cap=self.cap)
+            fewer["weight"] *= self.blind
+            parts.append(fewer[fewer["weight"] > 0])
+        return pd.concat(parts, ignore_index=True)
 
-    def _held_out(self, bookings: pd.DataFrame, documents: np.ndarray) -> np.ndarray:
-        """A fifth of the customers (of the documents when there are no customers), as a mask over bookings."""
-        groups = documents
-        if "customer_id" in bookings and bookings["customer_id"].nunique() >= 10:
-            groups = bookings["customer_id"].to_numpy(dtype=object)
-        mask = np.zeros(len(bookings), dtype=bool)
-        if len(pd.unique(pd.Series(groups))) >= 10:
-            split = GroupShuffleSplit(1, test_size=0.2, random_state=self.random_state)
-            mask[next(split.split(mask, groups=groups))[1]] = True
-        return mask
+    def _held_out(self, bookings: pd.DataFrame, learned: "_Learned") -> np.ndarray:
+        """A part of the customers and a part of the wordings, as a mask over bookings; empty when there are too few."""
+        held = np.zeros(len(bookings), dtype=bool)
+        groups = [learned.wording[learned.at]]
+        if "customer_id" in bookings:
+            groups.append(pd.factorize(bookings["customer_id"].to_numpy(dtype=object))[0])
+        for group in groups:
+            if len(np.unique(group)) >= _FEWEST_GROUPS:
+                split = GroupShuffleSplit(1, test_size=_HELD_OUT, random_state=self.random_state)
+                held[next(split.split(held, groups=group))[1]] = True
+        return held
 
     def _fit_model(
         self, matrix: sparse.csr_matrix, weighted: pd.DataFrame, begun: LogisticRegression | None = None
@@ -253,21 +283,27 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         weights = weighted["weight"].to_numpy(dtype=np.float32)
         return model.fit(matrix[weighted["document"]], weighted["label"], sample_weight=weights)
 
-    def _calibrate(
-        self, matrix: sparse.csr_matrix, rows: pd.DataFrame, held_out: np.ndarray
-    ) -> LogisticRegression | None:
-        """Temperature and thresholds from customers that a first model, which is returned, has not seen."""
-        fitted = self._weigh(rows[~held_out])
-        if not held_out.any() or fitted["label"].nunique() < 2:
+    def _calibrate(self, learned: "_Learned", rows: pd.DataFrame, bookings: pd.DataFrame) -> LogisticRegression | None:
+        """Temperature and thresholds from bookings that a first model, which is returned, has not seen."""
+        held = self._held_out(bookings, learned)
+        fitted = self._weigh(rows[~held])
+        if not held.any() or fitted["label"].nunique() < 2:
             return None
-        model = self._fit_model(matrix, fitted)
-        test = _collapse(rows[held_out], "document", cap=None)
+        model = self._fit_model(learned.matrix, fitted)
+        test = _collapse(rows[held], "document", cap=None)
         test = test[test["label"].isin(model.classes_)]
-        scores = _logits(model, matrix[test["document"]])
+        if not len(test):
+            return None
+        at, weight = test["document"].to_numpy(), test["weight"].to_numpy()
+        seen = np.zeros(len(self.space_), dtype=bool)
+        kept = learned.matrix[np.unique(rows.loc[~held, "document"])]
+        seen[np.unique(kept.indices[kept.indices >= len(self.space_.grams)]) - len(self.space_.grams)] = True
+        novelty = self.space_.novelty(learned.said.take(at), seen)
+        scores = _logits(model, learned.matrix[at])
         truth = np.searchsorted(model.classes_, test["label"])
-        self.temperature_ = _fit_temperature(scores, truth, test["weight"].to_numpy())
-        thresholds = _risk_thresholds(_softmax(scores / self.temperature_), truth, test["weight"].to_numpy(), self.risk)
-        self.thresholds_[model.classes_] = thresholds
+        self.temperature_ = fit_temperature(scores, truth, weight, novelty)
+        probabilities = temper(scores, novelty, self.temperature_)
+        self.thresholds_[model.classes_] = risk_thresholds(probabilities, truth, weight, self.risk)
         return model
 
 
@@ -293,35 +329,3 @@ def _collapse(rows: pd.DataFrame, kind: str, *, cap: int | None) -> pd.DataFrame
 def _logits(model: LogisticRegression, matrix: sparse.csr_matrix) -> np.ndarray:
     scores = model.decision_function(matrix).astype(np.float64)
     return np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
-
-
-def _fit_temperature(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:
-    """The temperature with the lowest log loss (Guo et al., 2017, On Calibration of Modern Neural Networks)."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_temperature: float) -> float:
-        likely = _softmax(scores / np.exp(log_temperature))[np.arange(len(truth)), truth]
-        return float(-(weight * np.log(np.maximum(likely, 1e-12))).sum())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
-
-
-def _risk_thresholds(probabilities: np.ndarray, truth: np.ndarray, weight: np.ndarray, risk: float) -> np.ndarray:
-    """Per class the lowest probability above which at most a share `risk` of the answers was wrong."""
-    best = probabilities.argmax(axis=1)
-    top = probabilities[np.arange(len(best)), best]
-    thresholds = np.zeros(probabilities.shape[1])
-    for label in range(probabilities.shape[1]):
-        mine = np.flatnonzero(best == label)
-        order = mine[np.argsort(-top[mine], kind="stable")]
-        if not len(order):
-            continue
-        wrong = np.cumsum(weight[order] * (truth[order] != label)) / np.cumsum(weight[order])
-        good = np.flatnonzero(wrong <= risk)
-        thresholds[label] = top[order[good[-1]]] if len(good) else 1.0
-    return thresholds

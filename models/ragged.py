@@ -80,10 +80,20 @@ def join_rows(*parts: Ragged) -> Ragged:
     flat = np.empty(starts[-1], dtype=np.int64)
     begin = starts[:-1].copy()
     for part in parts:
-        within = np.arange(len(part.flat)) - np.repeat(part.starts[:-1], part.lengths)
-        flat[np.repeat(begin, part.lengths) + within] = part.flat
+        flat[np.repeat(begin, part.lengths) + entries_in_rows(part)] = part.flat
         begin += part.lengths
     return Ragged(flat, starts)
+
+
+def join_below(*parts: Ragged) -> Ragged:
+    """All rows of all parts, one part below the other."""
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Ragged(np.concatenate([part.flat for part in parts]), _starts(lengths))
+
+
+def entries_in_rows(rows: Ragged) -> np.ndarray:
+    """The position of each entry in its row."""
+    return np.arange(len(rows.flat)) - np.repeat(rows.starts[:-1], rows.lengths)
 
 
 def spread(rows: Ragged, entries: Ragged) -> Ragged:

@@ -79,23 +79,30 @@ class TermSpace:
     def __len__(self) -> int:
         return self._layout["end"]
 
-    def said_words(self, texts: Texts) -> tuple[Ragged, np.ndarray]:
-        """Words of each distinct text that are terms, and the share (0..1) of its words that are."""
+    def said_words(self, texts: Texts) -> Ragged:
+        """Words of each distinct text, the merchant's first, by their number among the terms; -1 for an unknown one."""
         number, spoken = self._word_number, self._spoken
         known = np.array([number.get(word, -1) for word in texts.table], dtype=np.int64)
         heard = np.array([number.get(w, -1) if w in spoken else -1 for w in texts.table], dtype=np.int64)
-        said = join_rows(_numbered(texts.merchant, known), _numbered(texts.spoken, heard))
-        total = said.lengths
-        said = said.where(said.flat >= 0)
-        return said, np.divide(said.lengths, total, out=np.zeros(len(total)), where=total > 0)
+        return join_rows(_numbered(texts.merchant, known), _numbered(texts.spoken, heard))
 
-    def text_terms(self, texts: Texts) -> tuple[Ragged, np.ndarray]:
-        """Terms of each distinct text without its payment's facts, and the share (0..1) of its words that are known."""
-        said, share = self.said_words(texts)
-        return join_rows(said, self._pair_terms(said), self.concept_terms(texts)), share
+    def novelty(self, said: Ragged, seen: np.ndarray | None = None) -> np.ndarray:
+        """Share (0..1) of each text's words and of its pairs of words that are not known; shape (texts, 2).
 
-    def document_terms(self, terms: Ragged, texts: Texts, documents: Documents) -> Ragged:
-        """All terms of each document, given those of each text."""
+        A text without words is all new, one of a single word has as many new pairs as new words. `seen` flags the
+        terms that count as known; absent, all do.
+        """
+        seen = np.ones(len(self), dtype=bool) if seen is None else seen
+        known = (said.flat >= 0) & seen[said.flat]
+        words = 1 - _share(said.where(known).lengths, said.lengths)
+        pairs = self._pair_terms(said)
+        both = _share(pairs.where(seen[pairs.flat]).lengths, said.lengths - 1)
+        return np.stack([words, np.where(said.lengths > 1, 1 - both, words)], axis=1)
+
+    def document_terms(self, said: Ragged, texts: Texts, documents: Documents) -> Ragged:
+        """All terms of each document, given the words of each text (none for what is left without them)."""
+        words = said.where(said.flat >= 0)
+        terms = join_rows(words, self._pair_terms(said), self.concept_terms(texts))
         concepts, party = texts.concepts.take(documents.text), texts.party[documents.text]
         return join_rows(terms.take(documents.text), self._fact_terms(concepts, party, documents.facts))
 
@@ -160,7 +167,7 @@ def learn_terms(
     number = {word: at for at, word in enumerate(words)}
     renumbered = np.array([number.get(word, -1) for word in texts.table], dtype=np.int64)
     known = _numbered(said, renumbered)
-    keys, times = np.unique(pair_keys(known.where(known.flat >= 0), words=len(words))[1], return_counts=True)
+    keys, times = np.unique(pair_keys(known, words=len(words))[1], return_counts=True)
     order = np.argsort(-times, kind="stable")[:max_features]
     pairs = np.sort(keys[order[times[order] >= fewest]])
     merchants = np.bincount(texts.merchant.take(documents.text).flat, minlength=len(texts.table))
@@ -187,11 +194,16 @@ def grams_of(word: str) -> list[str]:
 
 
 def pair_keys(said: Ragged, *, words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours within rows: the place of each first word, and `first * words + second`."""
-    inner = np.ones(len(said.flat), dtype=bool)
+    """Neighbours within rows that are both known: the place of each first word, and `first * words + second`."""
+    inner = said.flat >= 0
+    inner[:-1] &= said.flat[1:] >= 0
     inner[said.starts[1:][said.lengths > 0] - 1] = False
     first = np.flatnonzero(inner)
-    return first, said.flat[first] * words + said.flat[np.minimum(first + 1, max(len(said.flat) - 1, 0))]
+    return first, said.flat[first] * words + said.flat[first + 1]
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
 def _numbered(rows: Ragged, numbers: np.ndarray) -> Ragged:
