@@ -60,10 +60,9 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     """A terminal prefix, a legal form at the start or end (elsewhere it may be an initial), a known organisation."""
     first, last = names.firsts(-1), names.lasts(-1)
     form = table.is_in(lexicon.legal_forms)
-    beginning = table.flag(lambda word: word.startswith(lexicon.legal_beginnings))
-    organisation = table.flag(lexicon.is_organisation)
-    proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last]
-    proven |= names.any((beginning | organisation)[names.flat])
+    telling = table.is_in(lexicon.organisations)
+    telling |= table.begins_with((*lexicon.legal_beginnings, *lexicon.organisation_beginnings))
+    proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last] | names.any(telling[names.flat])
     phrases = table.find(names, first_words(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
     row = names.rows[phrases.at]
     proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True

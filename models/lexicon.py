@@ -39,6 +39,12 @@ class Lexicon:
         return sorted({*self.words.values(), *self.beginnings.values()})
 
     @cached_property
+    def organisation_beginnings(self) -> tuple[str, ...]:
+        """Beginnings of names of organisations, sorted."""
+        listed = self.organisations & self.beginnings.keys()
+        return tuple(sorted(beginning for beginning in listed if len(beginning) >= _SHORTEST_ORGANISATION))
+
+    @cached_property
     def phrase_starts(self) -> dict[str, int]:
         """First words of all phrases of several words that have a concept or name an organisation."""
         return first_words(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
@@ -59,10 +65,7 @@ class Lexicon:
 
     def is_organisation(self, phrase: str) -> bool:
         """Whether a word or phrase names an organisation, also when its listed beginning goes on."""
-        return phrase in self.organisations or any(
-            phrase[:n] in self.organisations and phrase[:n] in self.beginnings
-            for n in range(_SHORTEST_ORGANISATION, len(phrase))
-        )
+        return phrase in self.organisations or phrase.startswith(self.organisation_beginnings)
 
     def completed(self, stub: str) -> str:
         """The only word that a cut-off last word can be, else the stub itself."""

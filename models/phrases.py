@@ -1,10 +1,13 @@
 """Facts of distinct words, looked up by number, and phrases of several words found in texts of numbers."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.ragged import Ragged
 
@@ -24,27 +27,29 @@ class WordTable:
 
     words: list[str]
 
-    def flag(self, test: Callable[[str], bool]) -> np.ndarray:
-        """Whether each word passes a test."""
-        flags = np.zeros(len(self.words) + 1, dtype=bool)
-        flags[:-1] = [test(word) for word in self.words]
-        return flags
-
-    def values(self, of: Callable[[str], int]) -> np.ndarray:
-        """A whole number for each word; -1 for no word."""
-        numbers = np.full(len(self.words) + 1, -1, dtype=np.int64)
-        numbers[:-1] = [of(word) for word in self.words]
-        return numbers
+    @cached_property
+    def _column(self) -> arrow.Array:
+        return arrow.array(self.words, arrow.string())
 
     def is_in(self, words: Iterable[str]) -> np.ndarray:
         """Whether each word is one of these."""
-        known = frozenset(words)
-        return self.flag(known.__contains__)
+        return np.append(compute.is_in(self._column, arrow.array(list(words), arrow.string())), False)
 
-    @cached_property
-    def number(self) -> dict[str, int]:
-        """The number of each word."""
-        return {word: at for at, word in enumerate(self.words)}
+    def begins_with(self, beginnings: Iterable[str]) -> np.ndarray:
+        """Whether each word begins with one of these."""
+        pattern = "|".join(re.escape(beginning) for beginning in beginnings)
+        return np.append(compute.match_substring_regex(self._column, f"^(?:{pattern})"), False)
+
+    def values(self, of: Mapping[str, int] | Callable[[str], int], *, otherwise: int = -1) -> np.ndarray:
+        """A whole number for each word by a table or a function; `otherwise` for an unlisted word and for no word."""
+        numbers = np.full(len(self.words) + 1, otherwise, dtype=np.int64)
+        if isinstance(of, Mapping):
+            place = compute.index_in(self._column, arrow.array(list(of), arrow.string())).fill_null(-1).to_numpy()
+            listed = np.append(np.fromiter(of.values(), np.int64, len(of)), otherwise)
+            numbers[:-1] = listed[place]
+        else:
+            numbers[:-1] = [of(word) for word in self.words]
+        return numbers
 
     def find(self, texts: Ragged, starts: dict[str, int], meaning: Callable[[str], str]) -> Found:
         """Phrases that mean something, of each first word the longest, in order of position.
@@ -56,7 +61,7 @@ class WordTable:
         meaning
             What a phrase (words and single spaces) stands for, "" for nothing.
         """
-        most = self.values(lambda word: starts.get(word, 0))
+        most = self.values(starts, otherwise=0)
         places = np.flatnonzero(most[texts.flat] > 0)
         room = np.repeat(texts.starts[1:], texts.lengths)[places] - places
         found = [

@@ -6,7 +6,7 @@ works on all bytes of a column at a time: regular expressions over a million tex
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -101,8 +101,7 @@ def split_words(*columns: arrow.Array) -> tuple[list[str], list[Ragged]]:
     """Words of levelled texts, numbered by one table for all columns; words of digits alone are dropped."""
     parts = [compute.split_pattern(column, " ") for column in columns]
     chunks = arrow.concat_arrays([part.flatten() for part in parts]).dictionary_encode()
-    number: dict[str, int] = {}
-    words_of = ragged([[number.setdefault(w, len(number)) for w in _plain(c)] for c in chunks.dictionary.to_pylist()])
+    table, words_of = _words_of_chunks(chunks.dictionary)
     codes = np.asarray(chunks.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
     split, begin = [], 0
     for part in parts:
@@ -111,20 +110,39 @@ def split_words(*columns: arrow.Array) -> tuple[list[str], list[Ragged]]:
         words = words_of.take(codes[begin : begin + starts[-1]])
         split.append(Ragged(words.flat, words.starts[starts]))
         begin += int(starts[-1])
-    return list(number), split
+    return table, split
 
 
-@lru_cache(maxsize=131_072)
+def _words_of_chunks(chunks: arrow.Array) -> tuple[list[str], Ragged]:
+    """The words of what stands between two spaces: itself, unless it has other than ASCII letters or is no word."""
+    ascii_only = np.asarray(compute.string_is_ascii(chunks), dtype=bool)
+    length = np.asarray(compute.utf8_length(chunks))
+    number = np.asarray(compute.match_substring_regex(chunks, "^0*$"), dtype=bool)
+    texts: list[str] = chunks.to_pylist()
+    table: dict[str, int] = dict.fromkeys(texts, -1)
+    for at in np.flatnonzero(ascii_only & ~number & (length <= _LONGEST)).tolist():
+        table[texts[at]] = at
+    rows: list[Sequence[int]] = [(at,) if at >= 0 else () for at in table.values()]
+    words = [*texts]
+    for at in np.flatnonzero(~ascii_only).tolist():
+        rows[at] = [_number(word, table, words) for word in _plain(texts[at])]
+    return words, ragged(rows)
+
+
+def _number(word: str, table: dict[str, int], words: list[str]) -> int:
+    """The number of a word, which is added to the table when it is new."""
+    if table.get(word, -1) < 0:
+        table[word] = len(words)
+        words.append(word)
+    return table[word]
+
+
+@lru_cache(maxsize=65_536)
 def _plain(chunk: str) -> tuple[str, ...]:
-    """Words of what stands between two spaces: accents and other signs are only looked at here."""
-    if chunk.isascii():
-        words: Iterator[str] | list[str] = iter((chunk,))
-    else:
-        folded = unicodedata.normalize("NFKD", chunk).casefold().translate(_FOREIGN_LETTERS).replace("’", "")
-        words = _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
-    return tuple(
-        word for word in words if word and not word.isdecimal() and not (len(word) > _LONGEST and word.isascii())
-    )
+    """Words of a chunk with letters beyond ASCII: without accents, in lower case, split at other signs."""
+    folded = unicodedata.normalize("NFKD", chunk).casefold().translate(_FOREIGN_LETTERS).replace("’", "")
+    words = _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
+    return tuple(word for word in words if not word.isdecimal())
 
 
 def clean_words(text: str) -> list[str]:
