@@ -47,7 +47,7 @@ def fit_temperature(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray, n
 
 
 def risk_thresholds(probabilities: np.ndarray, truth: np.ndarray, weight: np.ndarray, risk: float) -> np.ndarray:
-    """Per class the lowest probability above which at most a share `risk` of the answers was wrong; shape (classes,)."""
+    """Per class the lowest probability above which at most a share `risk` of the answers was wrong."""
     best = probabilities.argmax(axis=1)
     top = probabilities[np.arange(len(best)), best]
     thresholds = np.zeros(probabilities.shape[1])

@@ -35,8 +35,8 @@ _HELD_OUT = 0.2  # share of the customers, and of the wordings
 class _Learned(NamedTuple):
     """Distinct documents as a matrix, then the same with half their words, then without.
 
-    `at` is the document of each booking, `half` and `blind` the rows of each document with fewer words, `said` its words
-    by number, `wording` a number that documents of the same words share.
+    `at` is the document of each booking, `half` and `blind` the rows of each document with fewer words, `said` its
+    words by number, `wording` a number that documents of the same words share.
     """
 
     matrix: sparse.csr_matrix
