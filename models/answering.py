@@ -32,17 +32,35 @@ def classify_file(bookings: Path, *, out: Path, release_id: str | None) -> None:
 
 def detect_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
     """Write every detection of a file's customers as of a day (inclusive); errors as of `classify_file`."""
-    today = datetime.now(AMSTERDAM).date()
-    as_of = as_of or today
-    if as_of > today:
-        raise UsageError(f"{as_of} is in the future. Give today or an earlier day with --as-of.")
+    as_of = _known_day(as_of)
+    release = _open_release(release_id)
+    read = _load(bookings)
+    _write(_days_as_text(detect_events(read.frame, as_of=as_of, release=release)), out)
+    _require_all_read(read, bookings, out)
+
+
+def explain_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
+    """Write what carried each detection of a file's customers, per booking; errors as of `classify_file`."""
+    from models.explaining import explain_detections
+
+    as_of = _known_day(as_of)
     release = _open_release(release_id)
     read = _load(bookings)
     found = detect_events(read.frame, as_of=as_of, release=release)
-    for column in ("onset_date", "detected_on"):
-        found[column] = found[column].astype("datetime64[s]").dt.strftime("%Y-%m-%d")
-    _write(found, out)
+    _write(_days_as_text(explain_detections(read.frame, found, release=release)), out)
     _require_all_read(read, bookings, out)
+
+
+def _known_day(as_of: date | None) -> date:
+    today = datetime.now(AMSTERDAM).date()
+    if as_of is not None and as_of > today:
+        raise UsageError(f"{as_of} is in the future. Give today or an earlier day with --as-of.")
+    return as_of or today
+
+
+def _days_as_text(table: pd.DataFrame) -> pd.DataFrame:
+    days = [name for name in ("onset_date", "detected_on") if name in table]
+    return table.assign(**{name: table[name].astype("datetime64[s]").dt.strftime("%Y-%m-%d") for name in days})
 
 
 def verify_own_trail() -> None:

@@ -50,6 +50,19 @@ def detect(
     detect_file(bookings, out=out, as_of=parse_day(as_of) if as_of else None, release_id=release or None)
 
 
+@app.command()
+def explain(
+    bookings: _Bookings,
+    out: _Out,
+    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    release: _Release = "",
+) -> None:
+    """Say per detection and booking of its evidence which words and facts carried it, in Dutch and English."""
+    from models.answering import explain_file
+
+    explain_file(bookings, out=out, as_of=parse_day(as_of) if as_of else None, release_id=release or None)
+
+
 @trail.command("verify")
 def verify() -> None:
     """Check the whole trail against its hashes and signed checkpoints."""

@@ -149,6 +149,21 @@ class TermSpace:
         by_kind = at["concept_kind"] + concepts.flat * (2 * kinds) + np.repeat(paid, spread)
         return join_rows(fixed, *said, Ragged(by_credit, concepts.starts), Ragged(by_kind, concepts.starts))
 
+    def describe(self, term: int) -> tuple[str, tuple[int, ...]]:
+        """The kind of a term and its coordinates in that kind, as `_layout` and `_fact_terms` number them."""
+        starts = self._layout
+        kind = [name for name, begin in starts.items() if begin <= term and name != "end"][-1]
+        at, concepts, kinds, parties = term - starts[kind], len(default_lexicon().concepts), len(KINDS), len(PARTIES)
+        shapes = {
+            "concept_credit": (concepts, 2), "concept_kind": (concepts, 2, kinds), "concept_party": (concepts, parties),
+            "concept_pair": (concepts, concepts), "kind": (2, kinds), "step": (2, STEPS), "round": (2, 2, parties),
+            "party": (2, parties),
+        }  # fmt: skip
+        if kind == "pair":
+            return kind, tuple(int(word) for word in np.divmod(self.pairs[at], len(self.words)))
+        shape = shapes.get(kind, (starts["end"],))
+        return kind, tuple(int(part) for part in np.unravel_index(at, shape))
+
     def word_grams(self, words: list[str]) -> Ragged:
         """Numbers of the pieces of each word, as many times as they stand in it."""
         number = self._gram_number

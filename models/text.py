@@ -96,16 +96,30 @@ def _party(names: NamesRead, name: np.ndarray, evidence: np.ndarray, salary: np.
 
 def _concepts(texts: Ragged, table: WordTable, lexicon: Lexicon) -> Ragged:
     """Concepts of each text, a phrase before the words in it; reading goes from left to right."""
+    told, _ = _told(texts, table, lexicon)
+    return Ragged(told, texts.starts).where(told >= 0)
+
+
+def word_concepts(text: Ragged, table: WordTable, lexicon: Lexicon) -> list[tuple[int, str]]:
+    """Concepts of one text with the word or phrase that each was told by, from left to right."""
+    told, words = _told(text, table, lexicon)
+    phrases = (" ".join(table.words[n] for n in text.flat[at : at + words[at]]) for at in range(len(told)))
+    return [(int(concept), phrase) for concept, phrase in zip(told, phrases, strict=True) if concept >= 0]
+
+
+def _told(texts: Ragged, table: WordTable, lexicon: Lexicon) -> tuple[np.ndarray, np.ndarray]:
+    """The concept that begins at each entry, -1 for none, and the number of words that tell it."""
     number = {concept: at for at, concept in enumerate(lexicon.concepts)}
     told = table.values(lambda word: number.get(lexicon.concept(word), -1))[texts.flat]
+    length = np.ones(len(told), dtype=np.int64)
     covered = 0
     found = table.find(texts, lexicon.phrase_starts, lexicon.concept_of_phrase)
     for at, words, concept in zip(found.at.tolist(), found.words.tolist(), found.value, strict=True):
         if at >= covered:
             covered = at + words
             told[at:covered] = -1
-            told[at] = number[concept]
-    return Ragged(told, texts.starts).where(told >= 0)
+            told[at], length[at] = number[concept], words
+    return told, length
 
 
 def _complete_lasts(texts: Ragged, words: list[str], lexicon: Lexicon) -> tuple[Ragged, list[str]]:
