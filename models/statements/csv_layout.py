@@ -14,10 +14,9 @@ from models.statements.detect import SUPPORTED
 
 _DELIMITERS = (",", ";", "\t", "|")
 _HEAD_LINES = 30
-# Headings of a column that holds nothing but debit or credit, such as `Af/Bij`, `D/C` or `Debit / Credit indicator`.
-_SIGN_HEADING = re.compile(
-    r"(?:(?:af|debet|debit|d|dr) ?(?:[/&|-]|of|or)? ?(?:bij|credit|c|cr)|(?:bij|credit|c|cr) ?(?:[/&|-]|of|or)? ?"
-    r"(?:af|debet|debit|d|dr))(?: indicator| mark)?"
+# What banks write in a column that tells debit from credit.
+_SIGN_WORDS = frozenset(
+    ("af", "bij", "debet", "debit", "credit", "dbit", "crdt", "d", "c", "dr", "cr", "db", "soll", "haben", "s", "h")
 )
 
 
@@ -40,7 +39,6 @@ class Variant:
     reference: str
     refused_states: tuple[str, ...]
     quote: str
-    closed: bool
 
 
 @dataclass(slots=True)
@@ -81,7 +79,6 @@ def _variant(entry: dict[str, Any]) -> Variant:
         reference=entry.get("reference", ""),
         refused_states=tuple(word.lower() for word in entry.get("refused_states", ())),
         quote=entry.get("quote", '"'),
-        closed=entry.get("closed", False),
     )
 
 
@@ -103,7 +100,7 @@ def find_layout(head: str, *, source: str) -> tuple[Layout, int]:
     lines = head.splitlines()[:_HEAD_LINES]
     for at, line in enumerate(lines):
         for delimiter in _DELIMITERS:
-            if line.count(delimiter) >= 2 and (layout := _match_header(line, delimiter)):
+            if line.count(delimiter) >= 2 and (layout := _match_header(line, delimiter, lines[at + 1 :])):
                 return layout, at + 1
     for at, line in enumerate(lines):
         for variant in load_variants():
@@ -119,7 +116,7 @@ def _split(line: str, delimiter: str, quote: str = '"') -> list[str]:
         return []
 
 
-def _match_header(line: str, delimiter: str) -> Layout | None:
+def _match_header(line: str, delimiter: str, rows: list[str]) -> Layout | None:
     words = [_plain(word) for word in _split(line.lstrip("\ufeff"), delimiter)]
     for variant in load_variants():
         if not variant.columns:
@@ -128,21 +125,20 @@ def _match_header(line: str, delimiter: str) -> Layout | None:
             name: tuple(dict.fromkeys(words.index(choice) for choice in choices if choice in words))
             for name, choices in variant.columns.items()
         }
-        if all(places.get(name) for name in variant.required) and not _has_other_sign(words, variant):
+        if all(places.get(name) for name in variant.required) and not _has_other_sign(places, delimiter, rows):
             if variant.text != "join":
                 places = {name: spots if name == "text" else spots[:1] for name, spots in places.items()}
             return Layout(variant, delimiter, places, len(words), has_header=True)
     return None
 
 
-def _has_other_sign(words: list[str], variant: Variant) -> bool:
-    """Whether a column that the variant does not know tells debit from credit: the amounts would lose their sign.
-
-    Where the headings are plain words that many banks use, any column beside them may be that one.
-    """
-    known = {choice for choices in variant.columns.values() for choice in choices}
-    others = [word for word in words if word and word not in known]
-    return bool(others) and (variant.closed or any(_SIGN_HEADING.fullmatch(word) for word in others))
+def _has_other_sign(places: dict[str, tuple[int, ...]], delimiter: str, rows: list[str]) -> bool:
+    """Whether a column that the variant does not know tells debit from credit: the amounts would lose their sign."""
+    if any(places.get(name) for name in ("indicator", "debit", "credit")):
+        return False
+    known = {spot for spots in places.values() for spot in spots}
+    cells = next((_split(row, delimiter) for row in rows if row.strip(f" {delimiter}")), [])
+    return any(at not in known and cell.strip().lower() in _SIGN_WORDS for at, cell in enumerate(cells))
 
 
 def _match_positions(line: str, variant: Variant) -> Layout | None:

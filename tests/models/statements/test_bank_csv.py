@@ -182,6 +182,14 @@ def test_a_sign_in_a_column_that_nobody_knows_is_refused_and_not_read_as_money_i
         read_text(header + "2026-03-02,NL37TRIO0390123456,10.00,Debet,J,NL69INGB0123456789,huur\n")
 
 
+def test_a_column_more_than_the_bank_used_to_write_is_no_reason_to_refuse(read_text) -> None:
+    header = '"Date","Interest Date","Amount","Account","Counterparty","Name","Description","Category"\n'
+    row = '"2026-03-02","2026-03-02","-1.234,56","NL52BUNQ2025012345","NL69INGB0123456789","Jan","huur","Wonen"\n'
+    read = read_text(header + row)
+    assert read.files[0].variant == "bunq"
+    assert read.frame["credit_debit_indicator"].tolist() == ["DBIT"]
+
+
 def test_kbc_columns_of_credit_and_debit_beside_the_amount_do_no_harm(read_text) -> None:
     header = (
         "Rekeningnummer;Rubrieknaam;Naam;Munt;Afschriftnummer;Datum;Omschrijving;Valuta;Bedrag;Saldo;credit;debet;"
