@@ -2,10 +2,11 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +39,7 @@ def read_files(files: Sequence[Path], *, out: Path, customer: str, customers: Pa
         All files were read, but some rows were left out.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    owners = _load_owners(customers, console) if customers else None
+    owners = _load_owners(customers) if customers else {}
     try:
         outcome = _convert(files, out, console, customer=customer, owners=owners)
     except OSError as error:  # of `out` alone, see _open_chunks
@@ -59,17 +60,19 @@ def read_files(files: Sequence[Path], *, out: Path, customer: str, customers: Pa
 
 
 def _convert(
-    files: Sequence[Path], out: Path, console: Console, *, customer: str, owners: dict[str, str] | None
+    files: Sequence[Path], out: Path, console: Console, *, customer: str, owners: Mapping[str, Sequence[str]]
 ) -> _Outcome:
     """Write the bookings of all files to `out` and say on the way which rows were left out."""
     seen, outcome = SeenBookings(), _Outcome()
+    first = {account: holders[0] for account, holders in owners.items()}
     size = sum(path.stat().st_size for path in files if path.is_file())
     with open_writer(out) as add, track_total("Reading statements (bytes)", total=size) as advance:
         for path in files:
             try:
-                chunks = stream_statement(path, customer=customer, customers=owners, progress=advance, seen=seen)
+                chunks = stream_statement(path, customer=customer, customers=first, progress=advance, seen=seen)
                 for chunk in _open_chunks(chunks, path):
-                    add(chunk.frame)
+                    for view in _views(chunk.frame, owners):
+                        add(view)
                     _count(outcome, chunk)
                     for problem in chunk.problems:
                         console.print(str(problem), markup=False)
@@ -89,15 +92,26 @@ def _open_chunks(chunks: Iterator[StatementChunk], path: Path) -> Iterator[State
         raise UnreadableDataError(f"{path.name} cannot be opened. Look whether you may read it.") from error
 
 
+def _views(frame: pd.DataFrame, owners: Mapping[str, Sequence[str]]) -> Iterator[pd.DataFrame]:
+    """The bookings as their first holders see them, then those of joint accounts again for every other holder."""
+    yield frame
+    for place in range(1, max(map(len, owners.values()), default=1)):
+        joint = {account: holders[place] for account, holders in owners.items() if len(holders) > place}
+        holder = frame["account_iban"].map(joint)
+        view = frame[holder.notna()].reset_index(drop=True)
+        if len(view):
+            yield view.assign(customer_id=pd.Series(holder.dropna().to_list(), dtype="str"))
+
+
 def _count(outcome: _Outcome, chunk: StatementChunk) -> None:
     outcome.left_out += len(chunk.problems)
     outcome.reports += [chunk.file] if chunk.file else []
     outcome.without_customer.update(chunk.frame.loc[chunk.frame["customer_id"] == "", "account_iban"])
 
 
-def _load_owners(path: Path, console: Console) -> dict[str, str]:
-    """The customer of each account; a table of another form is refused, never read as one without owners."""
-    owners: dict[str, str] = {}
+def _load_owners(path: Path) -> dict[str, list[str]]:
+    """The customers of each account, a joint one has several; a table of another form is refused, never passed over."""
+    owners: dict[str, list[str]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = csv.DictReader(handle)
@@ -111,9 +125,9 @@ def _load_owners(path: Path, console: Console) -> dict[str, str]:
                 account, owner = row["account_iban"], row["customer_id"]
                 if not account or not owner:
                     raise UnreadableDataError(f"{path.name}:{rows.line_num}: give an account_iban and a customer_id.")
-                if owners.setdefault(account, owner) != owner:
-                    said = f"{_describe(account)} has another customer in {path.name} too; the first counts."
-                    console.print(said, markup=False)
+                holders = owners.setdefault(account, [])
+                if owner not in holders:
+                    holders.append(owner)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableDataError(f"{path.name} is not a table of account_iban and customer_id in CSV.") from error
     return owners

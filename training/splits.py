@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupShuffleSplit
 
 from models.errors import IntegrityError
+
+# An account of more customers is no household's: a number of the bank itself, or a table without real ones.
+_MOST_HOLDERS = 4
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,24 @@ def split_by_customer(bookings: pd.DataFrame, *, test_share: float, seed: int) -
 
 
 def customer_groups(bookings: pd.DataFrame) -> np.ndarray:
-    """One number per customer, for splitting."""
+    """One number per customer, for splitting; customers who share an account have one number together.
+
+    A booking of a joint account stands in the view of each holder, and must not be fitted on and tested on.
+    """
     customers = bookings["customer_id"].to_numpy(dtype=object)
     if (customers == "").all():
         return np.arange(len(bookings))
-    return pd.factorize(customers, sort=True)[0]
+    codes, names = pd.factorize(customers, sort=True)
+    if "account_iban" not in bookings:
+        return codes
+    accounts = bookings["account_iban"].to_numpy(dtype=object)
+    held = pd.DataFrame({"account": accounts, "customer": codes}).loc[accounts != ""].drop_duplicates()
+    holders = held.groupby("account")["customer"].transform("size")
+    held = held[holders.between(2, _MOST_HOLDERS)]
+    first = held.groupby("account")["customer"].transform("first")
+    links = coo_array((np.ones(len(held)), (first, held["customer"])), shape=(len(names), len(names)))
+    groups: np.ndarray = connected_components(links, directed=False)[1][codes]
+    return groups
 
 
 def validate_disjoint(groups: np.ndarray, split: Split) -> None:
@@ -47,5 +65,6 @@ def validate_disjoint(groups: np.ndarray, split: Split) -> None:
     both = np.intersect1d(groups[split.fit], groups[split.test])
     if len(both):
         raise IntegrityError(
-            f"{len(both)} customers are in the fitted and in the tested part. Split by customer again."
+            f"{len(both)} customers are in the fitted and in the tested part, or share an account with one of the other "
+            "part. Split by customer again, holders of one account together."
         )

@@ -6,7 +6,7 @@ They are `/TRTP/...` codewords, SEPA columns of 33 characters, or card lines tha
 import itertools
 import re
 
-from models.statements.rows import StatementRow, clean_text
+from models.statements.rows import StatementRow, clean_text, provided
 
 # Codewords in the order of ABN AMRO's description; a value may hold slashes, so only these words end a value.
 _CODEWORDS = (
@@ -72,10 +72,11 @@ def apply_codewords(row: StatementRow, words: dict[str, str]) -> None:
     """Codewords of ABN AMRO, Knab and Rabobank as fields."""
     row.kind = words.get("TRTP", row.kind)
     row.iban = row.iban or words.get("IBAN", words.get("BBAN", "")).replace(" ", "")
-    row.name = row.name or clean_text(words.get("NAME", ""))
+    # Deutsche Bank and others put the name where Rabobank puts none: behind ORDP or BENM.
+    row.name = row.name or clean_text(words.get("NAME") or words.get("ORDP") or words.get("BENM", ""))
     row.creditor_id = row.creditor_id or words.get("CSID", "").replace(" ", "")
     row.mandate_id = row.mandate_id or words.get("MARF", "")
-    row.end_to_end_id = row.end_to_end_id or words.get("EREF", "")
+    row.end_to_end_id = row.end_to_end_id or provided(words.get("EREF", ""))
     row.purpose = row.purpose or words.get("PURP", "")
     row.text = clean_text(words.get("REMI", words.get("PREF", words.get("", ""))))
 
@@ -90,7 +91,7 @@ def _apply_labels(row: StatementRow, text: str) -> None:
     row.name = row.name or found.get("Naam", found.get("Name", ""))
     row.creditor_id = found.get("Incassant", found.get("Creditor", "")).replace(" ", "")
     row.mandate_id = found.get("Machtiging", found.get("Mandate", ""))
-    row.end_to_end_id = found.get("Kenmerk", found.get("Reference", ""))
+    row.end_to_end_id = provided(found.get("Kenmerk", found.get("Reference", "")))
     row.text = found.get("Omschrijving", found.get("Description", "")) or ("" if row.name else clean_text(parts[0]))
 
 

@@ -22,6 +22,7 @@ from models.statements.rows import (
     clean_text,
     parse_amount,
     parse_moment,
+    provided,
 )
 
 _STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
@@ -131,6 +132,7 @@ class _Statement:
             self.interim.append((signed, currency))
         else:
             self.balances.setdefault(code, (signed, currency))
+        self.currency = self.currency or currency
 
     def totals(self) -> Iterator[StatementPart]:
         opening = self.balances.get("OPBD") or self.balances.get("PRCD")
@@ -225,26 +227,36 @@ def _detail_row(detail: Any, whole: StatementRow, amount: Decimal | None, number
 
 
 def _fill_details(row: StatementRow, detail: Any) -> None:
-    side = "Dbtr" if row.indicator == "CRDT" else "Cdtr"
-    if row.kind == "RETURN":
-        side = side if _party_name(detail, side) else ("Cdtr" if side == "Dbtr" else "Dbtr")
+    side = _other_side(row, detail)
     row.name = _party_name(detail, side) or _party_name(detail, f"Ultmt{side}")
-    account = f"RltdPties/{side}Acct/Id"
-    row.iban = (_text(detail, f"{account}/IBAN") or _text(detail, f"{account}/Othr/Id")).replace(" ", "")
-    row.end_to_end_id = _provided(_text(detail, "Refs/EndToEndId"))
-    row.mandate_id = _provided(_text(detail, "Refs/MndtId"))
+    row.iban = _account_of(detail, side)
+    row.end_to_end_id = provided(_text(detail, "Refs/EndToEndId"))
+    row.mandate_id = provided(_text(detail, "Refs/MndtId"))
     row.creditor_id = _creditor_id(detail)
     row.purpose = _text(detail, "Purp/Cd")
     if _text(detail, "RtrInf/Rsn/Cd") or _text(detail, "RtrInf/Rsn/Prtry"):
         row.kind = "RETURN"
     row.kind = row.kind or _code(detail)
-    row.reference = row.reference or _provided(_text(detail, "Refs/AcctSvcrRef"))
+    row.reference = row.reference or provided(_text(detail, "Refs/AcctSvcrRef"))
     unstructured = [clean_text(part.text or "") for part in _find_all(detail, "RmtInf/Ustrd")]
     structured = [
         _text(part, "CdtrRefInf/Ref") or _text(part, "CdtrRefInf/CdtrRef") or _text(part, "AddtlRmtInf")
         for part in _find_all(detail, "RmtInf/Strd")
     ]
     row.text = clean_text(" ".join(text for text in [*unstructured, *structured] if text))
+
+
+def _other_side(row: StatementRow, detail: Any) -> str:
+    """The counterparty's side. What is given back keeps debtor and creditor of the payment that it undoes."""
+    side, opposite = ("Dbtr", "Cdtr") if row.indicator == "CRDT" else ("Cdtr", "Dbtr")
+    given_back = transaction_kind(row.kind) == "RETURN" or _find(detail, "RtrInf") is not None
+    own = row.account != "" and _account_of(detail, side) == row.account
+    return opposite if _party_name(detail, opposite) and (given_back or own) else side
+
+
+def _account_of(detail: Any, side: str) -> str:
+    account = f"RltdPties/{side}Acct/Id"
+    return (_text(detail, f"{account}/IBAN") or _text(detail, f"{account}/Othr/Id")).replace(" ", "")
 
 
 def _creditor_id(detail: Any) -> str:
@@ -292,10 +304,6 @@ def _party_name(detail: Any, side: str) -> str:
     return clean_text(
         _text(detail, f"{base}/Nm") or _text(detail, f"{base}/Pty/Nm") or _text(detail, f"{base}/Agt/FinInstnId/Nm")
     )
-
-
-def _provided(value: str) -> str:
-    return "" if value.upper() in ("NOTPROVIDED", "NONREF", "NOT PROVIDED") else value
 
 
 def _day(element: Any, name: str) -> date | None:

@@ -2,57 +2,17 @@
 
 import csv
 import io
-import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from importlib.resources import files
-from typing import IO, Any
+from typing import IO
 
-from models.errors import UnreadableDataError
 from models.statements.abn_text import join_cells, split_abn_text
 from models.statements.codes import transaction_kind
-from models.statements.detect import SUPPORTED
+from models.statements.csv_layout import Layout, Variant, find_layout, join_apostrophes
 from models.statements.ing_text import apply_ing_text, is_iban
 from models.statements.rows import StatementPart, StatementRow, StatementTotal, clean_text, parse_amount, read_lines
-
-_DELIMITERS = (",", ";", "\t", "|")
-_HEAD_LINES = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One way in which a bank writes CSV, as `csv_files.toml` describes it."""
-
-    id: str
-    bank: str
-    columns: dict[str, tuple[str, ...]]
-    required: tuple[str, ...]
-    positions: tuple[str, ...]
-    patterns: dict[str, str]
-    decimal: str
-    dates: tuple[str, ...]
-    debit_words: tuple[str, ...]
-    credit_words: tuple[str, ...]
-    text: str
-    balance: str
-    reference: str
-    refused_states: tuple[str, ...]
-    quote: str
-
-
-@dataclass(slots=True)
-class Layout:
-    """A variant found in a file: its delimiter and where each field stands."""
-
-    variant: Variant
-    delimiter: str
-    places: dict[str, tuple[int, ...]]
-    width: int
-    has_header: bool
 
 
 @dataclass(slots=True)
@@ -64,98 +24,6 @@ class _Balances:
     first_balance: Decimal | None
     last_balance: Decimal | None
     booked: Decimal = field(default_factory=Decimal)
-
-
-@lru_cache(maxsize=1)
-def load_variants() -> tuple[Variant, ...]:
-    """All CSV variants, in the order in which they are tried."""
-    data = tomllib.loads(files("models.statements").joinpath("csv_files.toml").read_text(encoding="utf-8"))
-    return tuple(_variant(entry) for entry in data["variant"])
-
-
-def _variant(entry: dict[str, Any]) -> Variant:
-    columns = {
-        name: tuple([words] if isinstance(words, str) else words) for name, words in entry.get("columns", {}).items()
-    }
-    return Variant(
-        id=entry["id"],
-        bank=entry["bank"],
-        columns={name: tuple(_plain(word) for word in words) for name, words in columns.items()},
-        required=tuple(entry.get("required", ("date", "amount"))),
-        positions=tuple(entry.get("positions", ())),
-        patterns=entry.get("patterns", {}),
-        decimal=entry.get("decimal", ","),
-        dates=tuple(entry["dates"]),
-        debit_words=tuple(word.lower() for word in entry.get("debit_words", ())),
-        credit_words=tuple(word.lower() for word in entry.get("credit_words", ())),
-        text=entry.get("text", ""),
-        balance=entry.get("balance", "after"),
-        reference=entry.get("reference", ""),
-        refused_states=tuple(word.lower() for word in entry.get("refused_states", ())),
-        quote=entry.get("quote", '"'),
-    )
-
-
-def _plain(word: str) -> str:
-    """A header word without case, quotes and outer space; bytes that are not UTF-8 do not matter."""
-    return re.sub(r"[^a-z0-9/()+|&-]+", " ", word.lower().replace("ë", "e").replace("é", "e")).strip()
-
-
-def find_layout(head: str, *, source: str) -> tuple[Layout, int]:
-    """The layout of a CSV file, and the number of lines before its first row.
-
-    Raises
-    ------
-    UnreadableDataError
-        No known bank writes such a header or such rows.
-    """
-    lines = head.splitlines()[:_HEAD_LINES]
-    for at, line in enumerate(lines):
-        for delimiter in _DELIMITERS:
-            if line.count(delimiter) >= 2 and (layout := _match_header(line, delimiter)):
-                return layout, at + 1
-    for at, line in enumerate(lines):
-        for variant in load_variants():
-            if variant.positions and (layout := _match_positions(line, variant)):
-                return layout, at
-    raise UnreadableDataError(f"{source} is text that no known bank writes: its header fits no variant. {SUPPORTED}")
-
-
-def _split(line: str, delimiter: str, quote: str = '"') -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
-    except csv.Error:
-        return []
-
-
-def _match_header(line: str, delimiter: str) -> Layout | None:
-    words = [_plain(word) for word in _split(line.lstrip("\ufeff"), delimiter)]
-    for variant in load_variants():
-        if not variant.columns:
-            continue
-        places = {
-            name: tuple(words.index(choice) for choice in choices if choice in words)
-            for name, choices in variant.columns.items()
-        }
-        if all(places.get(name) for name in variant.required):
-            if variant.text != "join":
-                places = {name: spots if name == "text" else spots[:1] for name, spots in places.items()}
-            return Layout(variant, delimiter, places, len(words), has_header=True)
-    return None
-
-
-def _match_positions(line: str, variant: Variant) -> Layout | None:
-    for delimiter in _DELIMITERS:
-        cells = _split(line, delimiter, variant.quote)
-        if len(cells) not in (len(variant.positions), len(variant.positions) + 1):
-            continue
-        places: dict[str, tuple[int, ...]] = {}
-        for at, name in enumerate(variant.positions):
-            if name:
-                places[name] = (*places.get(name, ()), at)
-        if all(re.fullmatch(pattern, cells[places[name][0]].strip()) for name, pattern in variant.patterns.items()):
-            return Layout(variant, delimiter, places, len(cells), has_header=False)
-    return None
 
 
 def read_csv(handle: IO[bytes], *, source: str, encoding: str, head: bytes) -> tuple[str, Iterator[StatementPart]]:
@@ -206,6 +74,7 @@ def _read_rows(lines: io.TextIOWrapper, layout: Layout, skip: int, source: str) 
         if record.is_cut(layout.variant.quote):
             yield StatementRow(line, refused="the file breaks off inside this row", moves_balance=False)
             continue
+        cells = join_apostrophes(cells, layout.variant, layout.delimiter)
         row = _build_row(build, cells, layout, line)
         if not row.refused:
             _note_balance(balances, row)
@@ -243,6 +112,7 @@ def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
         _set_amount(
             row, variant, cell(cells, "amount"), cell(cells, "indicator"), cell(cells, "debit"), cell(cells, "credit")
         )
+        _take_fee(row, parse_amount(cell(cells, "fee"), decimal=variant.decimal))
         row.balance_after = _balance(row, variant, cell(cells, "balance"))
         row.name = clean_text(cell(cells, "name"))
         row.iban = _clean_account(cell(cells, "iban"))
@@ -292,6 +162,13 @@ def _set_amount(row: StatementRow, variant: Variant, amount: str, word: str, deb
     # A minus in front of a row that is marked debit is a broken export: the mark decides, the minus is dropped once.
     signed = value if not variant.debit_words else abs(value) * sign
     row.amount, row.indicator = abs(signed), "DBIT" if signed < 0 else "CRDT"
+
+
+def _take_fee(row: StatementRow, fee: Decimal | None) -> None:
+    """A fee in a column of its own leaves the account with the amount, as one booking."""
+    if fee and row.amount is not None:
+        signed = row.signed - abs(fee)
+        row.amount, row.indicator = abs(signed), "DBIT" if signed < 0 else "CRDT"
 
 
 def _balance(row: StatementRow, variant: Variant, text: str) -> Decimal | None:

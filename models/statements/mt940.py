@@ -26,7 +26,8 @@ from models.statements.rows import (
 _FIELD = re.compile(r"^\s*:(NS|\d{2,3}[A-Z]?):(.*)$", re.DOTALL)
 _BLOCK = re.compile(r"\{[1235]:(?:[^{}]|\{[^{}]*\})*\}|\{4:|^-\}|\{S:.*$")
 _LINE_61 = re.compile(
-    r"^\s*(?P<value>\d{6})(?P<entry>\d{4})?\s*(?P<mark>[RrEe]?[CcDd])\s?(?P<funds>[A-Z])??\s?(?P<amount>\d{1,18}(?:[,.]\d{0,12})?)"
+    r"^\s*(?P<value>\d{6})(?P<entry>\d{4})?\s*(?P<mark>[RrEe]?[CcDd])\s?(?P<funds>[A-Z])??\s?"
+    r"(?P<amount>\d{1,3}(?:\.\d{3})+,\d{0,12}|\d{1,18}(?:[,.]\d{0,12})?)"
     r"(?P<rest>.*)$",
     re.DOTALL,
 )
@@ -83,7 +84,8 @@ def _fields(lines: Iterator[str], message: _Message) -> Iterator[tuple[str, list
         if ends:
             yield "-", [], number
         if match:
-            tag, value, start = match[1], [match[2]], number
+            # Option P of field 25 names the bank on a second line; the account stands on the first, as without it.
+            tag, value, start = match[1].removesuffix("P"), [match[2]], number
             closed = tag not in ("20", "61") and (closed or tag in _CLOSING_FIELDS)
         elif not tag:
             _note_sender(message, text)

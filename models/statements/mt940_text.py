@@ -10,7 +10,7 @@ import re
 from models.statements.abn_text import apply_codewords, join_cells, split_abn_text, split_codewords
 from models.statements.codes import transaction_kind
 from models.statements.ing_text import is_iban
-from models.statements.rows import StatementRow, clean_text
+from models.statements.rows import StatementRow, clean_text, provided
 
 # Shorter lines were not broken by the 65-character limit, so a space belongs where the break was.
 _FULL_LINE = 60
@@ -29,7 +29,6 @@ _ACCOUNT_START = re.compile(
 )
 _BIC_START = re.compile(r"^([A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\s+(?=\S)")
 _LABELLED = re.compile(r"\bREK(?:ENING)?: ?([A-Z]{2}\d\d[A-Z0-9]{8,30})/NAAM: ?(.*)$")
-_NO_END_TO_END = frozenset({"NOTPROVIDED", "NONREF", "NOT PROVIDED"})
 
 
 def fill_from_text(row: StatementRow, lines: list[str], *, supplement: str, code: str, sender: str) -> None:
@@ -54,8 +53,7 @@ def fill_from_text(row: StatementRow, lines: list[str], *, supplement: str, code
         _apply_supplement(row, supplement)
     else:
         _apply_free(row, lines, owner_reference, supplement, sender)
-    if row.end_to_end_id.upper() in _NO_END_TO_END:
-        row.end_to_end_id = ""
+    row.end_to_end_id = provided(row.end_to_end_id)
     _keep_something(row, owner_reference, supplement, code)
 
 

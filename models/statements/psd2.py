@@ -96,7 +96,8 @@ def _find_accounts(value: Any, around: dict[str, Any], depth: int = 0) -> Iterat
     if depth > 6:
         return
     if isinstance(value, list):
-        if value and all(_is_booking(item) for item in value):
+        # One that is no booking is told by its row; it takes none of the others with it.
+        if any(_is_booking(item) for item in value):
             yield {**around, "lists": {"booked": value}}
             return
         for item in value:
@@ -116,15 +117,19 @@ def _find_accounts(value: Any, around: dict[str, Any], depth: int = 0) -> Iterat
 
 
 def _surroundings(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: item[key] for key in ("account", "iban", "bban", "currency", "balances", "accountId") if item.get(key)}
+    return {
+        key: item[key]
+        for key in ("account", "cardAccount", "iban", "bban", "currency", "balances", "accountId")
+        if item.get(key)
+    }
 
 
 def _account(around: dict[str, Any]) -> tuple[str, str]:
-    account = _camel_keys(around.get("account"))
+    account = _camel_keys(around.get("account") or around.get("cardAccount"))
     if isinstance(account, str):
         return account.replace(" ", ""), ""
     holder = account if isinstance(account, dict) else around
-    identifier = _words(holder.get("iban") or holder.get("bban") or around.get("iban"))
+    identifier = _words(holder.get("iban") or holder.get("bban") or holder.get("maskedPan") or around.get("iban"))
     return identifier.replace(" ", ""), _words(holder.get("currency"))
 
 
@@ -239,7 +244,7 @@ def _kind(item: dict[str, Any]) -> str:
 def _remittance(item: dict[str, Any]) -> str:
     for name in (
         "remittanceInformationUnstructured", "remittanceInformationUnstructuredArray", "remittanceInformation",
-        "remittanceInformationStructured", "remittanceInformationStructuredArray", "description",
+        "remittanceInformationStructured", "remittanceInformationStructuredArray", "description", "transactionDetails",
     ):  # fmt: skip
         value = item.get(name)
         parts = value if isinstance(value, list) else [value]

@@ -86,9 +86,15 @@ def stream_statement(
     """
     seen = SeenBookings() if seen is None else seen
     owners = _Owners(customer, customers or {})
+    refused = []
     for source in list_sources(path, progress=progress):
-        with source.open() as handle:
-            yield from _stream_source(source, handle, owners, seen, chunk_rows)
+        try:
+            with source.open() as handle:
+                yield from _stream_source(source, handle, owners, seen, chunk_rows)
+        except UnreadableDataError as error:
+            refused.append(str(error))  # the other members of a zip file are read all the same
+    if refused:
+        raise UnreadableDataError("\n".join(refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ def clean_text(text: str) -> str:
     return _SPACES.sub(" ", "".join(character for character in text if character.isprintable())).strip()
 
 
+def provided(reference: str) -> str:
+    """A reference, or "" where it only says that there is none."""
+    return "" if reference.upper() in ("NOTPROVIDED", "NONREF", "NOT PROVIDED") else reference
+
+
 def read_lines(handle: TextIO, *, source: str) -> Iterator[str]:
     """Lines with their ends; a line longer than a megabyte is no statement line and ends the reading."""
     while line := handle.readline(LONGEST_LINE):

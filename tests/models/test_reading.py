@@ -113,11 +113,12 @@ def test_an_owner_that_is_missing_is_refused_with_its_line(tmp_path: Path) -> No
         read_with_owners(tmp_path, "account_iban,customer_id\nNL20INGB0001234567,bert\nNL91ABNA0417164300\n")
 
 
-def test_an_account_of_two_customers_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "NL20INGB0001234567,bert\nNL20INGB0001234567,anna\n"
-    out = read_with_owners(tmp_path, f"account_iban,customer_id\n{rows}")
-    assert load_bookings(out).frame["customer_id"].tolist() == ["bert"]
-    assert "ends in 4567 has another customer in accounts.csv" in capsys.readouterr().err
+def test_a_booking_of_a_joint_account_appears_once_per_holder(tmp_path: Path) -> None:
+    rows = "NL20INGB0001234567,bert\nNL20INGB0001234567,anna\nNL20INGB0001234567,bert\nNL91ABNA0417164300,carl\n"
+    frame = load_bookings(read_with_owners(tmp_path, f"account_iban,customer_id\n{rows}")).frame
+    assert frame["customer_id"].tolist() == ["bert", "anna"]
+    assert frame["booking_id"].nunique() == 1
+    assert frame["counterparty_name"].tolist() == ["SVB", "SVB"]
 
 
 def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.bookings import BOOKINGS, COLUMN_NAMES
+from models.bookings import BOOKINGS, COLUMN_NAMES, load_bookings
 from models.errors import UsageError
 from models.statements import read_statements
 from models.statements.reading import build_frame
 from models.statements.rows import StatementRow
+from training.simulation import simulate
 from training.simulation.statement_carry import StatementFormat
 from training.simulation.statement_files import EXTENSIONS, canonical, write_statement, write_statements
 
@@ -40,7 +41,7 @@ def statement_rows(draw: st.DrawFn) -> StatementRow:
         booking_date=draw(days),
         value_date=draw(st.none() | days),
         amount=Decimal(draw(st.integers(1, 10**11))).scaleb(-2),
-        currency="EUR",
+        currency=draw(st.sampled_from(["EUR", "USD", "PLN"])),
         indicator=draw(st.sampled_from(["CRDT", "DBIT"])),
         name=name,
         iban=draw(st.sampled_from(["", *IBANS])),
@@ -74,6 +75,8 @@ def comparable(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 def test_written_bookings_read_back_as_what_the_format_carries(
     form: StatementFormat, rows: list[StatementRow], tmp_path: Path
 ) -> None:
+    for row in rows:
+        row.currency = "EUR" if form == "ing" else row.currency
     frame = make_frame(rows)
     path = tmp_path / f"statement.{EXTENSIONS[form]}"
     write_statement(frame, path, format=form)
@@ -154,6 +157,52 @@ def test_ing_csv_refuses_a_currency_it_has_no_column_for(tmp_path: Path) -> None
     frame = make_frame(plain_rows()).assign(currency="SEK")
     with pytest.raises(UsageError, match="SEK"):
         write_statement(frame, tmp_path / "x.csv", format="ing")
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Bookings of a small bank with joint accounts, accounts in other currencies and cash paid in."""
+    folder = tmp_path_factory.mktemp("bank")
+    simulate(customers=26, months=5, seed=16, out=folder)
+    return load_bookings(folder / "bookings.parquet").frame
+
+
+def customers_of_interest(bank: pd.DataFrame) -> list[str]:
+    """Both holders of a joint account, the holders of an account in another currency, and a depositor of cash."""
+    holders = bank.groupby("account_iban")["customer_id"].nunique()
+    joint = bank.loc[bank["account_iban"] == holders.index[holders == 2][0], "customer_id"].unique()
+    foreign = bank.loc[bank["currency"] != "EUR", "customer_id"].unique()
+    paid_in = (bank["bank_transaction_code"] == "CASH") & (bank["credit_debit_indicator"] == "CRDT")
+    assert len(joint) == 2
+    assert len(foreign) >= 1
+    return [*joint, *foreign, bank.loc[paid_in, "customer_id"].iloc[0]]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_joint_accounts_other_currencies_and_cash_paid_in_read_back_equal(
+    form: StatementFormat, bank: pd.DataFrame, tmp_path: Path
+) -> None:
+    for customer in customers_of_interest(bank):
+        own = bank[bank["customer_id"] == customer]
+        carried = own[own["currency"] == "EUR"] if form == "ing" else own
+        (path,) = write_statements(bank, tmp_path, formats=[form], customers=[customer])
+        read = read_statements([path])
+        assert read.problems == []
+        assert len(read.frame) == len(carried)
+        assert comparable(read.frame) == comparable(canonical(carried, format=form))
+        assert all(totals.holds for totals in read.files[0].totals)
+        assert set(read.frame["currency"]) == set(carried["currency"])
+        kinds = read.frame["bank_transaction_code"].value_counts(), carried["bank_transaction_code"].value_counts()
+        assert form == "mt940" or kinds[0]["CASH"] == kinds[1]["CASH"]
+
+
+def test_one_statement_has_a_booking_of_a_joint_account_once(tmp_path: Path) -> None:
+    both = pd.concat([make_frame(plain_rows()), make_frame(plain_rows()).assign(customer_id="K2")])
+    write_statement(both, tmp_path / "joint.xml", format="camt")
+    read = read_statements([tmp_path / "joint.xml"])
+    assert read.problems == []
+    assert len(read.frame) == 3
+    assert read.files[0].totals[0].holds
 
 
 def make_customer(number: int) -> pd.DataFrame:

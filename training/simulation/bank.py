@@ -17,8 +17,8 @@ import pyarrow.parquet as parquet
 from models.bookings import COLUMN_NAMES, load_bookings, parse_bookings, write_bookings
 from models.errors import UsageError
 from models.taxonomy import default_taxonomy
-from training.simulation.customers import Customer, begin_life, finish_life
-from training.simulation.life import Life
+from training.simulation.couples import make_customers
+from training.simulation.customers import Account, Customer, begin_life, finish_life
 from training.simulation.parameters import figure
 from training.simulation.permissions import draw_permissions
 
@@ -97,18 +97,17 @@ def simulate(
         raise UsageError("Rates are natural or enriched, and bookings are written as parquet or csv.")
     begun = perf_counter()
     until = until or figure("rates_events", "until")
-    makers = (
-        begin_life(number, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates)
-        for number in range(customers)
-    )
-    counts = _write_bank(makers, out, size=max(1, _CHUNK_MONTHS // months), progress=progress)
+    made = make_customers(customers, seed=seed, until=until, months=months, rates=rates, real_rates=real_rates)
+    counts = _write_bank(made, out, size=max(1, _CHUNK_MONTHS // months), progress=progress)
     if bookings_format == "csv":
         write_bookings(load_bookings(out / "bookings.parquet").frame, out / "bookings.csv")
     return SimulationSummary(customers, int(counts[0]), int(counts[1]), int(counts[2]), perf_counter() - begun)
 
 
-def _write_bank(lives: Iterator[Life], out: Path, *, size: int, progress: Callable[[int], None] | None) -> np.ndarray:
-    """Finish and write lives, `size` at a time; gives the numbers of bookings, events and look-alikes."""
+def _write_bank(
+    made: Iterator[Customer], out: Path, *, size: int, progress: Callable[[int], None] | None
+) -> np.ndarray:
+    """Write customers, `size` at a time; gives the numbers of bookings, events and look-alikes."""
     counts = np.zeros(3, dtype=np.int64)
     _make_vault(out)
     with ExitStack() as stack:
@@ -116,7 +115,7 @@ def _write_bank(lives: Iterator[Life], out: Path, *, size: int, progress: Callab
         for name, file in files.items():
             file.write(_HEADS[name] + "\n")
         writer = stack.enter_context(parquet.ParquetWriter(out / "bookings.parquet", _schema()))
-        while chunk := [finish_life(life) for life in islice(lives, size)]:
+        while chunk := list(islice(made, size)):
             writer.write_table(_to_table(chunk))
             counts += _write_truth(chunk, files)
             if progress:
@@ -178,17 +177,18 @@ def _decimals(cents: np.ndarray) -> arrow.Array:
 
 
 def _to_table(chunk: list[Customer]) -> arrow.Table:
-    rows = [row for customer in chunk for row in customer.rows]
-    sizes = [len(customer.rows) for customer in chunk]
+    views = [(customer.customer_id, account) for customer in chunk for account in customer.accounts]
+    rows = [row for _, account in views for row in account.rows]
+    sizes = [len(account.rows) for _, account in views]
     cents = np.array([row.cents for row in rows], dtype=np.int64)
     days = np.array([row.day for row in rows], dtype=np.int32) - _EPOCH
     columns: dict[str, Any] = {
-        "customer_id": np.repeat([customer.customer_id for customer in chunk], sizes),
-        "account_iban": np.repeat([customer.account_iban for customer in chunk], sizes),
-        "booking_id": [_booking_id(customer, at) for customer in chunk for at in range(len(customer.rows))],
+        "customer_id": np.repeat([customer_id for customer_id, _ in views], sizes),
+        "account_iban": np.repeat([account.iban for _, account in views], sizes),
+        "booking_id": [_booking_id(account, at) for _, account in views for at in range(len(account.rows))],
         "booking_date": arrow.array(days, arrow.int32()).cast(arrow.date32()),
         "amount": _decimals(np.abs(cents)),
-        "currency": ["EUR"] * len(rows),
+        "currency": np.repeat([account.currency for _, account in views], sizes),
         "credit_debit_indicator": np.where(cents > 0, "CRDT", "DBIT"),
         "counterparty_name": [row.name for row in rows],
         "counterparty_iban": [row.iban for row in rows],
@@ -198,29 +198,31 @@ def _to_table(chunk: list[Customer]) -> arrow.Table:
         "purpose_code": [row.purpose_code for row in rows],
         "bank_transaction_code": [row.code for row in rows],
         "remittance_information": [row.text for row in rows],
-        "balance_after": _decimals(np.array([b for customer in chunk for b in customer.balances], dtype=np.int64)),
+        "balance_after": _decimals(np.array([b for _, account in views for b in account.balances], dtype=np.int64)),
     }
     columns["value_date"] = columns["booking_date"]
     return arrow.table({name: columns[name] for name in COLUMN_NAMES}, schema=_schema())
 
 
-def _booking_id(customer: Customer, at: int) -> str:
-    return f"{customer.customer_id}-{at:06d}"
+def _booking_id(account: Account, at: int) -> str:
+    return f"{account.name}-{at:06d}"
 
 
 def _write_truth(chunk: list[Customer], files: Mapping[str, TextIO]) -> np.ndarray:
     counts = np.zeros(3, dtype=np.int64)
     for customer in chunk:
-        files["labels.csv"].writelines(
-            f"{_booking_id(customer, at)},{row.event},{row.role}\n" for at, row in enumerate(customer.rows)
-        )
+        for account in customer.accounts:
+            files["accounts.csv"].write(f"{account.iban},{customer.customer_id}\n")
+            if account.opened_by == customer.customer_id:
+                files["labels.csv"].writelines(
+                    f"{_booking_id(account, at)},{row.event},{row.role}\n" for at, row in enumerate(account.rows)
+                )
         lines = event_lines(customer)
         files["events.csv"].writelines(lines)
         files["permissions.csv"].writelines(
             line + "\n" for line in draw_permissions(customer.life, customer.customer_id)
         )
         files["customers.csv"].write(_customer_line(customer))
-        files["accounts.csv"].write(f"{customer.account_iban},{customer.customer_id}\n")
         files["splits.csv"].write(f"{customer.customer_id},{customer.life.split}\n")
         files["vault/groups.csv"].write(_group_line(customer))
         counts += [len(customer.rows), len(lines), sum(row.role == "confuser" for row in customer.rows)]
@@ -230,7 +232,7 @@ def _write_truth(chunk: list[Customer], files: Mapping[str, TextIO]) -> np.ndarr
 def event_lines(customer: Customer) -> list[str]:
     """Rows of events.csv: onsets with the history that tells a first from one already running."""
     taxonomy = {event.id: event for event in default_taxonomy().events}
-    seen_from = customer.rows[0].day if customer.rows else 0
+    seen_from = min((account.rows[0].day for account in customer.accounts if account.rows), default=0)
     lines = []
     for happening in sorted(customer.happenings, key=lambda h: (h.detectable, h.event)):
         event = taxonomy[happening.event]

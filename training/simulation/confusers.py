@@ -11,12 +11,12 @@ def live_confusers(life: Life) -> None:
     table = load_table("texts_confusers")
     stage = life.home.stage
     weights = {key: float(entry["weight"]) for key, entry in table.items() if stage in entry.get("stages", [stage])}
-    mean = figure("everyday", "confusers_per_month") * len(life.months)
+    mean = figure("everyday", "confusers_per_month") * len(life.months) * life.home.spending
     for day in life.dice.days(life.start, life.until, life.dice.count(mean)):
         key = life.dice.weigh(weights)
         _write_once(life, key, table[key], day)
     for key, entry in table.items():
-        if key in weights and life.dice.chance(entry.get("monthly", 0.0)):
+        if key in weights and life.dice.chance(entry.get("monthly", 0.0) * life.home.spending):
             _write_monthly(life, key, entry)
 
 

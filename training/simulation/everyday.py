@@ -37,6 +37,7 @@ def live_everyday(life: Life) -> None:
     if life.home.car:
         _keep_car(life)
     _withdraw(life)
+    _deposit(life)
     _allow(life)
     _pay_small(life)
 
@@ -52,7 +53,7 @@ def _buy(life: Life, category: str, habit: CardHabit) -> None:
     dice, months = life.dice, len(life.months)
     if category == "fuel" and not life.home.car:
         return
-    mean = habit.per_month * months * dice.between(0.6, 1.4) * (1.0 if life.home.is_adult else 0.25)
+    mean = habit.per_month * months * dice.between(0.6, 1.4) * life.home.spending
     if category == "groceries":
         mean *= 1 - life.home.ethnic_share
     elif category == "ethnic_groceries":
@@ -132,7 +133,7 @@ def _request(life: Life) -> None:
     if life.home.foreign_text:
         texts += choices("texts_everyday", "foreign_notes", life.split) * 3
     for key, sign, mean, code in _REQUESTS:
-        for day in dice.days(life.start, life.until, dice.count(mean * len(life.months))):
+        for day in dice.days(life.start, life.until, dice.count(mean * life.home.spending * len(life.months))):
             given = {"note": life.fill(dice.pick(texts), day)}
             cents = sign * (int(100 * dice.around(16, 0.8)) + 1)
             life.once("everyday", key, day, cents, person=True, given=given, shifted=False, code=code)
@@ -144,12 +145,29 @@ def _withdraw(life: Life) -> None:
         life.ledger.cash(day, -life.dice.pick((2_000, 5_000, 5_000, 10_000, 20_000)), life.home.city)
 
 
+def _deposit(life: Life) -> None:
+    """Cash paid in: small takings of people who live by cash, now and then a sum that looks like a windfall."""
+    dice, habits = life.side, figure("everyday", "cash_deposits")
+    kind = "heavy" if life.home.cash_share > 0.24 else "other"
+    if not dice.chance(habits[f"{kind}_depositors"]):
+        return
+    number = dice.count(habits[f"{kind}_per_month"] * len(life.months))
+    for day in dice.days(life.start, life.until - 3, number):
+        euros = int(dice.around(habits["euros"], habits["spread"]))
+        large = dice.chance(habits["large"])
+        if large:
+            euros = dice.whole(*habits["large_euros"])
+        cents = 100 * max(20, euros // 5 * 5)
+        life.once("everyday", "cash_deposit", day, cents, code="CASH", role="confuser" if large else "background")
+
+
 def _allow(life: Life) -> None:
     """Health and rent allowance on the 20th of the month before."""
     given = []
-    if life.home.net_month < 230_000 and life.dice.chance(0.7):
+    income = life.home.net_month + life.home.partner_net
+    if income < 230_000 and life.dice.chance(0.7):
         given.append(("health_allowance", life.dice.whole(20, 129) * 100))
-    if life.home.tenure == "rent" and life.home.net_month < 220_000 and life.dice.chance(0.5):
+    if life.home.tenure == "rent" and income < 220_000 and life.dice.chance(0.5):
         given.append(("rent_allowance", life.dice.whole(60, 390) * 100))
     for key, cents in given:
         party = life.party("benefits", key)

@@ -1,6 +1,6 @@
 """Who lives in a simulated household: stage of life, children, home, income, and the groups only the vault keeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from training.simulation.dice import Dice
@@ -9,7 +9,11 @@ from training.simulation.parameters import choices, load_table
 
 @dataclass(slots=True)
 class Household:
-    """A household seen from the one customer in it. Amounts in cents a month, days as ordinals."""
+    """A household seen from the one customer in it. Amounts in cents a month, days as ordinals.
+
+    `partner_net` is what a partner earns besides `net_month` on the same account; `spending` is the part of what a
+    household buys that is paid from this account.
+    """
 
     stage: str
     origin: str
@@ -39,6 +43,8 @@ class Household:
     bank: str
     joint: bool
     splitter: bool
+    partner_net: int = 0
+    spending: float = 1.0
 
     @property
     def couple(self) -> bool:
@@ -89,6 +95,36 @@ def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Househ
         bank=dice.weigh(table["banks"]["value"]),
         joint=household.startswith(("couple", "large")) and dice.chance(table["joint_account"]["value"]),
         splitter=dice.chance(table["two_banks"]["value"]),
+    )  # fmt: skip
+
+
+def draw_partner(dice: Dice, home: Household) -> Household:
+    """The same household seen from the other holder of its joint account; the person is drawn, the home is shared."""
+    table = load_table("groups")
+    alike: dict[str, float] = table["couples"]["value"]
+    origin = home.origin if dice.chance(alike["origin"]) else dice.weigh(table["origin_shares"]["value"])
+    traits: dict[str, Any] = table["traits"][origin]
+    names = load_table("names")[traits["names"]]
+    youngest, oldest = table["ages"]["value"][home.stage]
+    gender = {"f": "m", "m": "f"}.get(home.gender, "x") if dice.chance(alike["two_genders"]) else home.gender
+    religion = home.religion if dice.chance(alike["religion"]) else dice.weigh(traits["religion"])
+    return replace(
+        home,
+        origin=origin,
+        name_origin=traits["names"],
+        born_abroad=dice.chance(traits["born_abroad"]),
+        religion=religion,
+        gender=gender,
+        age=min(max(home.age + dice.whole(-6, 6), youngest), oldest),
+        own_name=f"{dice.pick(names['first'])[0]} {dice.pick(names['last'])}",
+        net_month=int(100 * dice.around(table["net_month"]["value"][home.stage], 0.28)),
+        pay_period=_draw_pay_period(dice, traits["weekly"]),
+        cash_share=traits["cash"],
+        ethnic_share=traits["ethnic_grocer"],
+        foreign_text=dice.chance(traits["foreign_text"]),
+        remits=dice.chance(traits["remits"]),
+        language="en" if dice.chance(traits["english"]) else "nl",
+        thin_buffer=dice.chance(table["thin_buffer"]["value"]),
     )  # fmt: skip
 
 

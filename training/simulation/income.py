@@ -15,7 +15,7 @@ from training.simulation.paydays import Month, add_months, month_of, next_open, 
 _MISSED_AFTER = 38
 # Days of study finance before it can end with a graduation.
 _SHORTEST_STUDY = 240
-_EVENTS = (
+EVENTS = (
     "study_start", "graduation", "first_job", "job_change", "income_rise", "job_loss", "social_assistance_start",
     "retirement",
 )  # fmt: skip
@@ -42,7 +42,7 @@ class Income:
 
 def live_income(life: Life) -> None:
     """Write all income and note the life events that show in it."""
-    planned = sorted((day, event) for event in _EVENTS for day in life.planned(event))
+    planned = sorted((day, event) for event in EVENTS for day in life.planned(event))
     state = _first_state(life, [event for _, event in planned])
     for month in life.months:
         while planned and planned[0][0] <= month.last:
@@ -90,6 +90,8 @@ def _first_state(life: Life, coming: list[str]) -> Income:
         kind = "nothing"
     if home.stage == "worker" and not coming and dice.chance(0.1):
         kind = dice.weigh({"assistance": 0.4, "unemployment": 0.25, "self": 0.35})
+        # What calls for care never stands on an account of two holders.
+        kind = "self" if life.shared else kind
     if first == "social_assistance_start" and dice.chance(0.3):
         kind = "unemployment"
     party, day = _party_for(life, kind)

@@ -23,10 +23,15 @@ class Happening:
 
 @dataclass(slots=True)
 class Life:
-    """What the modules of this package write one customer's bookings with."""
+    """What the modules of this package write one customer's bookings with.
+
+    `side` draws what a few customers alone have, so that everybody else stays as they were without it;
+    `shared` says that another customer sees these bookings too.
+    """
 
     number: int
     dice: Dice
+    side: Dice
     split: str
     home: Household
     ledger: Ledger
@@ -37,6 +42,7 @@ class Life:
     lived: dict[str, int] = field(default_factory=dict)
     intended: frozenset[str] = frozenset()
     circle: list[str] = field(default_factory=list)
+    shared: bool = False
 
     @property
     def start(self) -> int:

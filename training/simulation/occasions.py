@@ -54,7 +54,8 @@ def inheritance(life: Life, day: int) -> None:
 
 def windfall(life: Life, day: int) -> None:
     """One large credit that nothing explains; no booking carries its label."""
-    cents = max(520_000, int(life.home.net_month * life.dice.between(3.2, 12)) + 150_000)
+    income = life.home.net_month + life.home.partner_net
+    cents = max(520_000, int(income * life.dice.between(3.2, 12)) + 150_000)
     booked = life.once("events", "windfall", day, cents)
     life.happen("windfall", booked, booked)
 

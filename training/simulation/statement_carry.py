@@ -49,6 +49,9 @@ ISO_CODES = {
 }  # fmt: skip
 
 
+CASH_DEPOSIT = "PMNT-CNTR-CDPT"
+
+
 def carry_ing(row: StatementRow) -> StatementRow:
     """Euros, no purpose code, no bank reference; words that ING uses as keys lose their colon."""
     if row.currency != "EUR":

@@ -22,6 +22,7 @@ from models.statements.ing_text import is_iban
 from models.statements.reading import build_frame
 from models.statements.rows import StatementRow, clean_text
 from training.simulation.statement_carry import (
+    CASH_DEPOSIT,
     ISO_CODES,
     SWIFT_LINE,
     StatementFormat,
@@ -36,7 +37,7 @@ _ING_TYPES = {
     "BA": ("Betaalautomaat", "Payment terminal"), "GM": ("Geldautomaat", "Cash machine"),
     "GT": ("Online bankieren", "Online Banking"), "VZ": ("Verzamelbetaling", "Batch payment"),
     "OV": ("Overschrijving", "Transfer"), "IC": ("Incasso", "SEPA direct debit"), "ID": ("iDEAL", "iDEAL"),
-    "DV": ("Diversen", "Various"),
+    "DV": ("Diversen", "Various"), "ST": ("Storting", "Deposit"),
 }  # fmt: skip
 
 
@@ -96,7 +97,10 @@ def write_statements(
     formats: Sequence[StatementFormat] = ("ing", "camt", "mt940", "psd2"),
     customers: Sequence[str] | None = None,
 ) -> list[Path]:
-    """One file per customer and format, named `<customer_id>.<format>.<extension>`; `customers` None means all."""
+    """One file per customer and format, named `<customer_id>.<format>.<extension>`; `customers` None means all.
+
+    ING CSV has no column for a currency, and ING exports no accounts in other ones: they are in the other files only.
+    """
     out_dir.mkdir(parents=True, exist_ok=True)
     wanted = None if customers is None else set(customers)
     paths: list[Path] = []
@@ -105,8 +109,10 @@ def write_statements(
             continue
         for name in formats:
             path = out_dir / f"{customer}.{name}.{EXTENSIONS[name]}"
-            write_statement(own, path, format=name)
-            paths.append(path)
+            carried = own[own["currency"].isin(["", "EUR"])] if name == "ing" else own
+            if len(carried):
+                write_statement(carried, path, format=name)
+                paths.append(path)
     return paths
 
 
@@ -121,7 +127,8 @@ def build_statements(
 ) -> list[AccountStatement]:
     """Rows as the format carries them, by account and currency, oldest first."""
     groups: dict[tuple[str, str], list[tuple[StatementRow, StatementRow]]] = {}
-    for row in _rows(frame):
+    # The bookings of a joint account stand in a table once per holder, on its statement once.
+    for row in _rows(frame.drop_duplicates(["account_iban", "booking_id"])):
         carried = carry_row(row, format=format)
         groups.setdefault((carried.account, carried.currency), []).append((carried, row))
     statements = []
@@ -201,6 +208,7 @@ def _ing_csv(statements: list[AccountStatement], *, language: str, delimiter: st
         # ING writes the newest row first.
         for row in reversed(statement.rows):
             code = "GT" if row.kind == "INTERNAL" else row.kind
+            code = "ST" if code == "GM" and row.indicator == "CRDT" else code
             balance = "" if row.balance_after is None else f"{row.balance_after:.2f}".replace(".", ",")
             writer.writerow(
                 [f"{row.booking_date:%Y%m%d}", row.name, row.account, row.iban, code, words[row.indicator],
@@ -293,10 +301,11 @@ def _camt_statement(number: int, statement: AccountStatement) -> str:
     )
 
 
-def _camt_code(kind: str) -> str:
+def _camt_code(kind: str, indicator: str) -> str:
     if kind == "IDEAL":
         return "<BkTxCd><Prtry><Cd>IDEAL</Cd></Prtry></BkTxCd>"
-    domain, family, sub = ISO_CODES[kind].split("-")
+    deposit = kind == "CASH" and indicator == "CRDT"
+    domain, family, sub = (CASH_DEPOSIT if deposit else ISO_CODES[kind]).split("-")
     return f"<BkTxCd><Domn><Cd>{domain}</Cd><Fmly><Cd>{family}</Cd><SubFmlyCd>{sub}</SubFmlyCd></Fmly></Domn></BkTxCd>"
 
 
@@ -306,7 +315,7 @@ def _camt_entry(row: StatementRow) -> str:
     return (
         f'\n<Ntry><Amt Ccy="{row.currency}">{row.amount:.2f}</Amt><CdtDbtInd>{row.indicator}</CdtDbtInd>'
         f"<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>{row.booking_date}</Dt></BookgDt>{value_date}"
-        f"{_tag('AcctSvcrRef', row.reference)}{_camt_code(row.kind)}<NtryDtls>{batch}"
+        f"{_tag('AcctSvcrRef', row.reference)}{_camt_code(row.kind, row.indicator)}<NtryDtls>{batch}"
         f"<TxDtls>{_camt_details(row)}</TxDtls>"
         "</NtryDtls></Ntry>"
     )

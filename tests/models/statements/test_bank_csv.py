@@ -137,3 +137,90 @@ def test_abn_amro_values_that_fill_their_cell_go_on_in_the_next(read_text) -> No
     assert booking["mandate_id"] == "DD-012345678901234567-890-1"
     assert booking["remittance_information"] == "nota september nr 1 van 2"
     assert booking["creditor_id"] == "NL35ZZZ273653230000"
+
+
+def test_a_fee_in_its_own_column_leaves_the_account_with_the_amount(read_text) -> None:
+    # 0 + (100 - 1) = 99; 99 - (10 + 0.50) = 88.50; the savings product has a balance of its own: 0 + 20.
+    rows = (
+        "TOPUP,Current,2026-03-01 10:00:00,2026-03-01 10:00:01,Top-Up,100.00,1.00,EUR,COMPLETED,99.00\n"
+        "ATM,Current,2026-03-02 10:00:00,2026-03-03 10:00:00,Cash,-10.00,0.50,EUR,COMPLETED,88.50\n"
+        "CARD_PAYMENT,Current,2026-03-04 10:00:00,,Hotel,-50.00,0.00,EUR,PENDING,\n"
+        "TRANSFER,Savings,2026-03-02 10:00:00,2026-03-02 10:00:00,To Savings,20.00,0.00,EUR,COMPLETED,20.00\n"
+        "FEE,Current,2026-03-05 10:00:00,2026-03-05 10:00:00,Plan fee,0.00,2.99,EUR,COMPLETED,85.51\n"
+    )
+    header = "Type,Product,Started Date,Completed Date,Description,Amount,Fee,Currency,State,Balance\n"
+    read = read_text(header + rows)
+    assert read.frame["amount"].astype(str).tolist() == ["99.00", "10.50", "20.00", "2.99"]
+    assert read.frame["credit_debit_indicator"].tolist() == ["CRDT", "DBIT", "CRDT", "DBIT"]
+    assert [(str(t.opening), str(t.closing), t.holds) for t in read.files[0].totals] == [
+        ("0.00", "85.51", True),
+        ("0.00", "20.00", True),
+    ]
+    assert [problem.line for problem in read.problems] == [4]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Datum,Empfänger,Kontonummer,Transaktionstyp,Verwendungszweck,Kategorie,Betrag (EUR)\n",
+        "Datum,Begunstigde,Rekeningnummer,Transactietype,Betalingskenmerk,Categorie,Bedrag (EUR)\n",
+        "Date,Payee,Account number,Transaction type,Payment reference,Category,Amount (EUR)\n",
+    ],
+)
+def test_n26_in_three_languages(read_text, header: str) -> None:
+    read = read_text(header + '2026-03-02,Laden,DE12500105170648489890,Income,"huur, maart",x,-1250.00\n')
+    row = read.frame.iloc[0]
+    assert read.files[0].variant == "n26"
+    assert (str(row["amount"]), row["credit_debit_indicator"]) == ("1250.00", "DBIT")
+    assert (row["counterparty_name"], row["remittance_information"]) == ("Laden", "huur, maart")
+
+
+@pytest.mark.parametrize("heading", ["Soort", "D/C", "Debit/Credit"])
+def test_a_sign_in_a_column_that_nobody_knows_is_refused_and_not_read_as_money_in(read_text, heading: str) -> None:
+    header = f"Datum,Rekening,Bedrag,{heading},Naam,Tegenrekening,Omschrijving\n"
+    with pytest.raises(UnreadableDataError, match="fits no variant"):
+        read_text(header + "2026-03-02,NL37TRIO0390123456,10.00,Debet,J,NL69INGB0123456789,huur\n")
+
+
+def test_a_column_more_than_the_bank_used_to_write_is_no_reason_to_refuse(read_text) -> None:
+    header = '"Date","Interest Date","Amount","Account","Counterparty","Name","Description","Category"\n'
+    row = '"2026-03-02","2026-03-02","-1.234,56","NL52BUNQ2025012345","NL69INGB0123456789","Jan","huur","Wonen"\n'
+    read = read_text(header + row)
+    assert read.files[0].variant == "bunq"
+    assert read.frame["credit_debit_indicator"].tolist() == ["DBIT"]
+
+
+def test_kbc_columns_of_credit_and_debit_beside_the_amount_do_no_harm(read_text) -> None:
+    header = (
+        "Rekeningnummer;Rubrieknaam;Naam;Munt;Afschriftnummer;Datum;Omschrijving;Valuta;Bedrag;Saldo;credit;debet;"
+        "rekeningnummer tegenpartij;BIC tegenpartij;Naam tegenpartij;Adres tegenpartij;gestructureerde mededeling;"
+        "Vrije mededeling\r\n"
+    )
+    row = (
+        "BE68539007547034;;J;EUR; 02026003;02/03/2026;OVERSCHRIJVING;02/03/2026;-1.250,00;-250,00;;-1.250,00;"
+        "BE71096123456769;KREDBEBB;HUURBAAS;;;huur\r\n"
+    )
+    read = read_text(header + row)
+    booking = read.frame.iloc[0]
+    assert (str(booking["amount"]), booking["credit_debit_indicator"]) == ("1250.00", "DBIT")
+    assert (booking["counterparty_name"], booking["remittance_information"]) == ("HUURBAAS", "OVERSCHRIJVING huur")
+    assert read.files[0].totals[0].holds
+
+
+def test_a_comma_between_apostrophes_parts_no_field(read_text) -> None:
+    rows = (
+        "02-03-2026,NL52ASNB0707159423,NL69INGB0123456789,j de boer,,,,EUR,100.00,EUR,-12.50,02-03-2026,02-03-2026,"
+        "8810,OVB,123,,'huur, kamer 3, maart',3\n"
+        "03-03-2026,NL52ASNB0707159423,,,,,,EUR,87.50,EUR,10.00,03-03-2026,03-03-2026,8810,STO,124,,'x',3\n"
+    )
+    read = read_text(rows)
+    assert read.frame["remittance_information"].tolist() == ["huur, kamer 3, maart", "x"]
+    assert read.files[0].totals[0].holds
+
+
+def test_a_heading_of_two_languages_gives_its_text_once(read_text) -> None:
+    header = "accountNumber;mutationcode;transactiondate;valuedate;startsaldo;endsaldo;amount;description\n"
+    text = "/TRTP/SEPA OVERBOEKING/IBAN/NL69INGB0123456789/NAME/Jan/REMI/huur/EREF/NOTPROVIDED"
+    read = read_text(header + f"123456789;EUR;20260302;20260302;100,00;88,00;-12,00;{text}\n")
+    row = read.frame.iloc[0]
+    assert (row["remittance_information"], row["end_to_end_id"]) == ("huur", "")

@@ -161,3 +161,25 @@ def test_additional_information_of_a_card_entry_names_the_shop(read_text) -> Non
     inner = "<AddtlNtryInf>BEA, Betaalpas   Winkel 12,PAS123   NR:0ABC0D, 02.01.26/14:37  UTRECHT</AddtlNtryInf>"
     booking = read_text(document(entry("5.00", "DBIT", inner))).frame.iloc[0]
     assert (booking["counterparty_name"], booking["bank_transaction_code"]) == ("Winkel 12", "CARD")
+
+
+RETURNED = (
+    "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RDDT</Cd><SubFmlyCd>UPDD</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls><TxDtls>"
+    "<RltdPties><Dbtr><Nm>Ik</Nm></Dbtr><DbtrAcct><Id><IBAN>NL69INGB0123456789</IBAN></Id></DbtrAcct><Cdtr>"
+    "<Nm>Sportschool</Nm></Cdtr><CdtrAcct><Id><IBAN>NL22ABNA0123456789</IBAN></Id></CdtrAcct></RltdPties></TxDtls>"
+    "</NtryDtls>"
+)
+
+
+def test_a_debit_that_comes_back_names_the_creditor_and_not_the_holder(read_text) -> None:
+    read = read_text(document(entry("7.00", inner=RETURNED), closing="107.00"))
+    row = read.frame.iloc[0]
+    assert (row["credit_debit_indicator"], row["bank_transaction_code"]) == ("CRDT", "RETURN")
+    assert (row["counterparty_name"], row["counterparty_iban"]) == ("Sportschool", "NL22ABNA0123456789")
+
+
+def test_amounts_without_a_currency_are_in_that_of_the_balances(read_text) -> None:
+    bare = entry("7.00", inner="<AddtlNtryInf>x</AddtlNtryInf>").replace(' Ccy="EUR"', "")
+    read = read_text(document(bare, closing="107.00").replace("Ccy='EUR'", "Ccy='USD'"))
+    assert read.frame["currency"].tolist() == ["USD"]
+    assert read.files[0].totals[0].holds

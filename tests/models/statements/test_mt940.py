@@ -214,3 +214,29 @@ def test_a_message_without_its_closing_balance_is_pointed_out(read_text) -> None
     cut, whole = read_text(message(line)), read_text(message(line, closing="C260102EUR90,00"))
     assert any("cut off" in note for note in cut.files[0].notes)
     assert not any("cut off" in note for note in whole.files[0].notes)
+
+
+def test_an_amount_with_points_between_thousands_is_read_whole(read_text) -> None:
+    read = read_text(message(":61:2603020302C1.234,56NTRFNONREF//1", ":86:a", closing="C260302EUR1334,56"))
+    assert [str(amount) for amount in read.frame["amount"]] == ["1234.56"]
+    assert read.frame["bank_transaction_code"].tolist() == ["SCT"]
+    assert read.files[0].totals[0].holds
+
+
+def test_the_account_of_field_25_with_option_p_is_the_account(read_text) -> None:
+    line = ":61:2603020302C5,00NTRFNONREF//12345678"
+    read = read_text(
+        message(line, ":86:x", account="NL69INGB0123456789\r\nINGBNL2A", closing="C260302EUR105,00").replace(
+            ":25:", ":25P:"
+        )
+    )
+    assert read.frame["account_iban"].tolist() == ["NL69INGB0123456789"]
+    assert read.files[0].totals[0].holds
+
+
+def test_a_name_right_behind_the_codeword_of_the_payer_is_the_name(read_text) -> None:
+    text = ":86:/EREF/E2E-1/ORDP/Customer BV/REMI/Invoice 7/9/"
+    read = read_text(message(":61:2603020302C30,00NTRFE2E-1//DBREF123456", text, closing="C260302EUR130,00"))
+    row = read.frame.iloc[0]
+    assert (row["counterparty_name"], row["remittance_information"]) == ("Customer BV", "Invoice 7/9")
+    assert row["end_to_end_id"] == "E2E-1"

@@ -103,3 +103,24 @@ def test_texts_that_banks_copy_from_their_statements_are_split(read_text) -> Non
     assert frame["remittance_information"].tolist() == ["brood", "order 1"]
     assert frame["end_to_end_id"].tolist() == ["E-1", "E-2"]
     assert frame["counterparty_iban"].tolist() == ["NL22ABNA0123456789"] * 2
+
+
+def test_an_item_without_dates_takes_none_of_the_others_with_it(read_text) -> None:
+    good = {
+        "transactionId": "2026030201", "bookingDate": "2026-03-02", "creditorName": "Shop",
+        "transactionAmount": {"amount": "-45.00", "currency": "EUR"},
+    }  # fmt: skip
+    bare = {"transactionAmount": {"amount": "-5.00", "currency": "EUR"}, "creditorName": "NoDate"}
+    read = read_text(json.dumps({"account": {"iban": "NL69INGB0123456789"}, "transactions": [good, bare]}))
+    assert read.frame["amount"].astype(str).tolist() == ["45.00"]
+    assert [problem.reason for problem in read.problems] == ["booking date is missing or no date from 1970 to 2199"]
+
+
+def test_a_card_account_is_told_by_its_masked_number_and_its_details_are_the_text(read_text) -> None:
+    item = {
+        "cardTransactionId": "201710020036959", "bookingDate": "2026-03-02", "transactionDetails": "WIFIMARKET.SE",
+        "transactionAmount": {"currency": "EUR", "amount": "-256.67"}, "proprietaryBankTransactionCode": "PURCHASE",
+    }  # fmt: skip
+    card = {"cardAccount": {"maskedPan": "525412******3241"}, "cardTransactions": {"booked": [item], "pending": []}}
+    row = read_text(json.dumps(card)).frame.iloc[0]
+    assert (row["account_iban"], row["remittance_information"]) == ("525412******3241", "WIFIMARKET.SE")

@@ -193,3 +193,15 @@ def test_same_days_in_another_format_are_pointed_out(tmp_path: Path) -> None:
     read = read_statements([tmp_path / "a", tmp_path / "b.csv"])
     assert read.files[0].notes == ()
     assert read.files[1].notes == ("covers days that a covers in another format; bookings in both count twice",)
+
+
+def test_a_picture_in_a_zip_file_keeps_no_statement_behind_it_from_being_read(tmp_path: Path) -> None:
+    packed = tmp_path / "all.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.pdf", b"%PDF-1.4 x")
+        archive.writestr("b.940", MT940)
+    chunks = stream_statement(packed)
+    first = next(chunks)
+    assert (first.file.source if first.file else "", len(first.frame)) == ("all.zip/b.940", 2)
+    with pytest.raises(UnreadableDataError, match=r"a\.pdf is a PDF document"):
+        next(chunks)

@@ -22,8 +22,8 @@ class Bank:
 
     @property
     def labelled(self) -> pd.DataFrame:
-        """Bookings with their event and role beside them."""
-        return self.bookings.merge(self.labels, on="booking_id", validate="one_to_one")
+        """Bookings with their event and role beside them; those of a joint account stand here once per holder."""
+        return self.bookings.merge(self.labels, on="booking_id", validate="many_to_one")
 
 
 @pytest.fixture(scope="session")
