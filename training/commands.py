@@ -87,6 +87,13 @@ def train(
     ] = None,
     test_share: Annotated[float, typer.Option(min=0.05, max=0.5, help="Share of customers to test on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of splits and fits.")] = 0,
+    reviewed: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A filled-in review queue; may be given more than once."),
+    ] = None,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Also fit on a tenth, a quarter and a half of the customers.")
+    ] = False,
 ) -> None:
     """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
     from training.run import train_candidate
@@ -100,6 +107,8 @@ def train(
         splits=splits,
         test_share=test_share,
         seed=seed,
+        reviewed=reviewed or (),
+        learning_curve=learning_curve,
     )
 
 
