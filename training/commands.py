@@ -113,6 +113,36 @@ def train(
 
 
 @app.command()
+def compare(
+    candidate: Annotated[str, typer.Option(help="Candidate or release; the newest candidate when absent.")] = "",
+    other: Annotated[
+        str, typer.Option("--with", help="Release or candidate to compare with, or champion.")
+    ] = "champion",
+    bookings: Annotated[Path | None, _Existing] = None,
+    labels: Annotated[Path | None, _Existing] = None,
+    events: Annotated[Path | None, _Existing] = None,
+    permissions: Annotated[Path | None, _Existing] = None,
+    splits: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Compare on its test customers only.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the comparison as JSON too.")] = None,
+) -> None:
+    """Say per life event how a candidate differs from the champion, how surely, and what flipped."""
+    from training.comparison_files import compare_files
+
+    compare_files(
+        candidate,
+        other,
+        bookings=bookings,
+        labels=labels,
+        events=events,
+        permissions=permissions,
+        splits=splits,
+        out=out,
+    )
+
+
+@app.command()
 def keygen(
     role: Annotated[str, typer.Option(help="owner, data_protection_officer, ethics_chair or operations.")],
     person: Annotated[str, typer.Option(help="Who holds the key.")],

@@ -21,6 +21,11 @@ from training.reading import load_table
 from training.splits import Split
 
 PURPOSE = "model_training"
+NOT_SHOWN = (
+    "No permissions were given: you declare that all these customers allow model training. "
+    "Give --permissions to show it."
+)
+MARKED = "The release is marked permission_not_shown and cannot be promoted."
 EVENT_DATES = ("onset_date", "first_detectable_date", "last_useful_date")
 
 
@@ -153,10 +158,7 @@ def load_events(path: Path | None) -> pd.DataFrame:
 
 def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
     if permissions is None:
-        notes.append(
-            "No permissions were given: you declare that all these customers allow model training. "
-            "The release is marked permission_not_shown and cannot be promoted. Give --permissions to show it."
-        )
+        notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)

@@ -7,10 +7,13 @@ there the customers are resampled, both releases at once.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
+
+_AT_ONCE = 100  # resamples; bounds memory
 
 
 def share_interval(
@@ -43,31 +46,61 @@ def share_interval(
     return _wilson(float(share), observations, confidence)
 
 
-def paired_f1_interval(
-    champion: np.ndarray, candidate: np.ndarray, *, seed: int, resamples: int, confidence: float = 0.95
-) -> list[float] | None:
-    """Interval [low, high] of the difference in F1, candidate minus champion, over resampled customers.
+@dataclass(frozen=True)
+class Differences:
+    """Intervals [low, high] of the difference in F1 of each event and of their macro-average; None where undefined."""
+
+    per_event: list[list[float] | None]
+    macro: list[float] | None
+
+
+def paired_f1_differences(
+    candidate: np.ndarray, other: np.ndarray, *, seed: int, resamples: int, confidence: float = 0.95
+) -> Differences:
+    """Intervals of F1 of a candidate minus that of another release, over resampled customers.
 
     Parameters
     ----------
-    champion, candidate : ndarray of int, shape (n_customers, 3)
-        Hits, detections and true events per customer, the same customers in the same order.
+    candidate, other : ndarray of int, shape (n_customers, n_events, 3)
+        Hits, detections and true events per customer and event, the same customers in the same order. The macro-average
+        is over events that any customer truly has.
 
     Notes
     -----
     Customers with equal counts are drawn together by one multinomial: the same bootstrap as drawing customers one by
     one (scipy.stats.bootstrap), at a cost that does not grow with the bank, where most customers have nothing at all.
     """
-    rows, counts = np.unique(np.hstack([champion, candidate]), axis=0, return_counts=True)
-    if not rows.any():
-        return None
-    drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=resamples) @ rows
-    differences = _f1(drawn[:, 3:]) - _f1(drawn[:, :3])
-    defined = differences[~np.isnan(differences)]
+    events = candidate.shape[1]
+    flat = np.hstack([part.reshape(len(part), -1) for part in (candidate, other)])
+    if not flat.any():
+        return Differences([None] * events, None)
+    rows, counts = np.unique(flat, axis=0, return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = np.vstack(
+        [
+            rng.multinomial(counts.sum(), counts / counts.sum(), size=min(_AT_ONCE, resamples - done)) @ rows
+            for done in range(0, resamples, _AT_ONCE)
+        ]
+    ).reshape(resamples, 2, events, 3)
+    f1s = _f1(drawn)
+    differences = f1s[:, 0] - f1s[:, 1]
+    real = candidate[:, :, 2].sum(axis=0) > 0
+    macro = _nan_mean(f1s[:, 0][:, real]) - _nan_mean(f1s[:, 1][:, real])
+    return Differences([_ends(differences[:, at], confidence) for at in range(events)], _ends(macro, confidence))
+
+
+def _ends(values: np.ndarray, confidence: float) -> list[float] | None:
+    defined = values[~np.isnan(values)]
     if not len(defined):
         return None
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return [float(low), float(high)]
+
+
+def _nan_mean(values: np.ndarray) -> np.ndarray:
+    """Mean of each row over what is defined in it; nan where nothing is."""
+    defined = (~np.isnan(values)).sum(axis=1)
+    return np.divide(np.nansum(values, axis=1), defined, out=np.full(len(values), np.nan), where=defined > 0)
 
 
 def f1(counts: Sequence[int] | np.ndarray) -> float | None:
@@ -82,8 +115,9 @@ def mean(values: Any) -> float | None:
 
 
 def _f1(counts: np.ndarray) -> np.ndarray:
-    whole = counts[:, 1] + counts[:, 2]
-    return np.divide(2 * counts[:, 0], whole, out=np.full(len(counts), np.nan), where=whole > 0)
+    """F1 along the last axis of (hits, detections, true events); nan where there is neither of the latter two."""
+    hits, whole = counts[..., 0], counts[..., 1] + counts[..., 2]
+    return np.divide(2.0 * hits, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
 
 
 def _spread(part: np.ndarray, whole: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from models.events import count_hits
 from training.dataset import Dataset
 from training.evaluation import ABSTAINED, booking_figures, risk_coverage
 from training.event_evaluation import _event_figures, evaluate_prediction, top_decile_lift
-from training.intervals import f1, paired_f1_interval, share_interval
+from training.intervals import share_interval
 from training.learning_curve import trace_learning
 from training.matching import explain_false, explain_missed, match_events
 from training.plots import list_plots
@@ -170,23 +170,6 @@ def test_clustered_observations_have_wider_intervals() -> None:
 
 def test_nothing_observed_has_no_interval() -> None:
     assert share_interval(np.zeros(3), np.zeros(3)) is None
-
-
-def test_releases_that_answer_alike_differ_by_nothing_for_sure() -> None:
-    counts = np.array([[1, 1, 1], [0, 1, 0], [0, 0, 0]])
-    assert paired_f1_interval(counts, counts, seed=0, resamples=200) == [0.0, 0.0]
-    assert paired_f1_interval(counts * 0, counts * 0, seed=0, resamples=200) is None
-
-
-def test_a_paired_interval_is_that_of_resampled_customers() -> None:
-    # Twenty customers with an event each; the candidate finds all, the champion those of the first ten. The champion's
-    # F1 is 2p / (1 + p) with p the share of the first ten among those drawn: binomial(20, 1/2) / 20, whose 2.5 % and
-    # 97.5 % points are 6 and 14 of 20. So the difference lies between 1 - 1.4/1.7 and 1 - .6/1.3.
-    champion = np.array([[1, 1, 1]] * 10 + [[0, 0, 1]] * 10)
-    candidate = np.array([[1, 1, 1]] * 20)
-    told = paired_f1_interval(champion, candidate, seed=1, resamples=4000)
-    assert told == [pytest.approx(1 - 1.4 / 1.7, abs=1e-9), pytest.approx(1 - 0.6 / 1.3, abs=1e-9)]
-    assert f1((10, 10, 20)) == pytest.approx(2 / 3)
 
 
 @dataclass
