@@ -143,6 +143,21 @@ def compare(
 
 
 @app.command()
+def review(
+    bookings: Annotated[Path, _Existing],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="CSV to write; readable by you alone.")],
+    labels: Annotated[Path | None, _Existing] = None,
+    permissions: Annotated[Path | None, _Existing] = None,
+    release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
+    size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
+) -> None:
+    """List the bookings most worth a look - likely mislabelled first, then doubtful - to be filled in."""
+    from training.review_files import write_queue
+
+    write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
+
+
+@app.command()
 def keygen(
     role: Annotated[str, typer.Option(help="owner, data_protection_officer, ethics_chair or operations.")],
     person: Annotated[str, typer.Option(help="Who holds the key.")],

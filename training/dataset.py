@@ -76,7 +76,7 @@ def load_dataset(
     read = load_bookings(bookings)
     notes = list(read.notes)
     told = apply_reviewed(load_labels(labels, notes), reviewed, taxonomy, notes)
-    frame, permission = _permitted(read.frame, permissions, notes)
+    frame, permission = permitted_bookings(read.frame, permissions, notes)
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
     open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)
@@ -156,7 +156,10 @@ def load_events(path: Path | None) -> pd.DataFrame:
     return table[["customer_id", "event", *EVENT_DATES]]
 
 
-def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def permitted_bookings(
+    frame: pd.DataFrame, permissions: Path | None, notes: list[str]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Bookings of customers who allow training now, and what a release says of their permission."""
     if permissions is None:
         notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
