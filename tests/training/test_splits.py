@@ -132,3 +132,9 @@ def test_a_frame_of_four_columns_is_split_by_what_it_has() -> None:
     )
     made = make_splits(bookings, np.array(["none"] * 10), test_share=0.2, seed=0)
     assert [kind for kind, split in made.items() if split is not None] == ["row", "counterparty"]
+
+
+def test_a_day_on_both_sides_of_a_split_in_time_fails_the_run() -> None:
+    same_day = table(("a", "2026-01-01", "", "", "x", "x"), ("b", "2026-01-01", "", "", "y", "y"))
+    with pytest.raises(IntegrityError, match="Split by time: 1 fitted bookings are as late"):
+        validate_split("time", same_day, Split(np.array([0]), np.array([1])))
