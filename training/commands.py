@@ -87,6 +87,13 @@ def train(
     ] = None,
     test_share: Annotated[float, typer.Option(min=0.05, max=0.5, help="Share of customers to test on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of splits and fits.")] = 0,
+    reviewed: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A filled-in review queue; may be given more than once."),
+    ] = None,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Also fit on a tenth, a quarter and a half of the customers.")
+    ] = False,
 ) -> None:
     """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
     from training.run import train_candidate
@@ -100,7 +107,54 @@ def train(
         splits=splits,
         test_share=test_share,
         seed=seed,
+        reviewed=reviewed or (),
+        learning_curve=learning_curve,
     )
+
+
+@app.command()
+def compare(
+    candidate: Annotated[str, typer.Option(help="Candidate or release; the newest candidate when absent.")] = "",
+    other: Annotated[
+        str, typer.Option("--with", help="Release or candidate to compare with, or champion.")
+    ] = "champion",
+    bookings: Annotated[Path | None, _Existing] = None,
+    labels: Annotated[Path | None, _Existing] = None,
+    events: Annotated[Path | None, _Existing] = None,
+    permissions: Annotated[Path | None, _Existing] = None,
+    splits: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Compare on its test customers only.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the comparison as JSON too.")] = None,
+) -> None:
+    """Say per life event how a candidate differs from the champion, how surely, and what flipped."""
+    from training.comparison_files import compare_files
+
+    compare_files(
+        candidate,
+        other,
+        bookings=bookings,
+        labels=labels,
+        events=events,
+        permissions=permissions,
+        splits=splits,
+        out=out,
+    )
+
+
+@app.command()
+def review(
+    bookings: Annotated[Path, _Existing],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="CSV to write; readable by you alone.")],
+    labels: Annotated[Path | None, _Existing] = None,
+    permissions: Annotated[Path | None, _Existing] = None,
+    release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
+    size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
+) -> None:
+    """List the bookings most worth a look - likely mislabelled first, then doubtful - to be filled in."""
+    from training.review_files import write_queue
+
+    write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Labelled bookings that may be trained on: permission first, screening second, and every booking accounted for."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,17 @@ from models.errors import IntegrityError, UnreadableDataError, UsageError
 from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
 from models.purposes import PurposeRegistry, default_purposes
 from models.screening import Screening
-from models.taxonomy import NONE, SCREENED, Taxonomy
+from models.taxonomy import Taxonomy
+from training.labels import apply_reviewed, label_bookings, load_labels, validate_labels
+from training.reading import load_table
 from training.splits import Split
 
 PURPOSE = "model_training"
+NOT_SHOWN = (
+    "No permissions were given: you declare that all these customers allow model training. "
+    "Give --permissions to show it."
+)
+MARKED = "The release is marked permission_not_shown and cannot be promoted."
 EVENT_DATES = ("onset_date", "first_detectable_date", "last_useful_date")
 
 
@@ -36,6 +43,12 @@ class Dataset:
     permission: dict[str, Any]
     problems: list[RowProblem]
     notes: list[str] = field(default_factory=list)
+    roles: np.ndarray | None = None
+
+    @property
+    def known_roles(self) -> np.ndarray:
+        """The role of each label; `primary` where nobody said another."""
+        return np.full(len(self.labels), "primary", dtype=object) if self.roles is None else self.roles
 
 
 def load_dataset(
@@ -46,10 +59,12 @@ def load_dataset(
     screening: Screening,
     events: Path | None = None,
     permissions: Path | None = None,
+    reviewed: Sequence[Path] = (),
 ) -> Dataset:
     """Read the tables, leave out customers without permission, screen, and join the labels.
 
-    Without a permissions file the caller declares that there is permission; the release is marked for it.
+    Without a permissions file the caller declares that there is permission; the release is marked for it. Labels of
+    filled-in review queues (`reviewed`) stand above those of the labels file.
 
     Raises
     ------
@@ -59,20 +74,21 @@ def load_dataset(
         Nothing is left to train on, or labels are not in the taxonomy.
     """
     read = load_bookings(bookings)
-    told = load_labels(labels)
     notes = list(read.notes)
-    frame, permission = _permitted(read.frame, permissions, notes)
+    told = apply_reviewed(load_labels(labels, notes), reviewed, taxonomy, notes)
+    frame, permission = permitted_bookings(read.frame, permissions, notes)
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
     open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)
-    mine = _labels_of(open_frame, told, notes)
-    labelled = open_frame[mine.notna().to_numpy()].reset_index(drop=True)
+    mine = label_bookings(open_frame, told)
+    has_label = mine["event"].notna().to_numpy()
+    labelled = open_frame[has_label].reset_index(drop=True)
     counts |= {"no_label": len(open_frame) - len(labelled), "kept": len(labelled)}
-    known = mine.dropna().to_numpy(dtype=object).astype(str)
-    _validate_labels(known, taxonomy)
+    known, roles = (mine[name].to_numpy(dtype=object)[has_label].astype(str) for name in ("event", "role"))
+    validate_labels(known, taxonomy)
     _require_rows(counts, read.problems, permitted=len(frame), open_rows=len(open_frame))
     true_events = _permitted_events(load_events(events), labelled, taxonomy, notes)
-    return Dataset(labelled, known, true_events, counts, permission, read.problems, notes)
+    return Dataset(labelled, known, true_events, counts, permission, read.problems, notes, roles)
 
 
 def _require_rows(counts: dict[str, int], problems: list[RowProblem], *, permitted: int, open_rows: int) -> None:
@@ -106,7 +122,7 @@ def split_as_given(bookings: pd.DataFrame, splits: Path, notes: list[str]) -> Sp
     UsageError
         One of the two sides has no booking.
     """
-    table = _load_table(splits, ("customer_id", "split"))
+    table = load_table(splits, ("customer_id", "split"))
     wrong = np.flatnonzero(~table["split"].isin(["train", "test"]) | (table["customer_id"] == ""))
     if len(wrong):
         raise UnreadableDataError(f"{splits.name}:{wrong[0] + 2}: give a customer_id and the split train or test.")
@@ -125,32 +141,12 @@ def split_as_given(bookings: pd.DataFrame, splits: Path, notes: list[str]) -> Sp
     return Split(np.flatnonzero(~tested), np.flatnonzero(tested))
 
 
-def _labels_of(bookings: pd.DataFrame, told: pd.DataFrame, notes: list[str]) -> pd.Series:
-    """The label of each booking, missing where there is none."""
-    first = told.drop_duplicates("booking_id")
-    if len(first) < len(told):
-        notes.append(f"{len(told) - len(first)} labels name a booking for a second time; the first one counts.")
-    mine = bookings["booking_id"].map(first.set_index("booking_id")["event"])
-    if NONE not in set(told["event"]):
-        notes.append(f"No booking is labelled {NONE}, so every booking without a label counts as {NONE}.")
-        mine = mine.fillna(NONE)
-    return mine
-
-
-def load_labels(path: Path) -> pd.DataFrame:
-    """booking_id, event and role per label; a missing role means `primary`."""
-    table = _load_table(path, ("booking_id", "event"))
-    table["role"] = table["role"].where(table["role"] != "", "primary") if "role" in table else "primary"
-    # `screened` says why a booking is none of ours to learn; it is `none` for the classifier.
-    table["event"] = table["event"].replace({SCREENED: NONE, "": NONE})
-    return table[["booking_id", "event", "role"]]
-
-
 def load_events(path: Path | None) -> pd.DataFrame:
     """customer_id, event and the three dates per true event; empty without a file."""
     if path is None:
-        return pd.DataFrame({"customer_id": [], "event": [], **{name: [] for name in EVENT_DATES}})
-    table = _load_table(path, ("customer_id", "event", *EVENT_DATES))
+        texts = {name: pd.Series([], dtype="str") for name in ("customer_id", "event")}
+        return pd.DataFrame({**texts, **{name: pd.Series([], dtype="datetime64[s]") for name in EVENT_DATES}})
+    table = load_table(path, ("customer_id", "event", *EVENT_DATES))
     for name in EVENT_DATES:
         parsed = pd.to_datetime(table[name], format="%Y-%m-%d", errors="coerce")
         if parsed.isna().any():
@@ -160,23 +156,12 @@ def load_events(path: Path | None) -> pd.DataFrame:
     return table[["customer_id", "event", *EVENT_DATES]]
 
 
-def _load_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UnreadableDataError(f"{path.name} cannot be read as CSV. Give comma-separated UTF-8 text.") from error
-    missing = [name for name in needed if name not in table]
-    if missing:
-        raise UnreadableDataError(f"{path.name} has no column {', '.join(missing)}.")
-    return table
-
-
-def _permitted(frame: pd.DataFrame, permissions: Path | None, notes: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def permitted_bookings(
+    frame: pd.DataFrame, permissions: Path | None, notes: list[str]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Bookings of customers who allow training now, and what a release says of their permission."""
     if permissions is None:
-        notes.append(
-            "No permissions were given: you declare that all these customers allow model training. "
-            "The release is marked permission_not_shown and cannot be promoted. Give --permissions to show it."
-        )
+        notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)
@@ -223,12 +208,3 @@ def _permitted_events(
         notes.append(f"Events that the taxonomy does not have were left out: {', '.join(unknown)}.")
     kept = events["customer_id"].isin(set(bookings["customer_id"])) & events["event"].isin(taxonomy.ids)
     return events[kept.to_numpy()].reset_index(drop=True)
-
-
-def _validate_labels(labels: np.ndarray, taxonomy: Taxonomy) -> None:
-    unknown = sorted(set(labels.tolist()) - set(taxonomy.ids) - {NONE})
-    if unknown:
-        raise UsageError(
-            f"{len(unknown)} labels are not in the taxonomy: {', '.join(unknown[:10])}. Correct them, or give a "
-            "taxonomy that has them with --taxonomy FILE; an entry needs no more than [[event]] and id."
-        )

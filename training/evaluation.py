@@ -1,114 +1,128 @@
-"""Figures of a model on customers it has not seen: single bookings first, then life events.
+"""Figures of a classifier on bookings it has not seen: how often right, how well calibrated, how wise in its doubt.
 
-Facts before reports: everything here ends in one plain dictionary that is saved as JSON; nothing is rounded on the way.
+Facts before reports: everything here ends in plain dictionaries that are saved as JSON; nothing is rounded on the way,
+and what has no denominator is None, never 0.
 """
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_fscore_support
 
-from models.detection import detect_events
-from models.events import count_hits
+from models.classifier import BookingClassifier
 from models.taxonomy import NONE
+from training.event_evaluation import evaluate_events
 from training.fitting import Fitted
+from training.intervals import mean
+from training.settings import settings
 
-_BINS = 10
-_LOWEST_SCORE = 0.05  # bookings below say nothing about an event; they would hide bad calibration among the rest
+__all__ = ["booking_figures", "evaluate_bookings", "evaluate_events", "risk_coverage"]
+
+ABSTAINED = "(abstained)"  # a column of the confusion table; no event has such an id
 
 
 def evaluate_bookings(fitted: Fitted, bookings: pd.DataFrame, labels: np.ndarray) -> dict[str, Any]:
-    """Macro-F1 over event labels, per label precision, recall, F1 and average precision, calibration, abstention."""
-    probabilities = fitted.classifier.predict_proba(bookings)
-    told = fitted.classifier.classify(bookings)
-    classes = [str(name) for name in fitted.classifier.classes_]
-    present = sorted(set(labels.tolist()) & set(classes))
-    scores = precision_recall_fscore_support(labels, told["label"].to_numpy(), labels=present, zero_division=np.nan)
-    per_label = {
-        name: {"precision": _defined(p), "recall": _defined(r), "f1": _defined(f), "n": int(n)}
-        for name, p, r, f, n in zip(present, *scores, strict=True)
-    }
-    for name in present:
-        truth = labels == name
-        per_label[name]["average_precision"] = float(
-            average_precision_score(truth, probabilities[:, classes.index(name)])
-        )
-    events = [name for name in present if name != NONE]
-    f1s: list[Any] = [per_label[name]["f1"] for name in events]
+    """Figures of single bookings, see `booking_figures`."""
+    return booking_figures(fitted.classifier, bookings, labels)
+
+
+def booking_figures(classifier: BookingClassifier, bookings: pd.DataFrame, labels: np.ndarray) -> dict[str, Any]:
+    """Macro-F1 and macro average precision over event labels, per label, calibration, doubt and confusion.
+
+    Macro figures are over the labels that were tested and fitted; `labels_not_fitted` counts the others.
+    """
+    probabilities = classifier.predict_proba(bookings)
+    told = classifier.classify(bookings)
+    classes = [str(name) for name in classifier.classes_]
+    per_label = _per_label(labels, told["label"].to_numpy(), probabilities, classes)
+    events = [figures for name, figures in per_label.items() if name != NONE]
+    top = probabilities.max(axis=1) if len(labels) else np.zeros(0)
     return {
         "n": len(labels),
-        "macro_f1": _mean([f1 or 0.0 for f1 in f1s]),
+        "macro_f1": mean([figures["f1"] or 0.0 for figures in events]),
+        "average_precision": mean([figures["average_precision"] for figures in events]),
+        "labels_tested": len(events),
+        "labels_not_fitted": len(set(labels.tolist()) - set(classes)),
         "per_label": per_label,
         "calibration": _calibration(probabilities, labels, classes),
-        "abstained_share": float(told["abstained"].mean()),
+        "abstained_share": mean(told["abstained"].to_numpy(dtype=float)),
         "answered_error_share": _answered_error(told, labels),
+        "risk_coverage": _doubt(told, labels, top, risk=classifier.risk),
+        "confusion": _confusion(told, labels),
     }
 
 
-def evaluate_events(fitted: Fitted, bookings: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
-    """Per event precision, recall and F1 of detections dated inside a true event's span, one to one; days to detect."""
-    as_of = bookings["booking_date"].max().date()
-    found = detect_events(bookings, as_of=as_of, release=fitted)
-    years = _customer_years(bookings)
-    per_event = {}
-    for event in fitted.taxonomy.ids:
-        mine, real = found[found["event"] == event], truth[truth["event"] == event]
-        if len(mine) or len(real):
-            per_event[event] = _event_figures(mine, real, years)
-    measured = [figures["f1"] for figures in per_event.values() if figures["n_true"]]
+def risk_coverage(confidence: np.ndarray, wrong: np.ndarray, *, risk: float) -> dict[str, Any]:
+    """How the share of errors grows when more is answered, the most confident first.
+
+    Parameters
+    ----------
+    confidence : ndarray of float
+        Per answer; equal ones are answered together, so their order does not count.
+    wrong : ndarray of bool
+        Whether the answer is an error.
+    risk : float
+        Accepted share of errors (0..1).
+
+    Returns
+    -------
+    dict
+        n; curve, a list of [coverage, error]; aurc, the error averaged over all coverages (Geifman and El-Yaniv, 2017,
+        Selective Classification for Deep Neural Networks); coverage_at_risk, the largest coverage (0..1) at which at
+        most a share `risk` of the answers is wrong.
+    """
+    if not len(confidence):
+        return {"n": 0, "risk": risk, "aurc": None, "coverage_at_risk": None, "curve": []}
+    order = np.argsort(-confidence, kind="stable")
+    ends = np.flatnonzero(np.diff(confidence[order], append=-np.inf))
+    coverage = (ends + 1) / len(order)
+    error = np.cumsum(wrong[order])[ends] / (ends + 1)
+    good = coverage[error <= risk]
+    kept = np.unique(np.linspace(0, len(ends) - 1, settings("bookings")["curve_points"]).round().astype(int))
     return {
-        "as_of": as_of.isoformat(),
-        "customers": int(bookings["customer_id"].nunique()),
-        "customer_years": years,
-        "macro_f1": _mean(measured),
-        "per_event": per_event,
+        "n": len(order),
+        "risk": risk,
+        "aurc": float(np.sum(np.diff(coverage, prepend=0.0) * error)),
+        "coverage_at_risk": float(good.max()) if len(good) else 0.0,
+        "curve": [[float(coverage[at]), float(error[at])] for at in kept],
     }
 
 
-def _event_figures(found: pd.DataFrame, truth: pd.DataFrame, years: float) -> dict[str, Any]:
-    hits, delays = 0, []
-    for customer, mine in found.groupby("customer_id"):
-        real = truth[truth["customer_id"] == customer]
-        spans = list(zip(real["first_detectable_date"], real["last_useful_date"], strict=True))
-        hits += count_hits(mine["detected_on"].tolist(), spans)
-        delays += [
-            min((day - first).days for first, last in spans if first <= day <= last)
-            for day in mine["detected_on"]
-            if any(first <= day <= last for first, last in spans)
-        ]
-    precision = hits / len(found) if len(found) else None
-    recall = hits / len(truth) if len(truth) else None
+def _per_label(
+    labels: np.ndarray, told: np.ndarray, probabilities: np.ndarray, classes: list[str]
+) -> dict[str, dict[str, Any]]:
+    present = sorted(set(labels.tolist()) & set(classes))
+    if not present:
+        return {}
+    scores = precision_recall_fscore_support(labels, told, labels=present, zero_division=np.nan)
     return {
-        "n_true": len(truth),
-        "n_found": len(found),
-        "hits": hits,
-        "precision": precision,
-        "recall": recall,
-        "f1": 2 * hits / (len(found) + len(truth)),
-        "median_days_to_detect": float(np.median(delays)) if delays else None,
-        "false_per_1000_customer_years": 1000 * (len(found) - hits) / years if years else None,
+        name: {
+            "precision": _defined(p),
+            "recall": _defined(r),
+            "f1": _defined(f),
+            "n": int(n),
+            "average_precision": float(average_precision_score(labels == name, probabilities[:, classes.index(name)])),
+        }
+        for name, p, r, f, n in zip(present, *scores, strict=True)
     }
-
-
-def _customer_years(bookings: pd.DataFrame) -> float:
-    span = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"])
-    return float((span["max"] - span["min"]).dt.days.sum() / 365.25)
 
 
 def _calibration(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """Brier score and expected calibration error (ten bins of equal mass) over booking-event pairs that score."""
+    """Brier score and expected calibration error (bins of equal mass) over booking-event pairs that score."""
+    figures = settings("bookings")
     events = [at for at, name in enumerate(classes) if name != NONE]
     scores = probabilities[:, events].ravel()
     truth = np.stack([labels == classes[at] for at in events], axis=1).ravel() if events else np.zeros(0)
-    scoring = scores >= _LOWEST_SCORE
+    scoring = scores >= figures["lowest_score"]
     scores, truth = scores[scoring], truth[scoring]
     if not len(scores):
-        return {"n": 0, "brier": None, "expected_calibration_error": None}
-    bins = np.array_split(np.argsort(scores, kind="stable"), min(_BINS, len(scores)))
-    error = sum(len(one) * abs(scores[one].mean() - truth[one].mean()) for one in bins) / len(scores)
+        return {"n": 0, "brier": None, "expected_calibration_error": None, "bins": []}
+    split = np.array_split(np.argsort(scores, kind="stable"), min(figures["bins"], len(scores)))
+    bins = [{"n": len(one), "score": float(scores[one].mean()), "true": float(truth[one].mean())} for one in split]
+    error = sum(one["n"] * abs(one["score"] - one["true"]) for one in bins) / len(scores)
     brier = float(((scores - truth) ** 2).mean())
-    return {"n": len(scores), "brier": brier, "expected_calibration_error": float(error)}
+    return {"n": len(scores), "brier": brier, "expected_calibration_error": float(error), "bins": bins}
 
 
 def _answered_error(told: pd.DataFrame, labels: np.ndarray) -> float | None:
@@ -116,10 +130,30 @@ def _answered_error(told: pd.DataFrame, labels: np.ndarray) -> float | None:
     return float((told["label"].to_numpy() != labels)[answered].mean()) if answered.any() else None
 
 
+def _doubt(told: pd.DataFrame, labels: np.ndarray, top: np.ndarray, *, risk: float) -> dict[str, Any]:
+    """The risk-coverage curve among bookings told as, or truly, an event, and where the classifier stands on it."""
+    said = told["label"].to_numpy()
+    at_stake = (said != NONE) | (labels != NONE)
+    wrong = (said != labels)[at_stake]
+    answered = ~told["abstained"].to_numpy()[at_stake]
+    return {
+        **risk_coverage(top[at_stake], wrong, risk=risk),
+        "answered_share": mean(answered.astype(float)),
+        "answered_error_share": mean(wrong[answered].astype(float)),
+    }
+
+
+def _confusion(told: pd.DataFrame, labels: np.ndarray) -> dict[str, Any]:
+    """How many bookings of each label (rows) got which answer (columns)."""
+    said = np.where(told["abstained"].to_numpy(), ABSTAINED, told["label"].to_numpy(dtype=object)).astype(str)
+    names = sorted(set(labels.tolist()) | set(said.tolist()), key=lambda name: (name == ABSTAINED, name == NONE, name))
+    if not names:
+        return {"labels": [], "answers": [], "counts": []}
+    counts = confusion_matrix(labels.astype(str), said, labels=names)
+    rows = [at for at, name in enumerate(names) if name != ABSTAINED]
+    return {"labels": [names[at] for at in rows], "answers": names, "counts": counts[rows].tolist()}
+
+
 def _defined(value: float) -> float | None:
     """None for a rate without a denominator: undefined is not zero."""
     return None if np.isnan(value) else float(value)
-
-
-def _mean(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None

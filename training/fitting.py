@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
@@ -49,9 +50,9 @@ def fit_models(
     detector = EventDetector(history_days={e.id: e.history_days for e in taxonomy.events}, random_state=seed)
     fitted = Fitted(classifier, detector, screening, taxonomy)
     step("reading the same customers with classifiers that do not know them")
-    by_customer = _cross_fitted(classifier, dataset, customer_groups(dataset.bookings))
+    by_customer = cross_fitted(classifier, dataset.bookings, dataset.labels, customer_groups(dataset.bookings))
     step("reading them with classifiers that do not know the wordings")
-    by_wording = _cross_fitted(classifier, dataset, classifier.wordings(dataset.bookings))
+    by_wording = cross_fitted(classifier, dataset.bookings, dataset.labels, classifier.wordings(dataset.bookings))
     step("learning events from customers' histories")
     last_day = dataset.bookings["booking_date"].max().date()
     texts = read_texts(dataset.bookings, names=classifier.names_)
@@ -63,15 +64,31 @@ def fit_models(
     return fitted
 
 
-def _cross_fitted(classifier: BookingClassifier, dataset: Dataset, groups: np.ndarray) -> np.ndarray:
-    """Probabilities of each booking, columns as `classifier.classes_`, by a classifier fitted on other groups."""
-    probabilities = np.zeros((len(dataset.bookings), len(classifier.classes_)), dtype=np.float32)
-    if len(np.unique(groups)) < _CROSS_FITS:
-        return classifier.predict_proba(dataset.bookings)
-    for fit, rest in GroupKFold(_CROSS_FITS).split(dataset.bookings, groups=groups):
+def cross_fitted(
+    classifier: BookingClassifier,
+    bookings: pd.DataFrame,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    *,
+    folds: int = _CROSS_FITS,
+    not_learned: float = 0.0,
+) -> np.ndarray:
+    """Probabilities of each booking, columns as `classifier.classes_`, by a classifier fitted on other groups.
+
+    Parameters
+    ----------
+    classifier : BookingClassifier
+        Fitted on all of these bookings; its settings and temperature are used.
+    not_learned : float
+        What stands for a label that the other groups do not have.
+    """
+    probabilities = np.full((len(bookings), len(classifier.classes_)), not_learned, dtype=np.float32)
+    if len(np.unique(groups)) < folds:
+        return classifier.predict_proba(bookings)
+    for fit, rest in GroupKFold(folds).split(bookings, groups=groups):
         other = clone(classifier).set_params(calibrate=False)
-        other.fit(dataset.bookings.iloc[fit].reset_index(drop=True), dataset.labels[fit])
+        other.fit(bookings.iloc[fit].reset_index(drop=True), labels[fit])
         other.temperature_ = classifier.temperature_
         columns = np.searchsorted(classifier.classes_, other.classes_)
-        probabilities[np.ix_(rest, columns)] = other.predict_proba(dataset.bookings.iloc[rest].reset_index(drop=True))
+        probabilities[np.ix_(rest, columns)] = other.predict_proba(bookings.iloc[rest].reset_index(drop=True))
     return probabilities

@@ -6,6 +6,7 @@ who promoted what and why stands in our own trail.
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
@@ -15,7 +16,8 @@ from typing import Any
 from models.home import Home
 from models.release import TRUSTED_TYPES
 from training.fitting import Fitted
-from training.plots import plot_events, plot_labels
+from training.plots import list_plots
+from training.tables import list_tables
 
 REGISTERED_NAME = "life-events"
 CHAMPION = "champion"
@@ -25,6 +27,7 @@ _COLUMNS_NEEDED = {
     "credit_debit_indicator": "string",
 }
 _LIBRARIES = ("scikit-learn", "pandas", "numpy", "scipy", "pyarrow", "pandera", "skops")
+_NOT_IN_METRICS = re.compile(r"[^\w./ -]")  # a label may be called "naissance d'un enfant", a metric may not
 _COLUMNS_WELCOME = ("customer_id", "creditor_id", "purpose_code", "bank_transaction_code", "booking_date")
 
 
@@ -42,9 +45,13 @@ def log_training(
         mlflow.log_params(dict(parameters))
         mlflow.log_metrics(_metrics(facts))
         mlflow.log_dict(dict(facts), "facts.json")
-        for name, figure in (("labels.png", plot_labels(facts)), ("events.png", plot_events(facts))):
-            if figure is not None:
-                mlflow.log_figure(figure, name)
+        for name, figure in list_plots(facts).items():
+            mlflow.log_figure(figure, name)
+        for name, table in list_tables(facts).items():
+            mlflow.log_text(table.to_csv(index=False), name)
+        for point in facts.get("learning_curve", []):
+            if point["macro_f1"] is not None:
+                mlflow.log_metric("learning_curve_macro_f1", point["macro_f1"], step=point["customers"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's hints on input examples, which would hold bookings
             info = mlflow.sklearn.log_model(
@@ -118,14 +125,25 @@ def _signature(classes: int) -> Any:
 
 
 def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
-    """Headline figures and one per label and event; what is undefined is left out, never 0."""
+    """Headline figures, one per label and event, and the splits; what is undefined is left out, never 0."""
     bookings, events = facts["bookings"], facts["events"]
+    doubt, predict = bookings.get("risk_coverage", {}), events.get("predict", {})
     found: dict[str, float | None] = {
         "booking_macro_f1": bookings["macro_f1"],
+        "booking_average_precision": bookings.get("average_precision"),
         "event_macro_f1": events["macro_f1"],
+        "event_foretold_macro_recall": predict.get("macro_recall"),
+        "booking_brier": bookings["calibration"]["brier"],
         "booking_ece": bookings["calibration"]["expected_calibration_error"],
         "booking_abstained_share": bookings["abstained_share"],
+        "booking_aurc": doubt.get("aurc"),
+        "booking_answered_share_at_risk": doubt.get("coverage_at_risk"),
     }
     found |= {f"booking_f1.{name}": figures["f1"] for name, figures in bookings["per_label"].items()}
-    found |= {f"event_f1.{name}": figures["f1"] for name, figures in events["per_event"].items() if figures["n_true"]}
-    return {name: value for name, value in found.items() if value is not None and not math.isnan(value)}
+    for name, figures in events["per_event"].items():
+        found |= {f"event_f1.{name}": figures["f1"]} if figures["n_true"] else {}
+        found[f"event_false_per_1000_years.{name}"] = figures.get("false_per_1000_customer_years")
+    for kind, figures in facts.get("splits", {}).items():
+        found |= {f"split_{kind}.{name}": value for name, value in figures.items()}
+    defined = {name: value for name, value in found.items() if value is not None and not math.isnan(value)}
+    return {_NOT_IN_METRICS.sub("_", name): float(value) for name, value in defined.items()}
