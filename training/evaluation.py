@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from models.classifier import BookingClassifier
 from models.taxonomy import NONE
@@ -149,9 +149,9 @@ def _confusion(told: pd.DataFrame, labels: np.ndarray) -> dict[str, Any]:
     names = sorted(set(labels.tolist()) | set(said.tolist()), key=lambda name: (name == ABSTAINED, name == NONE, name))
     if not names:
         return {"labels": [], "answers": [], "counts": []}
-    counts = confusion_matrix(labels.astype(str), said, labels=names)
-    rows = [at for at, name in enumerate(names) if name != ABSTAINED]
-    return {"labels": [names[at] for at in rows], "answers": names, "counts": counts[rows].tolist()}
+    rows = [name for name in names if name != ABSTAINED]
+    counted = pd.crosstab(labels.astype(str), said).reindex(index=rows, columns=names, fill_value=0)
+    return {"labels": rows, "answers": names, "counts": counted.to_numpy().tolist()}
 
 
 def _defined(value: float) -> float | None:

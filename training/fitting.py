@@ -52,7 +52,9 @@ def fit_models(
     step("reading the same customers with classifiers that do not know them")
     by_customer = cross_fitted(classifier, dataset.bookings, dataset.labels, customer_groups(dataset.bookings))
     step("reading them with classifiers that do not know the wordings")
-    by_wording = cross_fitted(classifier, dataset.bookings, dataset.labels, classifier.wordings(dataset.bookings))
+    by_wording = by_customer
+    if len(classifier.classes_) > 1:  # where all bookings have one label, no wording says anything
+        by_wording = cross_fitted(classifier, dataset.bookings, dataset.labels, classifier.wordings(dataset.bookings))
     step("learning events from customers' histories")
     last_day = dataset.bookings["booking_date"].max().date()
     texts = read_texts(dataset.bookings, names=classifier.names_)

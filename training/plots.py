@@ -10,7 +10,8 @@ from typing import Any
 from training.splits import KINDS
 
 _BLUE, _ORANGE, _GREEN, _PURPLE, _GREY, _BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#6b6b6b", "#222222"
-_MOST_BARS = 60
+_MOST_BARS, _MOST_CELLS = 60, 60
+_LONGEST_LABEL = 40
 
 
 def list_plots(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,14 +106,14 @@ def plot_calibration(facts: Mapping[str, Any]) -> Any:
 def plot_confusion(facts: Mapping[str, Any]) -> Any:
     """True label against answer, coloured by share of the row, with counts; None when there is nothing to draw."""
     told = facts["bookings"]["confusion"]
-    if not told["labels"]:
-        return None
+    if not 0 < len(told["labels"]) <= _MOST_CELLS:
+        return None  # a picture of hundreds of labels says nothing; the table does
     shares = [[count / max(sum(row), 1) for count in row] for row in told["counts"]]
     side = max(4.5, 0.34 * len(told["answers"]) + 2.5)
     figure, axes = _canvas(side, side)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(told["answers"])), told["answers"], rotation=90, fontsize=8)
-    named = [f"{name} (n={sum(row):,})" for name, row in zip(told["labels"], told["counts"], strict=True)]
+    axes.set_xticks(range(len(told["answers"])), map(_plain, told["answers"]), rotation=90, fontsize=8)
+    named = [f"{_plain(name)} (n={sum(row):,})" for name, row in zip(told["labels"], told["counts"], strict=True)]
     axes.set_yticks(range(len(named)), named, fontsize=8)
     for y, row in enumerate(told["counts"]):
         for x, count in enumerate(row):
@@ -152,11 +153,17 @@ def _bars(rows: Mapping[str, tuple[float, int, list[float] | None]], *, title: s
         [max(0.0, value - low) for value, (low, _) in zip(values, ends, strict=True)],
         [max(0.0, high - value) for value, (_, high) in zip(values, ends, strict=True)],
     ]
-    said = [f"{name} (n={rows[name][1]:,})" for name in names]
+    said = [f"{_plain(name)} (n={rows[name][1]:,})" for name in names]
     axes.barh(said, values, color=_BLUE, xerr=spread if any(map(any, spread)) else None, ecolor=_BLACK, capsize=2)
     axes.set(xlim=(0, 1))
     axes.set_title(title, fontsize=10)
     return figure
+
+
+def _plain(label: str) -> str:
+    """A label as matplotlib shows it; between dollar signs it would read mathematics."""
+    short = label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}..."
+    return short.replace("$", r"\$")
 
 
 def _canvas(width: float, height: float) -> tuple[Any, Any]:

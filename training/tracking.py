@@ -27,7 +27,8 @@ _COLUMNS_NEEDED = {
     "credit_debit_indicator": "string",
 }
 _LIBRARIES = ("scikit-learn", "pandas", "numpy", "scipy", "pyarrow", "pandera", "skops")
-_NOT_IN_METRICS = re.compile(r"[^\w./ -]")  # a label may be called "naissance d'un enfant", a metric may not
+_NOT_IN_METRICS = re.compile(r"[^\w. -]")  # a label may be called "naissance d'un enfant", a metric may not
+_LONGEST_METRIC = 200  # MLflow takes 250
 _COLUMNS_WELCOME = ("customer_id", "creditor_id", "purpose_code", "bank_transaction_code", "booking_date")
 
 
@@ -43,10 +44,12 @@ def log_training(
 
     with mlflow.start_run() as run:
         mlflow.log_params(dict(parameters))
-        mlflow.log_metrics(_metrics(facts))
+        mlflow.log_metrics(list_metrics(facts))
         mlflow.log_dict(dict(facts), "facts.json")
-        for name, figure in list_plots(facts).items():
-            mlflow.log_figure(figure, name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")  # labels in scripts that the font does not have
+            for name, figure in list_plots(facts).items():
+                mlflow.log_figure(figure, name)
         for name, table in list_tables(facts).items():
             mlflow.log_text(table.to_csv(index=False), name)
         for point in facts.get("learning_curve", []):
@@ -124,7 +127,7 @@ def _signature(classes: int) -> Any:
     return ModelSignature(Schema(inputs), Schema([TensorSpec(np.dtype("float64"), (-1, classes))]))
 
 
-def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
+def list_metrics(facts: Mapping[str, Any]) -> dict[str, float]:
     """Headline figures, one per label and event, and the splits; what is undefined is left out, never 0."""
     bookings, events = facts["bookings"], facts["events"]
     doubt, predict = bookings.get("risk_coverage", {}), events.get("predict", {})
@@ -146,4 +149,4 @@ def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
     for kind, figures in facts.get("splits", {}).items():
         found |= {f"split_{kind}.{name}": value for name, value in figures.items()}
     defined = {name: value for name, value in found.items() if value is not None and not math.isnan(value)}
-    return {_NOT_IN_METRICS.sub("_", name): float(value) for name, value in defined.items()}
+    return {_NOT_IN_METRICS.sub("_", name)[:_LONGEST_METRIC]: float(value) for name, value in defined.items()}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
 from models.classifier import BookingClassifier
 from models.events import count_hits
@@ -21,6 +22,7 @@ from training.run import NO_EVENTS, NOT_TESTED
 from training.split_figures import evaluate_splits
 from training.splits import KINDS, Split
 from training.tables import confused_pairs, confusion_table, event_errors, list_tables, split_table
+from training.tracking import list_metrics
 
 
 def day(text: str) -> pd.Timestamp:
@@ -232,6 +234,20 @@ def test_errors_of_events_stand_in_one_table() -> None:
 def test_a_run_without_a_test_has_no_pictures_and_no_tables() -> None:
     facts = {"bookings": NOT_TESTED, "events": NO_EVENTS}
     assert (list_plots(facts), list_tables(facts)) == ({}, {})
+
+
+@pytest.mark.parametrize("label", [r"$\frac{$", "naissance d'un enfant", "x" * 400, "a_b^{", "<b>[red]%s"])
+def test_labels_may_be_called_anything(label: str) -> None:
+    figures = {"f1": 0.5, "n": 3, "n_true": 3}
+    told = {"labels": [label], "answers": [label, "none"], "counts": [[2, 1]]}
+    bookings = {**NOT_TESTED, "per_label": {label: figures}, "confusion": told}
+    facts = {"bookings": bookings, "events": {"macro_f1": 0.5, "per_event": {label: figures}}}
+    drawn = list_plots(facts)
+    assert sorted(drawn) == ["confusion.png", "events.png", "labels.png"]
+    for figure in drawn.values():
+        figure.canvas.draw()
+    for name in list_metrics(facts):
+        _validate_metric_name(name)
 
 
 @pytest.fixture(scope="module")
