@@ -65,5 +65,6 @@ def validate_disjoint(groups: np.ndarray, split: Split) -> None:
     both = np.intersect1d(groups[split.fit], groups[split.test])
     if len(both):
         raise IntegrityError(
-            f"{len(both)} customers are in the fitted and in the tested part. Split by customer again."
+            f"{len(both)} customers are in the fitted and in the tested part, or share an account with one of "
+            "the other part. Split by customer again, holders of one account together."
         )
