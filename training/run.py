@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -168,7 +169,7 @@ def _packaged(name: str) -> str:
 
 def print_summary(dataset: Dataset, facts: dict[str, Any], candidate_id: str, version: str) -> None:
     """Say on stderr what was left out, what came out and what to do next."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for note in dataset.notes:
         console.print(note, markup=False)
     for problem in dataset.problems[:_PROBLEMS_SAID]:
@@ -193,17 +194,19 @@ def _table_of_events(facts: dict[str, Any]) -> Table:
 
 def _table_of_splits(facts: dict[str, Any]) -> Table:
     columns = {
-        "seen_description_share": "texts seen",
+        "seen_description_share": "texts\nseen",
         "macro_f1": "macro-F1",
-        "average_precision": "average precision",
-        "expected_calibration_error": "calibration error",
-        "answered_share_at_risk": "answered at risk",
+        "average_precision": "average\nprecision",
+        "expected_calibration_error": "calibration\nerror",
+        "answered_share_at_risk": "answered\nat risk",
     }
-    table = Table("split by", "fitted", "tested", *columns.values(), title="The same bookings split in four ways")
+    table = Table(title="The same bookings split in four ways", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("split by", "fitted", "tested", *columns.values()):
+        table.add_column(name, justify="right" if table.columns else "left")
     for kind in KINDS:
         figures = facts["splits"][kind]
         row = [_share(figures.get(name)) for name in columns]
-        table.add_row(kind, str(figures["n_fit"]), str(figures["n_test"]), *row)
+        table.add_row(kind, f"{figures['n_fit']:,}", f"{figures['n_test']:,}", *row)
     return table
 
 
