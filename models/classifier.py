@@ -19,9 +19,9 @@ from models.calibration import fit_temperature, risk_thresholds, temper
 from models.errors import UsageError
 from models.features import build_documents, learn_vocabulary, list_purposes
 from models.payments import has_party_evidence
-from models.ragged import Ragged, distinct_rows, entries_in_rows, join_below, join_rows, ragged, spread
+from models.ragged import Ragged, distinct_rows, entries_in_rows, join_below, join_rows, ragged, spread, spread_values
 from models.taxonomy import NONE
-from models.terms import block_matrix, inverse_document_frequency, learn_terms
+from models.terms import block_matrix, inverse_document_frequency, learn_terms, piece_weights
 from models.text import Texts, read_texts
 
 ABSTAINED = ""
@@ -198,7 +198,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         said = self.space_.said_words(texts)
         novelty = self.space_.novelty(said)
         rows = self.space_.document_terms(said, texts, documents)
-        scores = block_matrix(rows, self.term_idf_) @ self.term_weights_ + self.intercept_
+        matrix = block_matrix(rows, self.term_idf_[rows.flat], terms=len(self.term_idf_))
+        scores = matrix @ self.term_weights_ + self.intercept_
         scores += self._merchant_scores(texts)[documents.text]
         probabilities = temper(scores, novelty[documents.text], self.temperature_)
         return probabilities[documents.at], 1 - novelty[documents.text, 0][documents.at]
@@ -206,14 +207,18 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     def _merchant_scores(self, texts: Texts) -> np.ndarray:
         """What the characters of each text's merchant add; pieces are added up once per distinct word."""
         used, at = np.unique(texts.merchant.flat, return_inverse=True)
-        grams = self.space_.word_grams([texts.table[word] for word in used])
-        weights = self.gram_idf_[grams.flat]
-        words = sparse.csr_matrix((weights, grams.flat, grams.starts), shape=(len(used), len(self.gram_idf_)))
-        merchants = sparse.csr_matrix(
-            (np.ones(len(at)), at, texts.merchant.starts), shape=(len(texts.merchant), len(used))
-        )
-        length = np.sqrt(merchants @ np.bincount(grams.rows, weights=weights * weights, minlength=len(used)))
-        return (merchants @ (words @ self.gram_weights_)) / np.where(length > 0, length, 1.0)[:, None]
+        words = [texts.table[word] for word in used]
+        pieces = self.space_.word_grams(words)
+        weights = self._piece_weights(words, pieces)
+        named = sparse.csr_matrix((weights, pieces.flat, pieces.starts), shape=(len(used), len(self.gram_idf_)))
+        merchants = texts.merchant
+        shape = len(merchants), len(used)
+        which = sparse.csr_matrix((np.ones(len(at)), at, merchants.starts), shape=shape)
+        length = np.sqrt(which @ np.bincount(pieces.rows, weights=weights * weights, minlength=len(used)))
+        return (which @ (named @ self.gram_weights_)) / np.where(length > 0, length, 1.0)[:, None]
+
+    def _piece_weights(self, words: list[str], pieces: Ragged) -> np.ndarray:
+        return piece_weights(pieces, self.gram_idf_, self.space_.word_idf(words, self.term_idf_))
 
     def contributions(self, bookings: pd.DataFrame, label: str) -> list["Contributions"]:
         """What speaks for a label in each booking, against the mean of all labels: per merchant's word and per term.
@@ -229,14 +234,16 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         at = int(np.flatnonzero(self.classes_ == label)[0])
         texts = read_texts(bookings, names=self.names_)
         documents = build_documents(bookings, texts, self.space_.purposes)
-        rows = block_matrix(self.space_.document_terms(self.space_.said_words(texts), texts, documents), self.term_idf_)
+        rows = self.space_.document_terms(self.space_.said_words(texts), texts, documents)
+        rows = block_matrix(rows, self.term_idf_[rows.flat], terms=len(self.term_idf_))
         merchant = _against_mean(self.gram_weights_, at)
         told = []
         for document in documents.at.tolist():
             text, row = int(documents.text[document]), rows[document]
             words = [texts.table[word] for word in texts.merchant.row(text)]
             pieces = self.space_.word_grams(words)
-            grams = block_matrix(spread(ragged([range(len(words))]), pieces), self.gram_idf_)
+            weights = self._piece_weights(words, pieces)
+            grams = block_matrix(Ragged(pieces.flat, pieces.starts[[0, -1]]), weights, terms=len(self.gram_idf_))
             spoken = np.bincount(pieces.rows, weights=merchant[grams.indices] * grams.data, minlength=len(words))
             terms = _against_mean(self.term_weights_[row.indices], at) * row.data
             told.append(
@@ -275,11 +282,15 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         merchants, halved = texts.merchant.take(documents.text), texts.merchant.where(named).take(documents.text)
         blind = distinct_rows(silent)
         first = np.unique(blind, return_index=True)[1]
-        terms = join_below(whole, part, silent.take(first))
-        grams = join_below(spread(merchants, pieces), spread(halved, pieces), ragged([[]] * len(first)))
         self.term_idf_ = inverse_document_frequency(whole, terms=len(space))
         self.gram_idf_ = inverse_document_frequency(spread(merchants, pieces), terms=len(space.grams))
-        blocks = [block_matrix(grams, self.gram_idf_), block_matrix(terms, self.term_idf_)]
+        named = join_below(merchants, halved, ragged([[]] * len(first)))
+        weights = spread_values(named, pieces, self._piece_weights(texts.table, pieces))
+        terms = join_below(whole, part, silent.take(first))
+        blocks = [
+            block_matrix(spread(named, pieces), weights, terms=len(space.grams)),
+            block_matrix(terms, self.term_idf_[terms.flat], terms=len(space)),
+        ]
         return _Learned(
             matrix=sparse.hstack(blocks, format="csr"),
             at=documents.at,

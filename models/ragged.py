@@ -102,6 +102,11 @@ def spread(rows: Ragged, entries: Ragged) -> Ragged:
     return Ragged(parts.flat, parts.starts[rows.starts])
 
 
+def spread_values(rows: Ragged, entries: Ragged, values: np.ndarray) -> np.ndarray:
+    """The values (one per entry of `entries`) in the order in which `spread` puts their entries."""
+    return np.asarray(values[Ragged(np.arange(len(entries.flat)), entries.starts).take(rows.flat).flat])
+
+
 def distinct_rows(rows: Ragged) -> np.ndarray:
     """One number per row that equal rows share, in order of appearance."""
     seen: dict[bytes, int] = {}

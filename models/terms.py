@@ -169,6 +169,11 @@ class TermSpace:
         number = self._gram_number
         return ragged([[number[gram] for gram in grams_of(word) if gram in number] for word in words])
 
+    def word_idf(self, words: list[str], idf: np.ndarray) -> np.ndarray:
+        """The inverse document frequency of each word; that of the rarest for a word that is no term."""
+        rarest = idf.max(initial=1.0)
+        return np.array([idf[self._word_number[word]] if word in self._word_number else rarest for word in words])
+
 
 def learn_terms(
     texts: Texts, documents: Documents, *, spoken: list[str], purposes: list[str], max_features: int
@@ -230,12 +235,23 @@ def _where_set(values: np.ndarray, offset: int) -> Ragged:
     return Ragged(offset + values[values > 0], np.append(0, np.cumsum(values > 0)))
 
 
-def block_matrix(rows: Ragged, idf: np.ndarray) -> sparse.csr_matrix:
-    """Rows of terms as a matrix whose rows have length one (Euclidean), terms weighing their idf; float32."""
-    weights = idf[rows.flat]
+def block_matrix(rows: Ragged, weights: np.ndarray, *, terms: int) -> sparse.csr_matrix:
+    """Rows of terms, each entry with its weight, as a matrix whose rows have length one (Euclidean); float32."""
     length = np.sqrt(np.bincount(rows.rows, weights=weights * weights, minlength=len(rows)))
     data = weights / np.repeat(np.where(length > 0, length, 1.0), rows.lengths)
-    return sparse.csr_matrix((data.astype(np.float32), rows.flat, rows.starts), shape=(len(rows), len(idf)))
+    return sparse.csr_matrix((data.astype(np.float32), rows.flat, rows.starts), shape=(len(rows), terms))
+
+
+def piece_weights(pieces: Ragged, idf: np.ndarray, word_idf: np.ndarray) -> np.ndarray:
+    """The weight of each piece of each word, so that a long word does not drown the short ones beside it.
+
+    A word's pieces, weighing their idf, are scaled to the square root of their length (Euclidean) and of the word's own
+    idf: what does best on names of shops that were never seen (`tests/benchmarks/bench_classifier.py`).
+    """
+    weights = idf[pieces.flat]
+    length = np.sqrt(np.bincount(pieces.rows, weights=weights * weights, minlength=len(pieces)))
+    scale = np.sqrt(word_idf / np.where(length > 0, length, 1.0))
+    return np.asarray(weights * np.repeat(scale, pieces.lengths))
 
 
 def inverse_document_frequency(rows: Ragged, *, terms: int) -> np.ndarray:
