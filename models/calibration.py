@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 _LEAST_LIKELY = 1e-12
-_BOUNDS = ((-2.0, 2.0), (0.0, 3.0), (0.0, 3.0))  # log temperature of a known text, and what new words and pairs add
+_BOUNDS = ((-4.0, 2.0), (0.0, 3.0), (0.0, 3.0))  # log temperature of a known text, and what new words and pairs add
 _PULL = 1e-3  # of a mean log loss per squared unit: few held-out bookings leave the temperature near 1
 
 
@@ -42,7 +42,7 @@ def fit_temperature(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray, n
         mean = -(weight * np.log(np.maximum(likely, _LEAST_LIKELY))).sum() / weight.sum()
         return float(mean + _PULL * (temperature**2).sum())
 
-    found = minimize(loss, np.array([0.0, 0.1, 0.1]), bounds=_BOUNDS, method="L-BFGS-B")
+    found = minimize(loss, np.array([-0.5, 0.1, 0.1]), bounds=_BOUNDS, method="L-BFGS-B")
     return np.asarray(found.x, dtype=np.float64)
 
 

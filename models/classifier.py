@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
+from sklearn.svm import LinearSVC
 from sklearn.utils.validation import check_is_fitted
 
 from models.calibration import fit_temperature, risk_thresholds, temper
@@ -31,6 +32,12 @@ _TEXTS = ("counterparty_name", "remittance_information")
 
 _FEWEST_GROUPS = 10  # fewer customers or wordings are not split to calibrate on
 _HELD_OUT = 0.2  # share of the customers, and of the wordings
+
+
+_LABEL_NAMES = 4  # rows of one text weigh the square root of their number
+_LARGEST_FOR_MARGINS = 100_000  # documents: beyond, a support vector classifier takes too long
+_TERMS_OF_MERCHANTS = 0.3  # weight of words, concepts and facts beside the characters of names
+_Linear = Any  # a fitted LogisticRegression or LinearSVC; scikit-learn has no types
 
 
 class _Learned(NamedTuple):
@@ -151,11 +158,12 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.temperature_, self.thresholds_ = np.zeros(3), np.zeros(len(self.classes_))
         if len(self.classes_) == 1:
             return self
+        bookings, labels, named = self._with_label_names(bookings, labels)
         learned = self._learn_terms(bookings)
         rows = pd.DataFrame({"document": learned.at, "label": np.searchsorted(self.classes_, labels)})
         rows["half"] = learned.half[learned.at]
         rows["blind"] = learned.blind[learned.at]
-        begun = self._calibrate(learned, rows, bookings) if self.calibrate else None
+        begun = self._calibrate(learned, rows, bookings, named=named) if self.calibrate else None
         self._keep(self._fit_model(learned.matrix, self._weigh(rows), begun))
         return self
 
@@ -289,7 +297,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         terms = join_below(whole, part, silent.take(first))
         blocks = [
             block_matrix(spread(named, pieces), weights, terms=len(space.grams)),
-            block_matrix(terms, self.term_idf_[terms.flat], terms=len(space)),
+            self._terms_weight() * block_matrix(terms, self.term_idf_[terms.flat], terms=len(space)),
         ]
         return _Learned(
             matrix=sparse.hstack(blocks, format="csr"),
@@ -300,7 +308,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
             wording=distinct_rows(join_rows(texts.merchant, said))[documents.text],
         )
 
-    def _keep(self, model: LogisticRegression) -> None:
+    def _keep(self, model: _Linear) -> None:
         """The model as plain arrays: weights per piece of a word and per term, shape (terms, classes)."""
         weights = model.coef_.astype(np.float64)
         intercept = model.intercept_.astype(np.float64)
@@ -308,7 +316,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
             weights, intercept = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, intercept)
         grams = len(self.space_.grams)
         self.gram_weights_ = np.ascontiguousarray(weights[:, :grams].T)
-        self.term_weights_ = np.ascontiguousarray(weights[:, grams:].T)
+        self.term_weights_ = np.ascontiguousarray(weights[:, grams:].T) * self._terms_weight()
         self.intercept_ = intercept
 
     def _weigh(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -332,19 +340,46 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
                 held[next(split.split(held, groups=group))[1]] = True
         return held
 
+    def _with_label_names(self, bookings: pd.DataFrame, labels: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, int]:
+        """In sets of merchants the name of a category is a text of that category too; so many rows were added.
+
+        Its few words are the only ones that are certain, so each stands there as often as to weigh double.
+        """
+        if self.names_ != "as_merchants":
+            return bookings, labels, 0
+        names = np.repeat(self.classes_, _LABEL_NAMES)
+        texts = {name: [label.replace("_", " ") if name == _TEXTS[0] else "" for label in names] for name in _TEXTS}
+        added = pd.DataFrame({**texts, "amount": 1.0, "credit_debit_indicator": "DBIT"})
+        kept = bookings[[name for name in added if name in bookings]].astype({"amount": float})
+        return pd.concat([kept, added], ignore_index=True), np.concatenate([labels, names]), len(added)
+
     def _fit_model(
-        self, matrix: sparse.csr_matrix, weighted: pd.DataFrame, begun: LogisticRegression | None = None
-    ) -> LogisticRegression:
-        """A fitted linear model; one that was fitted on a part of the same classes shortens the way."""
+        self, matrix: sparse.csr_matrix, weighted: pd.DataFrame, begun: "_Linear | None" = None
+    ) -> "_Linear":
+        """A fitted linear model; one that was fitted on a part of the same classes may shorten the way."""
+        at, labels = weighted["document"].to_numpy(), weighted["label"].to_numpy()
+        weights = weighted["weight"].to_numpy(dtype=np.float32)
+        if self._is_margin_based(matrix):
+            # Margins hold better than likelihoods where most classes have a few dozen texts.
+            shares = pd.Series(weights).groupby(labels).transform("sum").to_numpy()
+            balanced = weights / np.sqrt(shares)
+            model = LinearSVC(C=1.0, tol=1e-3, max_iter=20_000, random_state=self.random_state)
+            return model.fit(matrix[at], labels, sample_weight=balanced / balanced.mean())
         model = begun
         if model is None or len(model.classes_) != weighted["label"].nunique():
             model = LogisticRegression(C=self.C, max_iter=400, tol=1e-5, warm_start=True)
-        weights = weighted["weight"].to_numpy(dtype=np.float32)
-        return model.fit(matrix[weighted["document"]], weighted["label"], sample_weight=weights)
+        return model.fit(matrix[at], labels, sample_weight=weights)
 
-    def _calibrate(self, learned: "_Learned", rows: pd.DataFrame, bookings: pd.DataFrame) -> LogisticRegression | None:
-        """Temperature and thresholds from bookings that a first model, which is returned, has not seen."""
+    def _terms_weight(self) -> float:
+        return _TERMS_OF_MERCHANTS if self.names_ == "as_merchants" else 1.0
+
+    def _is_margin_based(self, matrix: sparse.csr_matrix) -> bool:
+        return self.names_ == "as_merchants" and matrix.shape[0] <= _LARGEST_FOR_MARGINS
+
+    def _calibrate(self, learned: "_Learned", rows: pd.DataFrame, bookings: pd.DataFrame, *, named: int) -> "_Linear":
+        """Temperature and thresholds from bookings that a first model has not seen; returns it, None without any."""
         held = self._held_out(bookings, learned)
+        held[len(held) - named :] = False
         fitted = self._weigh(rows[~held])
         if not held.any() or fitted["label"].nunique() < 2:
             return None
@@ -389,6 +424,6 @@ def _collapse(rows: pd.DataFrame, kind: str, *, cap: int | None) -> pd.DataFrame
     return counted
 
 
-def _logits(model: LogisticRegression, matrix: sparse.csr_matrix) -> np.ndarray:
+def _logits(model: _Linear, matrix: sparse.csr_matrix) -> np.ndarray:
     scores = model.decision_function(matrix).astype(np.float64)
     return np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores

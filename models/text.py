@@ -67,10 +67,14 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     named_concepts = _concepts(read.merchant, table, lexicon).take(name).keep_rows(company)
     concepts = join_rows(told_concepts.take(text), named_concepts, request)
     noise = table.is_in(lexicon.noise)
+    merchant = read.merchant.take(name).keep_rows(company)
+    spoken = told_words.where(~noise[told_words.flat]).take(text)
+    if names == "as_merchants":  # such sets put the merchant into either column
+        merchant, spoken = join_rows(merchant, told_words.take(text)), spoken.keep_rows(~company)
     return Texts(
         table=words,
-        merchant=read.merchant.take(name).keep_rows(company),
-        spoken=told_words.where(~noise[told_words.flat]).take(text),
+        merchant=merchant,
+        spoken=spoken,
         concepts=distinct_in_rows(concepts, below=len(lexicon.concepts)),
         party=party,
         persons=read.words.take(name).keep_rows(~company),

@@ -117,24 +117,14 @@ def _words_of_chunks(chunks: arrow.Array) -> tuple[list[str], Ragged]:
     """The words of what stands between two spaces: itself, unless it has other than ASCII letters or is no word."""
     ascii_only = np.asarray(compute.string_is_ascii(chunks), dtype=bool)
     length = np.asarray(compute.utf8_length(chunks))
-    number = np.asarray(compute.match_substring_regex(chunks, "^0*$"), dtype=bool)
-    texts: list[str] = chunks.to_pylist()
-    table: dict[str, int] = dict.fromkeys(texts, -1)
-    for at in np.flatnonzero(ascii_only & ~number & (length <= _LONGEST)).tolist():
-        table[texts[at]] = at
-    rows: list[Sequence[int]] = [(at,) if at >= 0 else () for at in table.values()]
-    words = [*texts]
+    is_number = np.asarray(compute.match_substring_regex(chunks, "^0*$"), dtype=bool)
+    number: dict[str, int] = {chunk: at for at, chunk in enumerate(chunks.to_pylist())}
+    is_word = ascii_only & ~is_number & (length <= _LONGEST)
+    rows: list[Sequence[int]] = [(at,) if kept else () for at, kept in enumerate(is_word.tolist())]
+    texts = list(number)
     for at in np.flatnonzero(~ascii_only).tolist():
-        rows[at] = [_number(word, table, words) for word in _plain(texts[at])]
-    return words, ragged(rows)
-
-
-def _number(word: str, table: dict[str, int], words: list[str]) -> int:
-    """The number of a word, which is added to the table when it is new."""
-    if table.get(word, -1) < 0:
-        table[word] = len(words)
-        words.append(word)
-    return table[word]
+        rows[at] = [number.setdefault(word, len(number)) for word in _plain(texts[at])]
+    return list(number), ragged(rows)
 
 
 @lru_cache(maxsize=65_536)

@@ -61,3 +61,10 @@ def test_rows_are_taken_filtered_and_joined() -> None:
     assert [distinct_in_rows(rows, below=6).row(at).tolist() for at in range(3)] == [[1, 3], [], [2, 5]]
     assert isinstance(rows.keep_rows(np.array([False, True, True])), Ragged)
     assert rows.keep_rows(np.array([False, True, True])).lengths.tolist() == [0, 0, 3]
+
+
+def test_a_word_that_stands_in_a_text_as_something_else_has_one_number() -> None:
+    long = "a" * 30  # too long for a word by itself, but not beside a letter beyond ASCII
+    table, (rows,) = split_words(arrow.array([long, f"{long}-é", "0 é0"]))
+    assert len(set(table)) == len(table)
+    assert [[table[word] for word in rows.row(at)] for at in range(3)] == [[], [long, "e"], ["e0"]]

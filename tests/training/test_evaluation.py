@@ -20,7 +20,7 @@ from training.matching import explain_false, explain_missed, match_events
 from training.plots import list_plots
 from training.run import NO_EVENTS, NOT_TESTED
 from training.split_figures import evaluate_splits
-from training.splits import KINDS, Split
+from training.splits import KINDS, Split, customer_groups
 from training.tables import confused_pairs, confusion_table, event_errors, list_tables, split_table
 from training.tracking import list_metrics
 
