@@ -14,10 +14,11 @@ import pandas as pd
 from models.classifier import BookingClassifier
 from models.errors import UsageError
 from models.events import EventDetector, describe_hits, no_detections
-from models.history import Course, PointRows, Points, add_booking_points, build_course, collect_points, parameters
+from models.history import Course, build_background, build_course
 from models.payments import kinds_of
+from models.points import Points, collect_points, draft_signs
 from models.screening import Screening
-from models.series import add_series_points
+from models.series import draft_series, find_refunds
 from models.taxonomy import SCREENED, Taxonomy
 from models.text import Texts, read_texts
 
@@ -135,11 +136,9 @@ def prepare_screened(
 ) -> Prepared:
     """Courses and points of bookings that passed screening, with their texts read and their probabilities given."""
     course = build_course(kept, texts, probabilities, classes=model.classifier.classes_, as_of=as_of)
-    events = frozenset(model.taxonomy.ids)
-    rows = PointRows.empty()
-    add_booking_points(rows, course, model.classifier.classes_, events)
-    add_series_points(rows, course, events)
-    return Prepared(kept, course, collect_points(rows))
+    background, events = build_background(course), tuple(sorted(model.taxonomy.ids))
+    drafts = [draft_signs(course, background, events), *draft_series(course, background, events)]
+    return Prepared(kept, course, collect_points(drafts, course, events))
 
 
 def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.DataFrame]:
@@ -154,26 +153,6 @@ def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.
         if start - begin >= rows or start == len(ordered):
             yield ordered.iloc[begin:start]
             begin = start
-
-
-def find_refunds(course: Course) -> dict[int, int]:
-    """Rows of payments that the same counterparty paid back soon after, with the day of that refund."""
-    settings = parameters()["refund"]
-    refunds: dict[int, int] = {}
-    for begin, end in zip(course.bounds[:-1], course.bounds[1:], strict=True):
-        span = np.arange(begin, end)
-        credits = span[course.concepts["refund"][span] & (course.cents[span] > 0)]
-        for credit in credits:
-            paid = span[
-                (course.cents[span] < 0)
-                & (course.party[span] == course.party[credit])
-                & (course.days[span] <= course.days[credit])
-                & (course.days[span] >= course.days[credit] - settings["within_days"])
-                & (course.cents[credit] >= settings["lowest_share"] * -course.cents[span])
-            ]
-            if len(paid):
-                refunds.setdefault(int(course.row[paid[-1]]), int(course.days[credit]))
-    return refunds
 
 
 def _validate(bookings: pd.DataFrame) -> None:

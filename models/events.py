@@ -8,7 +8,6 @@ when later bookings arrive.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -17,7 +16,19 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold
 
-from models.history import FEATURES, Course, Points, parameters
+from models.event_learning import (
+    Examples,
+    choose_threshold,
+    directions,
+    make_examples,
+    natural_weight,
+    stack_views,
+    varying_figures,
+)
+from models.history import Course, parameters
+from models.lookback import is_first
+from models.matching import choose_detections
+from models.points import Points
 from models.taxonomy import Taxonomy
 
 DETECTION_COLUMNS: tuple[str, ...] = (
@@ -28,11 +39,12 @@ _DETECTION_DTYPES = {
     **dict.fromkeys(("onset_date", "detected_on"), "datetime64[s]"),
     "probability": "float64",
 }
+_RULE = "overdraft"  # told by a balance below zero: nothing to learn
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One detection inside the detector: positions of its points and what is known of it."""
+    """One detection inside the detector: rows of its bookings and what is known of it."""
 
     customer: int
     event: str
@@ -50,12 +62,14 @@ class EventDetector(BaseEstimator):
     history_days : dict of str to int
         Days of bookings that must lie before a sign of an event counts (see `taxonomy.toml`); 0 where absent.
     random_state : int
-        Seed of the forests and folds.
+        Seed of the forests.
 
     Attributes
     ----------
     forests_ : dict of str to RandomForestClassifier
         One per event with enough true events in training.
+    columns_ : dict of str to ndarray of int
+        The figures that each forest looks at.
     thresholds_, refractory_days_ : dict of str
         Lowest score that is a detection, and days after one in which no second is made.
     """
@@ -64,7 +78,9 @@ class EventDetector(BaseEstimator):
         self.history_days = history_days
         self.random_state = random_state
 
-    def fit(self, views: Sequence[Points], customers: np.ndarray, truth: pd.DataFrame) -> Self:
+    def fit(
+        self, views: Sequence[Points], customers: np.ndarray, truth: pd.DataFrame, *, customer_years: float = 0.0
+    ) -> Self:
         """Learn from points of permitted customers and the events table; `truth` may be empty.
 
         Parameters
@@ -75,52 +91,56 @@ class EventDetector(BaseEstimator):
             Names of the customers that the points number.
         truth : DataFrame
             The events table.
+        customer_years : float
+            How long all customers together were seen. With it, thresholds are chosen for natural rates; 0: for the
+            rates of `truth`.
         """
-        settings = parameters()["detector"]
         self.forests_: dict[str, RandomForestClassifier] = {}
+        self.columns_: dict[str, np.ndarray] = {}
         self.thresholds_: dict[str, float] = {}
         self.refractory_days_: dict[str, int] = {}
         position = {name: at for at, name in enumerate(customers)}
         known = truth[truth["customer_id"].isin(position)].copy()
         known["customer"] = known["customer_id"].map(position)
-        points = _stack_views(views, len(customers))
-        for event in sorted(set(points.event.tolist())):
-            mine = _of_event(points, event)
-            spans = _truth_spans(known[known["event"] == event], views=len(views), customers=len(customers))
-            labels, weights = _label_points(mine, spans)
-            weights[self._too_early(mine)] = 0.0
-            enough = len(spans) >= settings["fewest_positives"] * len(views)
-            if enough and 0 < labels.sum() < len(labels) and event != "overdraft":
-                groups = mine.customer % len(customers)
-                self._fit_event(event, mine, labels, weights, spans, groups)
+        stacked = stack_views(views, len(customers))
+        for event in stacked.events:
+            points, mine = stacked.of_event(event), known[known["event"] == event]
+            if event == _RULE or not len(points.day) or not len(mine):
+                continue
+            early = self._too_early(points)
+            examples = make_examples(points, mine, customers=len(customers), views=len(views), early=early)
+            if examples.enough:
+                self._fit_event(event, examples, natural_weight(event, len(mine), customer_years))
         return self
 
     def score(self, points: Points) -> np.ndarray:
         """Probability per point (0..1) that an event of its kind has come about."""
         scores = np.zeros(len(points.day))
-        for event in sorted(set(points.event.tolist())):
-            at = np.flatnonzero(points.event == event)
-            if event in self.forests_:
-                scores[at] = self.forests_[event].predict_proba(points.matrix[at])[:, 1]
-            else:
-                scores[at] = _careful_rule(points.matrix[at])
+        for number in np.unique(points.event).tolist():
+            event, at = points.events[number], np.flatnonzero(points.event == number)
+            mine = points.part(at)
+            scores[at] = self._judge(event, mine) if event in self.forests_ else _careful_rule(mine)
         scores[self._too_early(points)] = 0.0
         return scores
 
+    def _judge(self, event: str, points: Points) -> np.ndarray:
+        learned = self.forests_[event].predict_proba(points.matrix[:, self.columns_[event]])[:, 1]
+        return np.asarray(learned * _certainty(points))
+
     def detect(self, points: Points, course: Course) -> list[Hit]:
         """Detections in order of customer, event and date."""
-        scores = self.score(points)
-        hits: list[Hit] = []
+        if not len(points.day):
+            return []
         settings = parameters()["detector"]
-        starts = _group_starts(points)
-        for begin, end in pairwise(starts):
-            event = str(points.event[begin])
-            threshold = self.thresholds_.get(event, settings["fallback_threshold"])
-            quiet = self.refractory_days_.get(event, _fallback_quiet(event))
-            made = _walk(points.day[begin:end], scores[begin:end], threshold, quiet)
-            day_of_row = course.days[np.argsort(course.row)]
-            hits += _describe(points, scores, begin, end, made, threshold, day_of_row)
-        return hits
+        scores = self.score(points)
+        thresholds = np.array([self.thresholds_.get(e, settings["fallback_threshold"]) for e in points.events])
+        quiet = np.array([self.refractory_days_.get(e, _fallback_quiet(e)) for e in points.events], dtype=np.int64)
+        group = np.cumsum(is_first(points.customer, points.event))
+        convincing = np.flatnonzero(scores >= thresholds[points.event])
+        own_quiet = quiet[points.event[convincing]]
+        made = convincing[choose_detections(group[convincing], points.day[convincing], own_quiet)]
+        supports = scores >= thresholds[points.event] * settings["support_share"]
+        return _describe(points, scores, supports, made, group, course)
 
     def _too_early(self, points: Points) -> np.ndarray:
         """Points before which the account shows too little: what seems a first may have run for years elsewhere.
@@ -128,107 +148,43 @@ class EventDetector(BaseEstimator):
         A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child.
         """
         needed = self.history_days or {}
-        days = np.array([needed.get(str(event), 0) for event in points.event], dtype=np.float32)
-        figure = {name: points.matrix[:, at] for at, name in enumerate(FEATURES)}
-        runs = (figure["party_first_history_days"] >= 0) & (figure["party_first_history_days"] < days)
-        step = (figure["step_units"] > 0.5) & (figure["step_units"] < 1.5) & (figure["earlier_signs"] > 0)
-        return (figure["history_days"] < days) | (runs & ~step)
+        if not len(points.day):
+            return np.zeros(0, dtype=bool)
+        days = np.array([needed.get(event, 0) for event in points.events], dtype=np.float32)[points.event]
+        since = points.figure("party_first_history_days")
+        runs = (since >= 0) & (since < days)
+        units = points.figure("party_step_units")
+        step = (units > 0.5) & (units < 1.5) & (points.figure("earlier_signs") > 0)
+        return np.asarray((points.figure("history_days") < days) | (runs & ~step))
 
-    def _fit_event(
-        self,
-        event: str,
-        points: Points,
-        labels: np.ndarray,
-        weights: np.ndarray,
-        spans: dict[int, list[tuple[int, int]]],
-        groups: np.ndarray,
-    ) -> None:
+    def _fit_event(self, event: str, examples: Examples, weight: float) -> None:
         settings = parameters()["detector"]
-        scores = np.zeros(len(labels))
-        folds = min(settings["folds"], len(set(groups.tolist())))
-        for train, test in GroupKFold(folds).split(points.matrix, labels, groups):
-            if 0 < labels[train].sum() < len(train):
-                forest = self._forest("trees_in_folds")
-                forest.fit(points.matrix[train], labels[train], sample_weight=weights[train])
-                scores[test] = forest.predict_proba(points.matrix[test])[:, 1]
-        scores[self._too_early(points)] = 0.0
-        self.thresholds_[event], self.refractory_days_[event] = _choose(points, scores, spans)
-        self.forests_[event] = self._forest("trees").fit(points.matrix, labels, sample_weight=weights)
+        columns = varying_figures(examples.points.matrix)
+        matrix, labels, weights = examples.points.matrix[:, columns], examples.labels, examples.weights
+        use, scores = weights > 0, np.zeros(len(labels))
+        folds = min(settings["folds"], len(np.unique(examples.customer)))
+        if folds > 1:
+            for fit, rest in GroupKFold(folds).split(matrix, labels, examples.customer):
+                fit = fit[use[fit]]
+                if 0 < labels[fit].sum() < len(fit):
+                    forest = self._forest("trees_in_folds", columns).fit(matrix[fit], labels[fit])
+                    scores[rest] = forest.predict_proba(matrix[rest])[:, 1] * _certainty(examples.points.part(rest))
+        scores[self._too_early(examples.points)] = 0.0
+        if not 0 < labels[use].sum() < use.sum():
+            return
+        self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
+        self.columns_[event] = columns
+        self.forests_[event] = self._forest("trees", columns).fit(matrix[use], labels[use])
 
-    def _forest(self, trees: str) -> RandomForestClassifier:
+    def _forest(self, trees: str, columns: np.ndarray) -> RandomForestClassifier:
         settings = parameters()["detector"]
         return RandomForestClassifier(
             n_estimators=settings[trees],
             min_samples_leaf=settings["smallest_leaf"],
-            max_features=settings["features_per_split"],
+            max_features="sqrt",
+            monotonic_cst=directions(columns),
             random_state=self.random_state,
         )
-
-
-def _of_event(points: Points, event: str) -> Points:
-    at = np.flatnonzero(points.event == event)
-    return Points(
-        points.customer[at], points.event[at], points.day[at], [points.evidence[i] for i in at], points.matrix[at]
-    )
-
-
-def _stack_views(views: Sequence[Points], customers: int) -> Points:
-    """All views as one: in view v customer k is numbered v * customers + k."""
-    return Points(
-        np.concatenate([points.customer + view * customers for view, points in enumerate(views)]),
-        np.concatenate([points.event for points in views]),
-        np.concatenate([points.day for points in views]),
-        [evidence for points in views for evidence in points.evidence],
-        np.concatenate([points.matrix for points in views]),
-    )
-
-
-def _truth_spans(truth: pd.DataFrame, *, views: int, customers: int) -> dict[int, list[tuple[int, int]]]:
-    """Per customer, in every view, the (first detectable, last useful) days of its true events."""
-    first = truth["first_detectable_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    last = truth["last_useful_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for customer, begin, end in sorted(zip(truth["customer"].tolist(), first.tolist(), last.tolist(), strict=True)):
-        for view in range(views):
-            spans.setdefault(int(customer) + view * customers, []).append((begin, end))
-    return spans
-
-
-def _label_points(points: Points, spans: dict[int, list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray]:
-    """1 where a true event can first be told, 0 where none is; points late in an event's span weigh nothing."""
-    late = parameters()["detector"]["late_days"]
-    labels, weights = np.zeros(len(points.day), dtype=int), np.ones(len(points.day))
-    for at, (customer, day) in enumerate(zip(points.customer.tolist(), points.day.tolist(), strict=True)):
-        for begin, end in spans.get(customer, ()):
-            if begin <= day <= min(end, begin + late):
-                labels[at] = 1
-            elif begin <= day <= end:
-                weights[at] = 0.0
-    weights[labels == 1] = 1.0
-    return labels, weights
-
-
-def _choose(points: Points, scores: np.ndarray, spans: dict[int, list[tuple[int, int]]]) -> tuple[float, int]:
-    """Threshold and quiet days with the best F1 of detections against true events, on scores of unseen customers."""
-    settings = parameters()["detector"]
-    starts = _group_starts(points)
-    total = sum(len(mine) for mine in spans.values())
-    step = settings["threshold_step"]
-    thresholds = np.arange(settings["never_below"], settings["never_above"] + step / 2, step)
-    best = (-1.0, settings["fallback_threshold"], settings["refractory_days"][-1])
-    for quiet in settings["refractory_days"]:
-        for threshold in thresholds:
-            hits, made_all = 0, 0
-            for begin, end in pairwise(starts):
-                if scores[begin:end].max() < threshold:
-                    continue
-                made = points.day[begin + _walk(points.day[begin:end], scores[begin:end], float(threshold), quiet)]
-                made_all += len(made)
-                hits += count_hits(made.tolist(), spans.get(int(points.customer[begin]), []))
-            f1 = 2 * hits / max(made_all + total, 1)
-            if f1 > best[0] + 1e-9:
-                best = (f1, float(threshold), quiet)
-    return best[1], best[2]
 
 
 def count_hits(detected: list[int], spans: list[tuple[int, int]]) -> int:
@@ -243,75 +199,66 @@ def count_hits(detected: list[int], spans: list[tuple[int, int]]) -> int:
     return hits
 
 
-def _group_starts(points: Points) -> np.ndarray:
-    """Where a new (customer, event) begins, and the end."""
-    if not len(points.day):
-        return np.zeros(1, dtype=int)
-    changed = (points.customer[1:] != points.customer[:-1]) | (points.event[1:] != points.event[:-1])
-    return np.concatenate([[0], np.flatnonzero(changed) + 1, [len(points.day)]])
-
-
-def _walk(days: np.ndarray, scores: np.ndarray, threshold: float, quiet_days: int) -> np.ndarray:
-    """Positions of detections: convincing points, not within the quiet days after the last one."""
-    made: list[int] = []
-    for at in np.flatnonzero(scores >= threshold):
-        if not made or days[at] - days[made[-1]] > quiet_days:
-            made.append(int(at))
-    return np.array(made, dtype=int)
-
-
 def _describe(
-    points: Points,
-    scores: np.ndarray,
-    begin: int,
-    end: int,
-    made: np.ndarray,
-    threshold: float,
-    day_of_row: np.ndarray,
+    points: Points, scores: np.ndarray, supports: np.ndarray, made: np.ndarray, group: np.ndarray, course: Course
 ) -> list[Hit]:
     """Onset and evidence of each detection: the supporting points before it that hang together, and those after."""
-    window, settings = parameters()["points"]["window_days"], parameters()["detector"]
-    support = threshold * settings["support_share"]
+    window, most = parameters()["points"]["window_days"], parameters()["detector"]["evidence_at_most"]
+    bounds = np.append(made, len(group))
+    begins = np.searchsorted(group, group[made])
+    ends = np.searchsorted(group, group[made], side="right")
+    day_of_row = np.empty(len(course.row), dtype=np.int64)
+    day_of_row[course.row] = course.days
     hits = []
-    for n, position in enumerate(made):
-        at = begin + int(position)
-        lower = begin + int(made[n - 1]) + 1 if n else begin
-        upper = begin + int(made[n + 1]) if n + 1 < len(made) else end
-        chain = [at]
-        for earlier in range(at - 1, lower - 1, -1):
-            if points.day[chain[0]] - points.day[earlier] > window or scores[earlier] < support:
-                break
-            chain.insert(0, earlier)
-        onset = int(min(day_of_row[row] for point in chain for row in points.evidence[point]))
-        later = [
-            point
-            for point in range(at + 1, upper)
-            if points.day[point] - points.day[at] <= window and scores[point] >= support
-        ]
-        rows = [row for point in (*chain, *later) for row in points.evidence[point]]
-        evidence = tuple(dict.fromkeys(rows))[: settings["evidence_at_most"]]
+    for n, at in enumerate(made.tolist()):
+        lower = max(int(begins[n]), int(made[n - 1]) + 1 if n else 0)
+        first = at
+        while first > lower and supports[first - 1] and points.day[first] - points.day[first - 1] <= window:
+            first -= 1
+        end = min(int(ends[n]), int(bounds[n + 1]))
+        later = np.arange(at + 1, at + 1 + np.searchsorted(points.day[at + 1 : end], points.day[at] + window, "right"))
+        chain = points.evidence[first : at + 1].ravel()
+        rows = np.concatenate([chain, points.evidence[later[supports[later]]].ravel()])
         hits.append(
             Hit(
-                int(points.customer[at]), str(points.event[at]), onset, int(points.day[at]), float(scores[at]), evidence
+                customer=int(points.customer[at]),
+                event=points.events[points.event[at]],
+                onset=int(day_of_row[chain[chain >= 0]].min()),
+                detected=int(points.day[at]),
+                probability=float(scores[at]),
+                evidence=tuple(dict.fromkeys(rows[rows >= 0].tolist()))[:most],
             )
         )
     return hits
 
 
+def _certainty(points: Points) -> np.ndarray:
+    """What a score is held down by: signs none of which is sure are no sure event, whatever training made of them.
+
+    On texts that nobody has seen, doubtful bookings are doubtful in new ways.
+    """
+    most = points.figure("probability_max")
+    return np.where(most >= 0, np.minimum(1.0, most / parameters()["detector"]["sure_probability"]), 1.0)
+
+
 def _fallback_quiet(event: str) -> int:
     settings = parameters()["detector"]
-    return int(settings["overdraft_quiet_days" if event == "overdraft" else "fallback_quiet_days"])
+    return int(settings["overdraft_quiet_days" if event == _RULE else "fallback_quiet_days"])
 
 
-def _careful_rule(matrix: np.ndarray) -> np.ndarray:
+def _careful_rule(points: Points) -> np.ndarray:
     """Score where nothing could be learned: a booking's own probability, for a first sign only.
 
-    Large credits count from three times the monthly income on (domain specification 1.3); own transfers never.
+    Large credits count from three times the monthly income on (domain specification 1.3); own transfers never. An
+    account that goes below zero has done so, however often it did before.
     """
-    figure = {name: matrix[:, at] for at, name in enumerate(FEATURES)}
-    first = (figure["earlier_signs"] <= 0) | (figure["gap_days"] > parameters()["detector"]["again_after_days"])
-    large = (figure["income_ratio"] < 0) | (figure["income_ratio"] >= parameters()["series"]["large_income_ratio"])
-    return np.where(first & large & (figure["is_internal"] <= 0), figure["probability"].clip(0, 1), 0.0)
+    probability = points.figure("probability").clip(0, 1)
+    again = parameters()["detector"]["again_after_days"]
+    first = (points.figure("earlier_signs") <= 0) | (points.figure("gap_days") > again)
+    names = np.array(points.events, dtype=object)[points.event]
+    large = points.figure("income_ratio") >= parameters()["series"]["large_income_ratio"]
+    fits = first & ((names != "windfall") | large) & (points.figure("is_internal") <= 0)
+    return np.where(fits | (names == _RULE), probability, 0.0)
 
 
 def describe_hits(

@@ -13,16 +13,17 @@ import pyarrow.compute as compute
 from models.payments import kinds_of
 from models.words import clean_many, text_column
 
-_RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs)\b"
-_BLANK, _COMMA = r"(?:^|\s)", r",\s*"
+_RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
+_BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
 
 
 def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     """Whether a card payment was made outside the Netherlands: yes or not known, one bool per booking.
 
-    Told by the country code of the terminal at the end of the name (ISO 3166 alpha-3), at the end of the text behind a
-    comma (alpha-2, as ABN AMRO and Rabobank write it), a rate of exchange, or a currency other than the euro.
+    Told by the country code of the terminal at the end of the name or of the text (ISO 3166 alpha-3), at the end of the
+    text behind a comma (alpha-2, as ABN AMRO and Rabobank write it), a word for it, a rate of exchange, or a currency
+    other than the euro.
     """
     abroad = np.zeros(len(bookings), dtype=bool)
     card = np.flatnonzero(kinds_of(bookings) == "CARD")
@@ -32,6 +33,7 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     texts = text_column(bookings, "remittance_information").take(at)
     coded = _matches(text_column(bookings, "counterparty_name").take(at), _ends_with(_BLANK, "iso3", "NLD"))
     told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})")
+    told |= _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD"))
     currency = compute.is_in(text_column(bookings, "currency").take(at), arrow.array(["", "EUR"], arrow.large_string()))
     abroad[card] = coded | told | ~np.asarray(currency, dtype=bool)
     return abroad
@@ -47,8 +49,9 @@ def _matches(texts: arrow.Array, pattern: str) -> np.ndarray:
 def _ends_with(before: str, code: str, home: str) -> str:
     """A pattern for a foreign country's code at the end of a text; terminals write capitals or none."""
     codes = sorted({country[code] for country in _countries()} - {home, ""})
-    capitals = "(?i)" if code == "iso3" else ""
-    return rf"{capitals}{before}(?:{'|'.join(codes)})\W*$"
+    if code == "iso3":  # a capital and small letters are the beginning of a name that was cut off
+        codes += [code.lower() for code in codes]
+    return rf"{before}(?:{'|'.join(codes)})\W*$"
 
 
 @cache

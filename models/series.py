@@ -2,189 +2,334 @@
 credits, a balance below zero. Like every point they look back only.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from models.history import Course, PointRows, base_features, child_benefit_unit, days_since, is_salary, parameters
+from models.history import (
+    Background,
+    Course,
+    child_benefit_units,
+    days_since_flagged,
+    is_income,
+    is_salary,
+    monthly_income,
+    parameters,
+)
+from models.lookback import (
+    Runs,
+    day_keys,
+    distinct_within,
+    expand,
+    group_starts,
+    is_first,
+    last_other,
+    median_of_known,
+    taken,
+    window_starts,
+)
+from models.points import MISSING, Draft, base_figures, evidence_of, misfit, ratio, steps
+
+_SALARY_EVENTS = frozenset({"first_job", "job_change", "income_rise"})
+_RECENT, _LONG = 3, 12  # salaries that count as now, and those that now is held against
+_TEEN_UNITS = 100 / 70  # child benefit of a child of 12-17 years over that of one of 0-5; domain specification 1.1
+_SAME = 0.005  # amounts that differ by a smaller share are the same wage
+_GAPS = 5  # gaps between salaries that tell their period
 
 
-def add_series_points(rows: PointRows, course: Course, events: frozenset[str]) -> None:
+def draft_series(course: Course, background: Background, events: tuple[str, ...]) -> list[Draft]:
     """Points of every series event that the taxonomy has."""
-    salaries = is_salary(course)
-    makers: dict[str, Callable[[PointRows, Course, int, np.ndarray], None]] = {
-        "windfall": _add_windfalls,
-        "travel_in_progress": _add_days_abroad,
-        "child_comes_of_age": _add_benefit_drops,
-        "graduation": _add_study_stops,
-        "overdraft": _add_negative_balances,
+    makers = {
+        "windfall": _draft_windfalls,
+        "travel_in_progress": _draft_days_abroad,
+        "child_comes_of_age": _draft_benefit_ends,
+        "graduation": _draft_study_stops,
+        "overdraft": _draft_negative_balances,
     }
-    paid: list[str] = sorted(events & {"first_job", "job_change", "income_rise"})
-    for customer in range(len(course.customers)):
-        span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-        mine = span[salaries[span]]
-        for event, add in makers.items():
-            if event in events:
-                add(rows, course, customer, mine)
-        if paid:
-            _add_salaries(rows, course, customer, mine, paid)
+    drafts = [draft for event, make in makers.items() if event in events
+              for draft in make(course, background, events.index(event))]  # fmt: skip
+    return drafts + _draft_salaries(course, background, events)
 
 
-def _add_salaries(rows: PointRows, course: Course, customer: int, mine: np.ndarray, events: list[str]) -> None:
-    start = int(course.bounds[customer])
-    student = _flagged(course, customer, "student_finance", credit=True)
-    for n, at in enumerate(mine):
-        before, payer = mine[:n], course.party[at]
-        same, other = before[course.party[before] == payer], before[course.party[before] != payer]
-        features = base_features(course, start, int(at), course.days[before])
-        features |= _salary_facts(course, int(at), same, other)
-        features["student_gap_days"] = days_since(course.days[student], course.days[at])
-        evidence = tuple(int(course.row[i]) for i in (*same[-2:], at))
-        for event in events:
-            rows.add(customer, event, int(course.days[at]), evidence, features)
+def _numbered(event: int, at: np.ndarray) -> np.ndarray:
+    return np.full(len(at), event, dtype=np.int64)
 
 
-def _salary_facts(course: Course, at: int, same: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """The series of this payer so far, and how it stands to what other payers paid before."""
-    day, cents = course.days[at], course.cents
-    settings = parameters()["series"]
-    series = np.append(same, at)
-    recent, earlier = cents[series[-3:]], cents[series[-9:-3]]
-    late_other = other[course.days[other] > day - settings["payer_days"]]
-    year_other = other[course.days[other] > day - settings["year_days"]]
-    gaps = np.diff(course.days[series][-6:])
+def _draft_salaries(course: Course, background: Background, events: tuple[str, ...]) -> list[Draft]:
+    """Every regular pay is a point of each of the events that salaries tell."""
+    at = np.flatnonzero(is_income(course))
+    owner, party, days = course.owner[at], course.party[at], course.days[at]
+    runs = Runs(owner, party)
+    told = is_salary(course)[at]
+    regular = told | (days - runs.before(days, 1, -1e6) <= parameters()["series"]["pay_gap_days"])
+    figures = base_figures(course, background, at) | _payer_figures(course, at, runs) | _other_payers(course, at, runs)
+    figures |= _replaced_payers(course, at, runs)
+    for name, flags in _told_credits(course).items():
+        figures[name] = days_since_flagged(course, np.flatnonzero(flags), owner, days)
+    figures["says_holiday_pay"] = course.concepts["holiday_pay"][at]
+    figures["told_salary"] = told
+    series = [
+        np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at for back in (runs.back(2), runs.back(1))
+    ]
+    evidence = evidence_of(*series, at)[regular]
+    figures = {name: np.asarray(values)[regular] for name, values in figures.items()}
+    return [
+        Draft(_numbered(events.index(event), at[regular]), at[regular], days[regular], evidence, figures)
+        for event in sorted(_SALARY_EVENTS & set(events))
+    ]
+
+
+def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
+    """The payer whose pay ended shortly before this one's began: a second job goes on, a left one does not."""
+    settings, never = parameters()["series"], parameters()["points"]["never_days"]
+    owner, days, cents = course.owner[at], course.days[at], course.cents[at].astype(np.float64)
+    position = np.arange(len(at))
+    near = window_starts(day_keys(owner, days), group_starts(owner), settings["replaced_days"])
+    asked, member = expand(near[runs.first], runs.first) if len(at) else (at, at)
+    following = np.full(len(at), len(at))
+    back = runs.back(1)
+    following[back[back >= 0]] = position[back >= 0]
+    ended = (following[member] > asked) & (runs.rank[member] > 0)
+    last = np.full(len(at), -1, dtype=np.int64)
+    last[asked[ended]] = member[ended]  # pairs are in order of member: the latest stays
+    lags = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_RECENT)])
+    median = median_of_known(lags)
+    begun = days[runs.first] if len(at) else days
     return {
-        "payer_salaries": float(len(series)),
-        "payer_days": float(day - course.days[series[0]]),
-        "other_payer_gap_days": days_since(course.days[other], day),
-        "other_payer_salaries": float(len(late_other)),
-        "payers_year": float(len(set(course.party[year_other].tolist()))),
-        "ratio_before": float(cents[at] / cents[same[-1]]) if len(same) else 0.0,
-        # the lowest of three against the median before: one bonus does not lift it
-        "ratio_three": float(recent.min() / np.median(earlier)) if len(recent) == 3 and len(earlier) >= 2 else 0.0,
-        "ratio_other_payer": _ratio(recent, cents[late_other]),
-        "period_days": float(np.median(gaps)) if len(gaps) else 0.0,
-        "says_holiday_pay": float(course.concepts["holiday_pay"][at]),
-        "says_final_settlement": float(course.concepts["final_settlement"][other[-3:]].any()) if len(other) else 0.0,
+        "replaced_distance": _nearest_pay(lags, last),
+        "replaced_gap_days": np.minimum(begun - taken(days, last, -never), never),
+        "replaced_ratio": ratio(median, taken(median, last, 0.0)),
+        "replaced_salaries": taken(runs.rank + 1, last, 0.0),
+        "replaced_silent_days": np.minimum(days - taken(days, last, -never), never),
     }
 
 
-def _ratio(now: np.ndarray, before: np.ndarray) -> float:
-    return float(np.median(now) / np.median(before)) if len(before) else 0.0
+def _nearest_pay(lags: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """How far the recent pays are from those of another series at best, as a share; MISSING without another.
+
+    One and the same amount from a new payer is an employer under a new name, not a new job.
+    """
+    if not len(last):
+        return np.zeros(0)
+    theirs = lags[np.maximum(last, 0)]
+    apart = np.abs(lags[:, :, None] / np.where(theirs > 0, theirs, np.nan)[:, None, :] - 1).reshape(len(last), -1)
+    return np.where(last >= 0, np.fmin.reduce(apart, axis=1).clip(0, 1), MISSING)
 
 
-def _add_windfalls(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
+def _told_credits(course: Course) -> dict[str, np.ndarray]:
+    """Credits that say how somebody lived before a salary: as a student, on a benefit, or paid off by an employer."""
+    benefit = course.concepts["unemployment"] | course.concepts["social_assistance"]
+    return {
+        "student_gap_days": _study_finance(course),
+        "benefit_gap_days": benefit & (course.cents > 0),
+        "settlement_gap_days": course.concepts["final_settlement"] & (course.cents > 0),
+    }
+
+
+def _payer_figures(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
+    """The series of this payer so far."""
+    cents, days = course.cents[at].astype(np.float64), course.days[at]
+    paid = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_LONG)])
+    when = np.column_stack([runs.before(days, lag, np.nan) for lag in range(_GAPS + 1)])
+    recent, earlier, enough = paid[:, :_RECENT], median_of_known(paid[:, _RECENT:]), runs.rank >= _RECENT + 1
+    # the lowest of three against the median before: one bonus does not lift it
+    three = recent.min(axis=1) / np.where(enough, earlier, 1.0)
+    return {
+        "payer_salaries": runs.rank + 1,
+        "payer_days": days - days[runs.first],
+        "ratio_before": ratio(cents, runs.before(cents, 1, 0.0)),
+        "ratio_three": np.where(enough, three, 0.0).clip(0, parameters()["points"]["highest_ratio"]),
+        "recent_spread": np.nan_to_num(median_of_known(recent) / np.nanmin(recent, axis=1), nan=1.0)
+        if len(at)
+        else cents,
+        "steady": (np.abs(paid[:, 1:_RECENT] / np.where(cents > 0, cents, 1.0)[:, None] - 1) < _SAME).sum(axis=1),
+        "ratio_clear": np.where(enough, recent.min(axis=1) / _second_highest(paid[:, _RECENT:]), 0.0),
+        "earlier_spread": np.where(enough, _spread_of(paid[:, _RECENT:], earlier), 0.0),
+        "period_days": np.nan_to_num(median_of_known(when[:, :-1] - when[:, 1:])),
+    }
+
+
+def _second_highest(paid: np.ndarray) -> np.ndarray:
+    """The second highest amount per row: holiday pay, the highest, says nothing about a wage. 1 where there is none."""
+    ordered = np.sort(np.where(np.isnan(paid), -1.0, paid), axis=1)
+    return np.where(ordered[:, -2] > 0, ordered[:, -2], np.maximum(ordered[:, -1], 1.0))
+
+
+def _spread_of(paid: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """Median distance of amounts from their median, as a share of it: 0 for a fixed wage, more for worked hours."""
+    return np.nan_to_num(median_of_known(np.abs(paid - middle[:, None])) / np.where(middle > 0, middle, 1.0))
+
+
+def _other_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
+    """How this payer stands to those before: did the last one stop, what did it pay, how many were there?"""
+    settings, never = parameters()["series"], parameters()["points"]["never_days"]
+    owner, party, days, cents = course.owner[at], course.party[at], course.days[at], course.cents[at].astype(np.float64)
+    position = np.arange(len(at))
+    other = last_other(owner, party)
+    lags = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_LONG)])
+    mine = median_of_known(lags[:, :_RECENT])
+    theirs = np.where(other >= 0, median_of_known(lags)[np.maximum(other, 0)], 0.0) if len(at) else cents
+    recent = window_starts(day_keys(owner, days), group_starts(owner), settings["payer_days"])
+    year = window_starts(day_keys(owner, days), group_starts(owner), settings["year_days"])
+    since_begin = other[runs.first] if len(at) else other
+    return {
+        "payer_begin_gap_days": np.minimum(days[runs.first] - taken(days, since_begin, -never), never),
+        "other_payer_gap_days": np.minimum(days - taken(days, other, -never), never),
+        "other_payer_salaries": position - recent + 1 - _same_since(owner, party, days, settings["payer_days"]),
+        "other_payer_since": position - runs.first - runs.rank,
+        "payers_year": distinct_within(year, runs.back(1)),
+        "ratio_other_payer": ratio(mine, theirs),
+    }
+
+
+def _same_since(owner: np.ndarray, party: np.ndarray, days: np.ndarray, days_back: int) -> np.ndarray:
+    """Per salary how many of the same payer lie at most so many days back, itself included."""
+    order = np.lexsort((np.arange(len(owner)), party, owner))
+    group = np.cumsum(is_first(owner[order], party[order])) if len(order) else order
+    near = window_starts(day_keys(group, days[order]), group_starts(group), days_back)
+    counts = np.empty(len(order), dtype=np.int64)
+    counts[order] = np.arange(len(order)) - near + 1
+    return counts
+
+
+def _draft_windfalls(course: Course, background: Background, event: int) -> list[Draft]:
     lowest = 100 * float(parameters()["series"]["lowest_windfall"])
-    start, stop = int(course.bounds[customer]), int(course.bounds[customer + 1])
-    for at in range(start, stop):
-        if course.cents[at] < lowest:
-            continue
-        features = base_features(course, start, at, course.days[mine[mine < at]])
-        features["income_ratio"] = float(course.cents[at] / max(_monthly_income(course, start, at), 1.0))
-        features["probability"] = float(course.unexplained[at])
-        rows.add(customer, "windfall", int(course.days[at]), (int(course.row[at]),), features)
+    at = np.flatnonzero(course.cents >= lowest)
+    figures = base_figures(course, background, at)
+    told = course.concepts
+    figures |= {
+        "probability": course.unexplained[at],
+        "says_debt": told["loan"][at],
+        "says_payout": (told["damage"] | told["own_money"] | told["sale"] | told["second_hand"])[at],
+    }
+    return [Draft(_numbered(event, at), at, course.days[at], evidence_of(at), figures)]
 
 
-def _monthly_income(course: Course, start: int, at: int) -> float:
-    """Median over the last twelve 30-day months of credits in that month, cents; 0 without history."""
-    age = (course.days[at] - course.days[start:at]) // 30
-    credits = np.maximum(course.cents[start:at], 0)
-    months = np.bincount(age[age < 12], weights=credits[age < 12]) if len(age) else np.zeros(0)
-    return float(np.median(months)) if len(months) else 0.0
+def _draft_days_abroad(course: Course, background: Background, event: int) -> list[Draft]:
+    settings, never = parameters()["series"], parameters()["points"]["never_days"]
+    at = np.flatnonzero(course.abroad)
+    owner, days, position = course.owner[at], course.days[at], np.arange(len(at))
+    start = group_starts(owner)
+    stay = window_starts(day_keys(owner, days), start, settings["abroad_days"])
+    earlier = window_starts(day_keys(owner, days), start, settings["abroad_quiet_days"])
+    gap = days - np.concatenate([days[:1], days[:-1]])
+    head = np.maximum.accumulate(np.where(is_first(owner) | (gap > settings["abroad_days"]), position, 0))
+    quiet = days[head] - taken(days, np.where(head > start, head - 1, -1), -never)
+    before = np.where(position > start, position - 1, -1)
+    new_day = np.cumsum(is_first(owner, days))
+    figures = base_figures(course, background, at) | {
+        "signs": position - stay + 1,
+        "signs_days": new_day - new_day[stay] + 1,
+        "earlier_signs": earlier - start,
+        "gap_days": np.minimum(days - taken(days, before, -never), never),
+        "quiet_days": np.minimum(quiet, never),
+        "stay_days": days - days[head],
+        "parties": distinct_within(stay, Runs(owner, course.party[at]).back(1)),
+    }
+    return [Draft(_numbered(event, at), at, days, evidence_of(at[head] if len(at) else at, at), figures)]
 
 
-def _add_days_abroad(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
-    span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-    abroad = span[course.abroad[span]]
-    stay, earlier = parameters()["series"]["abroad_days"], parameters()["series"]["abroad_quiet_days"]
-    for n, at in enumerate(abroad):
-        days = course.days[abroad[: n + 1]]
-        near = days >= days[-1] - stay
-        features = base_features(course, int(span[0]), int(at), course.days[mine[mine < at]])
-        features |= {
-            "signs": float(near.sum()),
-            "signs_days": float(len(set(days[near].tolist()))),
-            "earlier_signs": float((days < days[-1] - earlier).sum()),
-            "gap_days": days_since(days[:-1], days[-1]),
-            "parties": float(len(set(course.party[abroad[: n + 1][near]].tolist()))),
-        }
-        evidence = tuple(int(course.row[i]) for i in abroad[: n + 1][near])
-        rows.add(customer, "travel_in_progress", int(days[-1]), evidence, features)
+def _child_benefit(course: Course) -> np.ndarray:
+    """Credits of child benefit; the same payer also pays pensions, and a child budget comes from elsewhere."""
+    told = course.concepts["child_benefit"] & ~course.concepts["child_budget"] & (course.cents > 0)
+    return told & (course.likely("child_birth") >= course.likely("retirement"))
 
 
-def _add_benefit_drops(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
+def _study_finance(course: Course) -> np.ndarray:
+    """Credits of student finance; the same payer also pays back and collects debts."""
+    told = course.concepts["student_finance"] & (course.cents > 0)
+    known = "study_start" in course.classes
+    return told & (course.likely("study_start") >= 0.5) if known else told
+
+
+def _draft_benefit_ends(course: Course, background: Background, event: int) -> list[Draft]:
     """A child turns 18: the quarter's benefit drops by one child, or does not come any more."""
-    paid = _flagged(course, customer, "child_benefit", credit=True)
-    start = int(course.bounds[customer])
-    for n in range(1, len(paid)):
-        at, before = paid[n], paid[n - 1]
-        unit = child_benefit_unit(int(course.days[at]))
-        indexed = course.cents[before] * unit / child_benefit_unit(int(course.days[before]))
-        if course.cents[at] < indexed - 0.5 * unit:
-            features = base_features(course, start, int(at), course.days[mine[mine < at]])
-            features |= {"step_units": float((course.cents[at] - indexed) / unit), "earlier_signs": float(n)}
-            evidence = (int(course.row[before]), int(course.row[at]))
-            rows.add(customer, "child_comes_of_age", int(course.days[at]), evidence, features)
+    flagged = np.flatnonzero(_child_benefit(course))
+    runs = Runs(course.owner[flagged])
+    change = steps(course, flagged, runs.back(1))
+    fell = (runs.rank > 0) & (change < -parameters()["absence"]["lowest_drop_units"])
+    at, back = flagged[fell], flagged[runs.back(1)[fell]] if len(flagged) else flagged
+    figures = base_figures(course, background, at) | {"step_units": change[fell], "earlier_signs": runs.rank[fell]}
+    figures |= {
+        "ratio_before": ratio(course.cents[at], course.cents[back]),
+        "teen_misfit": misfit(change[fell], -_TEEN_UNITS),
+    }
+    drop = Draft(_numbered(event, at), at, course.days[at], evidence_of(back, at), figures)
     grace = parameters()["absence"]["quarter_days"] + parameters()["absence"]["quarter_grace_days"]
-    _add_stops(rows, course, customer, "child_comes_of_age", paid, grace)
+    return [drop, _draft_stops(course, background, event, flagged, grace)]
 
 
-def _add_study_stops(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
-    paid = _flagged(course, customer, "student_finance", credit=True)
+def _draft_study_stops(course: Course, background: Background, event: int) -> list[Draft]:
     grace = parameters()["absence"]["month_days"] + parameters()["absence"]["month_grace_days"]
-    _add_stops(rows, course, customer, "graduation", paid, grace, salaries=course.days[mine])
+    return [_draft_stops(course, background, event, np.flatnonzero(_study_finance(course)), grace)]
 
 
-def _add_stops(
-    rows: PointRows,
-    course: Course,
-    customer: int,
-    event: str,
-    paid: np.ndarray,
-    grace_days: int,
-    *,
-    salaries: np.ndarray | None = None,
-) -> None:
+def _draft_stops(course: Course, background: Background, event: int, paid: np.ndarray, grace_days: int) -> Draft:
     """A point on the day after which a regular credit is overdue, if the account is still in use then."""
-    span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-    days = course.days[span]
-    for n, at in enumerate(paid):
-        due = int(course.days[at]) + grace_days
-        # Looks at the next payment only to see whether it came by the due day, which is known on that day.
-        came = n + 1 < len(paid) and course.days[paid[n + 1]] <= due
-        seen = days[days <= due]
-        active = bool((seen > due - parameters()["points"]["active_days"]).any()) and course.as_of >= due
-        if came or not active or n + 1 < parameters()["absence"]["fewest_payments"]:
-            continue
-        unit = child_benefit_unit(int(course.days[at]))
-        known = salaries[salaries <= due] if salaries is not None else np.zeros(0)
-        features = {
-            "is_virtual": 1.0,
-            "history_days": float(due - days[0]),
-            "earlier_signs": float(n + 1),
-            "step_units": -float(course.cents[at] / unit),
-            "log_amount": float(np.log1p(abs(course.cents[at]))),
-            "active_bookings": float((seen > due - parameters()["points"]["active_days"]).sum()),
-            "salary_gap_days": days_since(known, due),
-            "payer_salaries": float(len(known)),
-        }
-        rows.add(customer, event, due, tuple(int(course.row[i]) for i in paid[max(0, n - 1) : n + 1]), features)
+    active_days = parameters()["points"]["active_days"]
+    runs = Runs(course.owner[paid])
+    due = course.days[paid] + grace_days
+    following = np.append(course.owner[paid][1:] == course.owner[paid][:-1], False) if len(paid) else paid > 0
+    # Looks at the next payment only to see whether it came by the due day, which is known on that day.
+    came = following & (np.append(course.days[paid][1:], 0)[: len(paid)] <= due)
+    seen = np.searchsorted(course.keys, day_keys(course.owner[paid], due), side="right")
+    active = seen - np.searchsorted(course.keys, day_keys(course.owner[paid], due - active_days), side="right")
+    stopped = ~came & (active > 0) & (course.as_of >= due)
+    stopped &= runs.rank + 1 >= parameters()["absence"]["fewest_payments"]
+    at, due, seen = paid[stopped], due[stopped], seen[stopped]
+    salaries = np.searchsorted(course.keys[background.salary_at], day_keys(course.owner[at], due), side="right")
+    begun = np.searchsorted(course.keys[background.salary_at], day_keys(course.owner[at], np.zeros(len(at), np.int64)))
+    income = monthly_income(course, background, seen - 1, due)
+    units = child_benefit_units(course.days[at])
+    figures = {
+        "is_virtual": np.ones(len(at)),
+        "history_days": due - course.days[course.start[at]],
+        "earlier_signs": runs.rank[stopped] + 1,
+        "step_units": -course.cents[at] / units,
+        "teen_misfit": misfit(-course.cents[at] / units, -_TEEN_UNITS),
+        "log_amount": np.log1p(np.abs(course.cents[at])),
+        "income_ratio": ratio(course.cents[at], income),
+        "active_bookings": active[stopped],
+        "party_ratio": ratio(course.cents[at], taken(course.cents, background.party_back[at], 0.0)),
+        "salary_gap_days": days_since_flagged(course, background.salary_at, course.owner[at], due + 1),
+        "payer_salaries": salaries - begun,
+        "unexplained": course.unexplained[at],
+    }
+    back = runs.back(1)[stopped]
+    evidence = evidence_of(np.where(back >= 0, paid[np.maximum(back, 0)], -1) if len(paid) else at, at)
+    return Draft(_numbered(event, at), at, due, evidence, figures)
 
 
-def _add_negative_balances(rows: PointRows, course: Course, customer: int, mine: np.ndarray) -> None:
+def _draft_negative_balances(course: Course, background: Background, event: int) -> list[Draft]:
     """A point whenever an account goes below zero; as long as it stays there, nothing new happens."""
-    span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-    known = span[np.isfinite(course.balance[span])]
-    below: dict[int, bool] = {}
-    for at in known:
-        account, negative = int(course.account[at]), bool(course.balance[at] < 0)
-        if negative and not below.get(account, False):
-            features = base_features(course, int(span[0]), int(at), course.days[mine[mine < at]])
-            features["probability"] = 1.0
-            rows.add(customer, "overdraft", int(course.days[at]), (int(course.row[at]),), features)
-        below[account] = negative
+    known = np.flatnonzero(np.isfinite(course.balance))
+    negative = course.balance[known] < 0
+    before = Runs(course.owner[known], course.account[known]).before(negative, 1, 0.0)
+    at = known[negative & (before == 0)]
+    figures = base_figures(course, background, at) | {"probability": np.ones(len(at))}
+    return [Draft(_numbered(event, at), at, course.days[at], evidence_of(at), figures)]
 
 
-def _flagged(course: Course, customer: int, concept: str, *, credit: bool) -> np.ndarray:
-    span = np.arange(course.bounds[customer], course.bounds[customer + 1])
-    return span[course.concepts[concept][span] & ((course.cents[span] > 0) == credit)]
+def find_refunds(course: Course) -> dict[int, int]:
+    """Rows of payments that were paid back soon after, with the day of that refund.
+
+    A refund comes from the same counterparty, or is exactly what was paid: intermediaries pay back under other names.
+    """
+    settings = parameters()["refund"]
+    credits = np.flatnonzero(course.concepts["refund"] & (course.cents > 0))
+    earliest = day_keys(course.owner[credits], course.days[credits] - settings["within_days"])
+    owner, paid = expand(np.maximum(np.searchsorted(course.keys, earliest), course.start[credits]), credits)
+    credit = credits[owner]
+    spent = -course.cents[paid]
+    same = (course.party[paid] == course.party[credit]) & (course.cents[credit] >= settings["lowest_share"] * spent)
+    fits = (spent > 0) & (same | (course.cents[credit] == spent))
+    refunds: dict[int, int] = {}
+    for pair in np.flatnonzero(fits & is_last(owner, fits)):
+        refunds.setdefault(int(course.row[paid[pair]]), int(course.days[credit[pair]]))
+    return refunds
+
+
+def is_last(owner: np.ndarray, fits: np.ndarray) -> np.ndarray:
+    """Whether a fitting pair is the last fitting one of its owner; pairs are in order of owner."""
+    at = np.flatnonzero(fits)
+    last = np.zeros(len(owner), dtype=bool)
+    last[at[np.append(owner[at][1:] != owner[at][:-1], True)] if len(at) else at] = True
+    return last

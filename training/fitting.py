@@ -23,6 +23,7 @@ from training.dataset import Dataset
 from training.splits import customer_groups
 
 _CROSS_FITS = 2
+_DAYS_A_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,16 @@ def fit_models(
         prepare_screened(dataset.bookings, texts, probabilities, as_of=last_day, model=fitted)
         for probabilities in (by_customer, by_wording)
     ]
-    detector.fit([view.points for view in views], views[0].course.customers, dataset.events)
+    customers = views[0].course.customers
+    years = customer_years(dataset.bookings)
+    detector.fit([view.points for view in views], customers, dataset.events, customer_years=years)
     return fitted
+
+
+def customer_years(bookings: pd.DataFrame) -> float:
+    """How long all customers together were seen, from each one's first booking to the last."""
+    seen = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"])
+    return float((seen["max"] - seen["min"]).dt.days.sum()) / _DAYS_A_YEAR
 
 
 def cross_fitted(

@@ -204,7 +204,7 @@ SLOTS = {
     **dict.fromkeys(("windfall", "inheritance", "overdraft", "payment_arrears"), "money"),
 }
 SIGNS = {  # evidence bookings on different days that a careful reader needs; 1 where not named
-    "first_job": 2, "job_change": 2, "income_rise": 3, "home_purchase": 2, "home_renovation": 3, "marriage": 2, "cohabitation_start": 3,
+    "first_job": 2, "job_change": 2, "income_rise": 3, "home_purchase": 2, "home_renovation": 2, "cohabitation_start": 3,
     "separation": 2, "driving_licence": 2, "travel_in_progress": 2, "payment_arrears": 2,
 }
 
@@ -341,7 +341,7 @@ def plan(p: Person, event: str) -> bool:
     elif event == "child_birth":
         seen = list(benefit_days(start, WINDOW_END))[:1]
     elif event == "child_comes_of_age":
-        seen = [day + ABSENCE for day in benefit_days(start, WINDOW_END)][:1]
+        seen = [day + ABSENCE for day in benefit_days(start, WINDOW_END)][:1]  # `children` corrects a drop
     elif event == "graduation" and p.profile == "student":
         seen = [booked(day, "SCT_BATCH") + ABSENCE for day in month_days(start, WINDOW_END, 1, 24)][:1]
     elif event == "overdraft":
@@ -412,6 +412,8 @@ def children(p: Person, start: date) -> None:
         role = "primary" if day == p.turns.get("child_birth") else "background"
         if cents:
             p.put(day, cents, name, text, "SCT_BATCH", "child_birth", role)
+            if day == p.turns.get("child_comes_of_age"):  # a drop is seen on the day itself, only a stop is waited for
+                p.events = [(e, on, day if e == "child_comes_of_age" else told) for e, on, told in p.events]
     if rng.random() < 0.35:
         step = Step((0, 9), 60, 290, TAX, "Kindgebonden budget {m} {n}|KGB voorschot {mm}", "SCT_BATCH", 1, 1, 20)
         begin, last = p.turns.get("child_birth", start), p.turns.get("child_comes_of_age", WINDOW_END)

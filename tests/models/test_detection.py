@@ -9,9 +9,10 @@ import pytest
 from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
-from models.history import PointRows, build_course, child_benefit_unit, collect_points
+from models.history import build_background, build_course, child_benefit_units
+from models.points import FEATURES, Points, collect_points, draft_signs
 from models.screening import default_screening
-from models.series import add_series_points
+from models.series import draft_series, find_refunds
 from models.text import read_texts
 
 
@@ -31,11 +32,16 @@ def series_points(bookings: pd.DataFrame, event: str, as_of: str) -> list[tuple[
     course = build_course(
         bookings, texts, np.ones((len(bookings), 1)), classes=np.array(["none"]), as_of=date.fromisoformat(as_of)
     )
-    rows = PointRows.empty()
-    add_series_points(rows, course, frozenset({event}))
-    assert len(collect_points(rows).day) == len(rows.day)
-    days = [str(np.datetime64(day, "D")) for day in rows.day]
-    return list(zip(days, rows.features, strict=True))
+    points = collect_points(draft_series(course, build_background(course), (event,)), course, (event,))
+    days = [str(np.datetime64(int(day), "D")) for day in points.day]
+    return [(day, dict(zip(FEATURES, row.tolist(), strict=True))) for day, row in zip(days, points.matrix, strict=True)]
+
+
+def sign_points(bookings: pd.DataFrame, event: str, as_of: str) -> Points:
+    """Points of bookings that all surely speak to this event."""
+    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
+    course = build_course(bookings, texts, sure, classes=np.array([event]), as_of=date.fromisoformat(as_of))
+    return collect_points([draft_signs(course, build_background(course), (event,))], course, (event,))
 
 
 def test_screened_bookings_stay_outside_and_telling_shops_lose_their_names() -> None:
@@ -53,7 +59,8 @@ def test_screened_bookings_stay_outside_and_telling_shops_lose_their_names() -> 
 # Section 1.1 of the domain specification: payments of January 2025 are for Q4 2024 (281.69), of July 2026 295.07.
 @pytest.mark.parametrize(("paid", "amount"), [("2025-01-02", 281.69), ("2025-10-01", 291.49), ("2026-07-01", 295.07)])
 def test_a_child_counts_for_the_amount_of_its_quarter(paid: str, amount: float) -> None:
-    assert child_benefit_unit(int(np.datetime64(paid, "D").astype(int))) == pytest.approx(100 * amount)
+    day = np.array([np.datetime64(paid, "D").astype(np.int64)])
+    assert child_benefit_units(day).tolist() == pytest.approx([100 * amount])
 
 
 def test_child_benefit_that_does_not_come_is_a_point_only_when_it_is_overdue_and_the_account_in_use() -> None:
@@ -105,14 +112,37 @@ def test_bookings_without_customer_are_refused() -> None:
 
 
 def test_sums_of_the_largest_amounts_do_not_wrap() -> None:
-    from models.history import add_booking_points
-
     rows = [(f"2026-01-{day:02d}", "9999999999999999.99", "CRDT", "SVB", "KINDERBIJSLAG") for day in range(1, 29)]
-    bookings = table(*rows)
-    likely = np.ones((len(bookings), 1))
-    texts = read_texts(bookings, names="as_persons")
-    course = build_course(bookings, texts, likely, classes=np.array(["child_birth"]), as_of=date(2026, 2, 1))
-    points = PointRows.empty()
-    add_booking_points(points, course, np.array(["child_birth"]), frozenset({"child_birth"}))
+    points = sign_points(table(*rows), "child_birth", "2026-02-01")
     assert len(points.day) == 28
-    assert np.isfinite(collect_points(points).matrix).all()
+    assert np.isfinite(points.matrix).all()
+    assert (points.figure("income_ratio") >= 0).all()
+
+
+def test_interest_tells_an_overdraft_until_a_balance_is_known() -> None:
+    rows = [("2026-01-02", ""), ("2026-02-02", "-10.00"), ("2026-03-02", "")]
+    records = [
+        {"customer_id": "anna", "booking_id": day, "booking_date": day, "amount": "1.00", "counterparty_name": "x",
+         "credit_debit_indicator": "DBIT", "balance_after": balance}
+        for day, balance in rows
+    ]  # fmt: skip
+    points = sign_points(bookings_from_records(records, source="test").frame, "overdraft", "2026-03-02")
+    assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-01-02"]
+
+
+def test_a_refund_undoes_the_last_payment_that_it_fits() -> None:
+    rows = [
+        ("2026-01-05", "300.00", "DBIT", "Reisbureau Voorbeeld BV", "boeking 1"),
+        ("2026-02-05", "500.00", "DBIT", "Reisbureau Voorbeeld BV", "boeking 2"),
+        ("2026-02-06", "50.00", "DBIT", "Bakkerij", "taart"),
+        ("2026-03-01", "410.00", "CRDT", "Reisbureau Voorbeeld BV", "terugbetaling boeking"),
+        ("2026-03-02", "50.00", "CRDT", "Betaaldienst BV", "terugbetaling"),
+    ]
+    bookings = table(*rows)
+    course = build_course(
+        bookings, read_texts(bookings, names="as_persons"), np.ones((5, 1)), classes=np.array(["none"]),
+        as_of=date(2026, 3, 2),
+    )  # fmt: skip
+    # 410 is at least 80 % of 500 and comes from the same party; 50 is exactly what the baker got.
+    first, second = (int(np.datetime64(day, "D").astype(np.int64)) for day in ("2026-03-01", "2026-03-02"))
+    assert find_refunds(course) == {1: first, 2: second}

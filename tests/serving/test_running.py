@@ -21,8 +21,8 @@ import pytest
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, LevensloopError, NoReleaseError
 from models.events import EventDetector
-from models.history import PointRows, collect_points
 from models.home import Home
+from models.points import Points
 from models.release import promote_release, sign_release, write_candidate
 from models.signing import BOARD, generate_key, load_private_key
 from serving.running import build_environment, find_port, find_server, start_server, stop_server
@@ -42,7 +42,7 @@ def make_release(home: Home) -> None:
     names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
     frame = pd.DataFrame(rows, columns=names).assign(amount=20.0)
     nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
-    detector = EventDetector().fit([collect_points(PointRows.empty())], np.array([]), nobody)
+    detector = EventDetector().fit([Points.empty()], np.array([]), nobody)
     now = datetime.now(UTC)
     texts = {
         name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")

@@ -270,6 +270,8 @@ def _change_job(life: Life, state: Income, month: Month) -> None:
     elif state.kind == "salary" and not state.watched:
         old = state.party
         _switch(life, state, "salary", "job_change", int(state.cents * life.dice.between(0.9, 1.4)))
+        while state.party.name == old.name:  # the same employer under another contract is no change of job
+            state.party, state.day = _party_for(life, "salary")
         if life.dice.chance(0.7):
             ending = life.party("income", "severance")
             final = Party(old.name, ending.text, old.iban)

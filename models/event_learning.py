@@ -1,0 +1,126 @@
+"""What the detector learns from: points with the true events around them, and the threshold that serves a bank best.
+
+Training sets hold far more life events than a bank sees. Thresholds are chosen as if every event came about as often as
+in a population (`[natural_rates]` of `detection.toml`), or else a detector that is right in training cries wolf in use.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.history import parameters
+from models.matching import Spans, choose_detections, match_hits
+from models.points import FEATURES, Points
+
+# More of these never speaks against an event, more of `rival` never for it; on other banks' texts that is what holds.
+_RISING = ("probability", "probability_max", "probability_sum", "strong_signs")
+_FALLING = ("rival",)
+_SMOOTHED = 5  # neighbouring thresholds that a choice is averaged over
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Points of one event in all views, in order of customer and day, with what is known of them.
+
+    In view v customer k is numbered v * customers + k. `labels` are 1 where a true event can first be told; `weights`
+    0 where a point neither proves nor disproves it; `customer` is the same in all views.
+    """
+
+    points: Points
+    spans: Spans
+    labels: np.ndarray
+    weights: np.ndarray
+    customer: np.ndarray
+
+    @property
+    def enough(self) -> bool:
+        """Whether something can be learned."""
+        views = int(self.points.customer.max(initial=0)) // max(int(self.customer.max(initial=0)) + 1, 1) + 1
+        wanted = parameters()["detector"]["fewest_positives"] * views
+        return len(self.spans.group) >= wanted and 0 < self.labels.sum() < len(self.labels)
+
+
+def stack_views(views: Sequence[Points], customers: int) -> Points:
+    """All views as one set of points: in view v customer k is numbered v * customers + k."""
+    return Points(
+        events=next((points.events for points in views if points.events), ()),
+        customer=np.concatenate([points.customer + view * customers for view, points in enumerate(views)]),
+        event=np.concatenate([points.event for points in views]),
+        day=np.concatenate([points.day for points in views]),
+        evidence=np.concatenate([points.evidence for points in views]),
+        matrix=np.concatenate([points.matrix for points in views]),
+    )
+
+
+def make_examples(points: Points, truth: pd.DataFrame, *, customers: int, views: int, early: np.ndarray) -> Examples:
+    """Label one event's stacked points by its true events (`truth` with the customers' numbers in `customer`).
+
+    `early` are points that the detector never trusts, so it does not learn from them.
+    """
+    numbers = np.concatenate([truth["customer"].to_numpy() + view * customers for view in range(views)])
+    spans = Spans.from_truth(numbers.astype(np.int64), pd.concat([truth] * views))
+    asked, span = spans.around(points.customer, points.day)
+    soon = points.day[asked] <= spans.begin[span] + parameters()["detector"]["late_days"]
+    labels, weights = np.zeros(len(points.day), dtype=np.int64), np.ones(len(points.day))
+    weights[asked[~soon]] = 0.0
+    labels[asked[soon]] = 1
+    weights[labels == 1] = 1.0
+    weights[early] = 0.0
+    return Examples(points, spans, labels, weights, points.customer % customers)
+
+
+def varying_figures(matrix: np.ndarray) -> np.ndarray:
+    """Columns that differ between points; the others say nothing and would only be looked at in vain."""
+    return np.flatnonzero((matrix != matrix[:1]).any(axis=0))
+
+
+def directions(columns: np.ndarray) -> np.ndarray:
+    """Per column 1 where a higher figure may only raise a score, -1 where it may only lower it, else 0."""
+    names = [FEATURES[column] for column in columns]
+    return np.array([(name in _RISING) - (name in _FALLING) for name in names], dtype=np.int8)
+
+
+def natural_weight(event: str, true_events: int, customer_years: float) -> float:
+    """What one customer with a true event counts for: less than one where training holds more than a bank sees."""
+    rate = parameters()["natural_rates"].get(event)
+    if rate is None or not true_events or customer_years <= 0:
+        return 1.0
+    return min(1.0, float(rate) * customer_years / (1000 * true_events))
+
+
+def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> tuple[float, int]:
+    """Threshold and quiet days with the best F1 of detections against true events, on scores of unseen customers.
+
+    Parameters
+    ----------
+    weight : float
+        What customers with a true event of this kind count for.
+    """
+    settings = parameters()["detector"]
+    thresholds = np.arange(settings["never_below"], settings["never_above"] + 1e-9, settings["threshold_step"])
+    table = np.array(
+        [
+            [_f1(examples, scores, float(threshold), days, weight) for threshold in thresholds]
+            for days in settings["refractory_days"]
+        ]
+    )
+    best = int(np.argmax(table.max(axis=1)))
+    # One lucky threshold is none: its neighbours must do well too.
+    padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
+    smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
+    equal = np.flatnonzero(smooth >= smooth.max() - 1e-9)
+    return float(thresholds[equal[len(equal) // 2]]), int(settings["refractory_days"][best])
+
+
+def _f1(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> float:
+    group, day, spans = examples.points.customer, examples.points.day, examples.spans
+    at = np.flatnonzero(scores >= threshold)
+    made = at[choose_detections(group[at], day[at], np.full(len(at), quiet_days))]
+    hits = match_hits(group[made], day[made], spans) >= 0
+    has_event = np.isin(group[made], spans.group)
+    found = weight * hits.sum()
+    false = np.where(has_event, weight, 1.0)[~hits].sum()
+    total = found + false + weight * len(spans.group)
+    return float(2 * found / total) if total else 0.0
