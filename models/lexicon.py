@@ -45,6 +45,11 @@ class Lexicon:
         return tuple(sorted(beginning for beginning in listed if len(beginning) >= _SHORTEST_ORGANISATION))
 
     @cached_property
+    def single_words(self) -> frozenset[str]:
+        """All words that stand in the lexicon, also in phrases."""
+        return frozenset(word for phrase in (*self.words, *self.beginnings) for word in phrase.split())
+
+    @cached_property
     def phrase_starts(self) -> dict[str, int]:
         """First words of all phrases of several words that have a concept or name an organisation."""
         return first_words(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
@@ -90,7 +95,7 @@ def _concept_of_word(lexicon: Lexicon, word: str) -> str:
 def _completed(lexicon: Lexicon, stub: str) -> str:
     if len(stub) < _SHORTEST_TRUNCATED:
         return stub
-    whole = {word for word in (*lexicon.words, *lexicon.beginnings) if word.startswith(stub) and " " not in word}
+    whole = {word for word in lexicon.single_words if word.startswith(stub)}
     return whole.pop() if len(whole) == 1 else stub
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 
 from models.counterparties import Names, NamesRead, read_names
 from models.lexicon import Lexicon, default_lexicon
+from models.named_parts import take_out_names
 from models.payments import is_credit, is_direct_debit, kind_codes
 from models.phrases import WordTable
 from models.ragged import Ragged, distinct_in_rows, join_rows
@@ -50,10 +52,11 @@ class Texts:
 def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     """Words, concepts and party of every booking; the work is done once per distinct text."""
     lexicon = default_lexicon()
-    named = level_texts(text_column(bookings, "counterparty_name")).dictionary_encode()
-    told = level_texts(text_column(bookings, "remittance_information")).dictionary_encode()
+    columns = text_column(bookings, "counterparty_name"), text_column(bookings, "remittance_information")
+    named, told = (level_texts(column).dictionary_encode() for column in _without_names(*columns, names=names))
     words, (name_words, told_words) = split_words(named.dictionary, told.dictionary)
     told_words, words = _complete_lasts(told_words, words, lexicon)
+    name_words, words = _complete_lasts(name_words, words, lexicon)
     table = WordTable(words)
     read = read_names(name_words, table, lexicon, mode=names)
     keys = np.stack([named.indices.to_numpy(), told.indices.to_numpy(), _evidence(bookings)])
@@ -62,24 +65,40 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     salary = told_concepts.any(told_concepts.flat == lexicon.concepts.index("salary"))
     party = np.full(len(name), _COMPANY) if names == "as_merchants" else _party(read, name, evidence, salary[text])
     company = party == _COMPANY
+    persons = read.words.take(name).keep_rows(~company)
     asked = read.requested[name] & (party == _PERSON)
     request = Ragged(np.full(asked.sum(), lexicon.concepts.index(_REQUEST)), np.append(0, np.cumsum(asked)))
     named_concepts = _concepts(read.merchant, table, lexicon).take(name).keep_rows(company)
-    concepts = join_rows(told_concepts.take(text), named_concepts, request)
+    said, repeats = _without_own_name(told_words.take(text), persons, words=len(words))
+    told_concepts = join_rows(
+        told_concepts.take(text).keep_rows(~repeats), _concepts(said.keep_rows(repeats), table, lexicon)
+    )
+    concepts = join_rows(told_concepts, named_concepts, request)
     noise = table.is_in(lexicon.noise)
     merchant = read.merchant.take(name).keep_rows(company)
-    spoken = told_words.where(~noise[told_words.flat]).take(text)
+    spoken = said.where(~noise[said.flat])
     if names == "as_merchants":  # such sets put the merchant into either column
-        merchant, spoken = join_rows(merchant, told_words.take(text)), spoken.keep_rows(~company)
+        merchant, spoken = join_rows(merchant, said), spoken.keep_rows(~company)
     return Texts(
         table=words,
         merchant=merchant,
         spoken=spoken,
         concepts=distinct_in_rows(concepts, below=len(lexicon.concepts)),
         party=party,
-        persons=read.words.take(name).keep_rows(~company),
+        persons=persons,
         at=at,
     )
+
+
+def _without_names(names_column: arrow.Array, texts: arrow.Array, *, names: Names) -> tuple[arrow.Array, arrow.Array]:
+    return (names_column, texts) if names == "as_merchants" else take_out_names(names_column, texts)
+
+
+def _without_own_name(said: Ragged, persons: Ragged, *, words: int) -> tuple[Ragged, np.ndarray]:
+    """Texts without the words of the private person's name beside them, and which texts repeated it."""
+    size = max(words, 1)
+    own = np.isin(said.rows * size + said.flat, persons.rows * size + persons.flat)
+    return said.where(~own), said.any(own)
 
 
 def _evidence(bookings: pd.DataFrame) -> np.ndarray:

@@ -67,6 +67,34 @@ def test_a_name_swap_changes_nothing_that_is_read() -> None:
     assert first[:3] == ("person", [], ["kinderbijslag", "voor", "noor"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SEPA Overboeking IBAN: NL08RABO0999000001 BIC: RABONL2U Naam: {} Omschrijving: huur juli",
+        "/TRTP/SEPA OVERBOEKING/IBAN/NL08RABO0999000001/NAME/{}/REMI/huur juli",
+        "Tikkie ID 001199000111, huur juli, Van {}, NL36ABNA0999000002",
+        "huur juli {}",
+    ],
+)
+@pytest.mark.parametrize("name", ["P van Erven", "Fatma Bakker", "Oumaima Bouzambou"])
+def test_a_name_inside_a_text_changes_nothing_that_is_read(text: str, name: str) -> None:
+    told = reading(name, text.format(name))
+    assert told == reading("Hr Q Visser", text.format("Hr Q Visser"))
+    assert {"rent"} <= told[3] <= {"rent", "payment_request", "transfer"}
+
+
+def test_a_name_that_only_the_text_has_is_the_name() -> None:
+    party, merchant, spoken, concepts = reading(
+        "", "SEPA Overboeking Naam: SVB Omschrijving: kinderbijslag", sign="CRDT"
+    )
+    assert (party, merchant, spoken[-1]) == ("company", ["svb"], "kinderbijslag")
+    assert "child_benefit" in concepts
+
+
+def test_a_name_that_was_cut_off_is_still_an_organisation() -> None:
+    assert reading("SOCIALE VERZEKERINGSBAN", "")[:2] == ("company", ["sociale", "verzekeringsbank"])
+
+
 def test_intermediaries_prefixes_cities_and_countries_are_split_off() -> None:
     assert reading("Zonvlucht via Stichting Mollie Payments", code="IDEAL")[1] == ["zonvlucht"]
     assert reading("CCV*BAKKERIJ VOORBEELD UTRECHT NLD", code="CARD")[1] == ["bakkerij", "voorbeeld"]
