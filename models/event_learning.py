@@ -107,10 +107,10 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
         ]
     )
     best = int(np.argmax(table.max(axis=1)))
-    # One lucky threshold is none: its neighbours must do well too.
+    # One lucky threshold is none: its neighbours must do well too, and of those as good the middle one holds best.
     padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
-    equal = np.flatnonzero(smooth >= smooth.max() - 1e-9)
+    equal = np.flatnonzero(smooth >= smooth.max() - settings["threshold_tolerance"])
     return float(thresholds[equal[len(equal) // 2]]), int(settings["refractory_days"][best])
 
 

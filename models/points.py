@@ -37,7 +37,6 @@ FEATURES: tuple[str, ...] = (
     # of every point
     "history_days", "log_amount", "direction", "is_person", "active_bookings", "salary_gap_days", "income_ratio",
     "party_bookings", "party_gap_days", "party_days", "party_ratio", "is_internal", "says_refund", "is_virtual",
-    "unexplained",
     # of a booking that may be a sign
     "probability", "rival", "probability_max", "probability_sum", "signs", "strong_signs", "signs_days", "parties",
     "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days", "chain_days",
@@ -46,7 +45,7 @@ FEATURES: tuple[str, ...] = (
     "party_step_units", "birth_misfit",
     # of a series
     "payer_salaries", "payer_days", "told_salary", "recent_spread", "earlier_spread", "steady", "ratio_clear",
-    "teen_misfit", "says_debt", "says_payout", "replaced_gap_days", "replaced_ratio", "replaced_salaries",
+    "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries",
     "replaced_silent_days", "replaced_distance", "payer_begin_gap_days", "other_payer_gap_days", "other_payer_salaries",
     "other_payer_since", "payers_year", "ratio_three", "ratio_other_payer", "period_days", "student_gap_days",
     "benefit_gap_days", "settlement_gap_days", "says_holiday_pay", "stay_days",
@@ -153,7 +152,6 @@ def base_figures(course: Course, background: Background, at: np.ndarray) -> dict
         "is_internal": is_own_transfer(course)[at],
         "says_refund": course.concepts["refund"][at],
         "is_virtual": np.zeros(len(at)),
-        "unexplained": course.unexplained[at],
     }
 
 
@@ -175,11 +173,14 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     event = np.array([events.index(course.classes[column]) for column in columns], dtype=np.int64)[column]
     order = np.lexsort((at, event, course.owner[at]))
     at, event = at[order], event[order]
-    probability = course.probabilities[at, np.array(columns, dtype=np.int64)[column[order]]].astype(np.float64)
+    # How sure is sure differs from bank to bank.
+    sure = parameters()["points"]["sure_probability"]
+    own = np.array(columns, dtype=np.int64)[column[order]]
+    probability = np.minimum(course.probabilities[at, own].astype(np.float64) / sure, 1.0)
     figures = base_figures(course, background, at)
     figures |= _sign_figures(course, at, course.owner[at] * len(events) + event, probability)
     best = course.probabilities[:, columns].max(axis=1)[at] if columns else np.zeros(0)
-    figures["rival"] = np.where(best > probability, best, 0.0)
+    figures["rival"] = np.where(best > course.probabilities[at, own], np.minimum(best / sure, 1.0), 0.0)
     return Draft(event, at, course.days[at], evidence_of(at), figures)
 
 
@@ -214,7 +215,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
         "earlier_strong": counts_within(start, strong) - counts_within(near, strong),
         "gap_days": np.minimum(days - taken(days, before, -settings["never_days"]), settings["never_days"]),
         **_chain_figures(course, at, group),
-        **_party_figures(course, at, group),
+        **_party_figures(course, at, group, probability),
         **_step_figures(course, at, group),
     }
 
@@ -234,17 +235,19 @@ def _chain_figures(course: Course, at: np.ndarray, group: np.ndarray) -> dict[st
     }
 
 
-def _party_figures(course: Course, at: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
+def _party_figures(course: Course, at: np.ndarray, group: np.ndarray, probability: np.ndarray) -> dict[str, np.ndarray]:
     """The same counterparty's signs so far, and those of others: does one follow the other or do both go on?"""
     never = parameters()["points"]["never_days"]
     days, party = course.days[at], course.party[at]
     runs = Runs(group, party)
     other = last_other(group, party)
+    # Neither a doubtful booking nor one in the other direction shows that a payer has long been there.
+    alike = Runs(group, party, np.sign(course.cents[at]), probability >= _STRONG)
     return {
         "sign_party_signs": runs.rank,
         "sign_party_gap_days": np.minimum(days - runs.before(days, 1, -never), never),
         "sign_party_days": days - days[runs.first],
-        "party_first_history_days": days[runs.first] - course.days[course.start[at]],
+        "party_first_history_days": days[alike.first] - course.days[course.start[at]],
         "other_gap_days": np.minimum(days - taken(days, other, -never), never),
         "other_ratio": ratio(np.abs(course.cents[at]), np.abs(taken(course.cents[at], other, 0.0))),
         "other_since": np.arange(len(at)) - runs.first - runs.rank,

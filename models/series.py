@@ -10,6 +10,7 @@ from models.history import (
     child_benefit_units,
     days_since_flagged,
     is_income,
+    is_own_transfer,
     is_salary,
     monthly_income,
     parameters,
@@ -32,6 +33,8 @@ _SALARY_EVENTS = frozenset({"first_job", "job_change", "income_rise"})
 _RECENT, _LONG = 3, 12  # salaries that count as now, and those that now is held against
 _TEEN_UNITS = 100 / 70  # child benefit of a child of 12-17 years over that of one of 0-5; domain specification 1.1
 _SAME = 0.005  # amounts that differ by a smaller share are the same wage
+_TOLD_CREDITS = ("loan", "damage", "own_money", "sale", "second_hand", "refund")
+_LIKELY = 0.5  # more likely than not
 _GAPS = 5  # gaps between salaries that tell their period
 
 
@@ -191,15 +194,12 @@ def _same_since(owner: np.ndarray, party: np.ndarray, days: np.ndarray, days_bac
 
 
 def _draft_windfalls(course: Course, background: Background, event: int) -> list[Draft]:
+    """Large credits, unless their text tells where they come from; domain specification 1.3, windfall."""
     lowest = 100 * float(parameters()["series"]["lowest_windfall"])
-    at = np.flatnonzero(course.cents >= lowest)
+    told = np.logical_or.reduce([course.concepts[name] for name in _TOLD_CREDITS])
+    at = np.flatnonzero((course.cents >= lowest) & ~told & ~is_own_transfer(course) & (course.kinds != "CASH"))
     figures = base_figures(course, background, at)
-    told = course.concepts
-    figures |= {
-        "probability": course.unexplained[at],
-        "says_debt": told["loan"][at],
-        "says_payout": (told["damage"] | told["own_money"] | told["sale"] | told["second_hand"])[at],
-    }
+    figures["probability"] = course.unexplained[at] >= _LIKELY
     return [Draft(_numbered(event, at), at, course.days[at], evidence_of(at), figures)]
 
 
@@ -291,7 +291,6 @@ def _draft_stops(course: Course, background: Background, event: int, paid: np.nd
         "party_ratio": ratio(course.cents[at], taken(course.cents, background.party_back[at], 0.0)),
         "salary_gap_days": days_since_flagged(course, background.salary_at, course.owner[at], due + 1),
         "payer_salaries": salaries - begun,
-        "unexplained": course.unexplained[at],
     }
     back = runs.back(1)[stopped]
     evidence = evidence_of(np.where(back >= 0, paid[np.maximum(back, 0)], -1) if len(paid) else at, at)

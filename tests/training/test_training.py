@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
@@ -60,6 +61,20 @@ def test_later_bookings_never_change_what_was_known_before(fitted: Fitted, small
     key = ["customer_id", "event", "onset_date", "detected_on", "probability"]
     known = end[end["detected_on"] <= pd.Timestamp(day)][key].reset_index(drop=True)
     pd.testing.assert_frame_equal(known, then[key])
+
+
+@hypothesis.settings(max_examples=10, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(back=hypothesis.strategies.integers(1, 400))
+def test_on_any_day_the_past_is_what_it_was(fitted: Fitted, small_dataset: Dataset, back: int) -> None:
+    customers = small_dataset.bookings["customer_id"].unique()[:6]
+    mine = small_dataset.bookings[small_dataset.bookings["customer_id"].isin(customers)]
+    last = mine["booking_date"].max()
+    day = last - timedelta(days=back)
+    then = detections(fitted, mine[mine["booking_date"] <= day], day.date())
+    pd.testing.assert_frame_equal(then, detections(fitted, mine, day.date()))
+    end = detections(fitted, mine, last.date())
+    key = ["customer_id", "event", "onset_date", "detected_on", "probability"]
+    pd.testing.assert_frame_equal(end[end["detected_on"] <= day][key].reset_index(drop=True), then[key])
 
 
 def test_any_order_and_any_company_of_customers_gives_the_same_answer(fitted: Fitted, small_dataset: Dataset) -> None:
