@@ -35,6 +35,21 @@ def test_two_hundred_rows_in_mixed_languages_are_learned() -> None:
     assert classifier.names_ == "as_merchants"
 
 
+def test_the_name_of_a_category_is_a_text_of_it() -> None:
+    frame, labels = shops(200)
+    named = np.where(labels == "rent", "home_rental", labels)
+    unseen = frame.head(1).assign(counterparty_name="City Rental Office")  # no word of it was in any text
+    assert BookingClassifier().fit(frame, named).predict(unseen).tolist() == ["home_rental"]
+
+
+def test_merchants_are_found_in_either_column() -> None:
+    frame, labels = shops(200)
+    moved = frame.assign(remittance_information=frame["counterparty_name"], counterparty_name="")
+    new, truth = shops(100, seed=1)
+    new = new.assign(remittance_information=new["counterparty_name"], counterparty_name="")
+    assert (BookingClassifier().fit(moved, labels).predict(new) == truth).mean() > 0.95
+
+
 def test_probabilities_are_rows_of_one_in_the_order_of_classes() -> None:
     classifier = BookingClassifier().fit(*shops(200))
     probabilities = classifier.predict_proba(shops(20, seed=1)[0])
