@@ -4,7 +4,6 @@ Character n-grams over merchants, words and concepts over the text, coarse payme
 repeat, so everything runs once per distinct one. Probabilities are calibrated on customers that were not fitted on.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -53,19 +52,6 @@ class _Learned(NamedTuple):
     blind: np.ndarray
     said: Ragged
     wording: np.ndarray
-
-
-@dataclass(frozen=True)
-class Contributions:
-    """What speaks for a label in one booking, in units of its score: the words of its merchant, and its terms.
-
-    `texts` and `text` are the reading that the booking is part of, `terms` are numbered by `space_`.
-    """
-
-    texts: Texts
-    text: int
-    merchant: dict[str, float]
-    terms: dict[int, float]
 
 
 class BookingClassifier(ClassifierMixin, BaseEstimator):
@@ -217,7 +203,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         used, at = np.unique(texts.merchant.flat, return_inverse=True)
         words = [texts.table[word] for word in used]
         pieces = self.space_.word_grams(words)
-        weights = self._piece_weights(words, pieces)
+        weights = self.weigh_pieces(words, pieces)
         named = sparse.csr_matrix((weights, pieces.flat, pieces.starts), shape=(len(used), len(self.gram_idf_)))
         merchants = texts.merchant
         shape = len(merchants), len(used)
@@ -225,44 +211,9 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         length = np.sqrt(which @ np.bincount(pieces.rows, weights=weights * weights, minlength=len(used)))
         return (which @ (named @ self.gram_weights_)) / np.where(length > 0, length, 1.0)[:, None]
 
-    def _piece_weights(self, words: list[str], pieces: Ragged) -> np.ndarray:
+    def weigh_pieces(self, words: list[str], pieces: Ragged) -> np.ndarray:
+        """The weight of each piece (`space_.word_grams`) of each word of a merchant."""
         return piece_weights(pieces, self.gram_idf_, self.space_.word_idf(words, self.term_idf_))
-
-    def contributions(self, bookings: pd.DataFrame, label: str) -> list["Contributions"]:
-        """What speaks for a label in each booking, against the mean of all labels: per merchant's word and per term.
-
-        Raises
-        ------
-        UsageError
-            The label is none that this classifier was fitted on, or it was fitted on one label alone.
-        """
-        check_is_fitted(self, "classes_")
-        if len(self.classes_) == 1 or label not in self.classes_:
-            raise UsageError(f"This classifier has not learned to tell {label} from other labels.")
-        at = int(np.flatnonzero(self.classes_ == label)[0])
-        texts = read_texts(bookings, names=self.names_)
-        documents = build_documents(bookings, texts, self.space_.purposes)
-        rows = self.space_.document_terms(self.space_.said_words(texts), texts, documents)
-        rows = block_matrix(rows, self.term_idf_[rows.flat], terms=len(self.term_idf_))
-        merchant = _against_mean(self.gram_weights_, at)
-        told = []
-        for document in documents.at.tolist():
-            text, row = int(documents.text[document]), rows[document]
-            words = [texts.table[word] for word in texts.merchant.row(text)]
-            pieces = self.space_.word_grams(words)
-            weights = self._piece_weights(words, pieces)
-            grams = block_matrix(Ragged(pieces.flat, pieces.starts[[0, -1]]), weights, terms=len(self.gram_idf_))
-            spoken = np.bincount(pieces.rows, weights=merchant[grams.indices] * grams.data, minlength=len(words))
-            terms = _against_mean(self.term_weights_[row.indices], at) * row.data
-            told.append(
-                Contributions(
-                    texts=texts,
-                    text=text,
-                    merchant=dict(zip(words, spoken.tolist(), strict=True)),
-                    terms=dict(zip(row.indices.tolist(), terms.tolist(), strict=True)),
-                )
-            )
-        return told
 
     def _resolved_names(self, bookings: pd.DataFrame) -> Literal["as_persons", "as_merchants"]:
         if self.names != "auto":
@@ -293,7 +244,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         self.term_idf_ = inverse_document_frequency(whole, terms=len(space))
         self.gram_idf_ = inverse_document_frequency(spread(merchants, pieces), terms=len(space.grams))
         named = join_below(merchants, halved, ragged([[]] * len(first)))
-        weights = spread_values(named, pieces, self._piece_weights(texts.table, pieces))
+        weights = spread_values(named, pieces, self.weigh_pieces(texts.table, pieces))
         terms = join_below(whole, part, silent.take(first))
         blocks = [
             block_matrix(spread(named, pieces), weights, terms=len(space.grams)),
@@ -399,10 +350,6 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         probabilities = temper(scores, novelty, self.temperature_)
         self.thresholds_[model.classes_] = risk_thresholds(probabilities, truth, weight, self.risk)
         return model
-
-
-def _against_mean(weights: np.ndarray, label: int) -> np.ndarray:
-    return np.asarray(weights[:, label] - weights.mean(axis=1))
 
 
 def _validate(bookings: pd.DataFrame, labels: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.classifier import Contributions
+from models.contributions import Contributions, contributions_to
 from models.detection import Model, admit
 from models.lexicon import default_lexicon
 from models.phrases import WordTable
@@ -75,7 +75,7 @@ def _explain(bookings: pd.DataFrame, release: Model, event: LifeEvent) -> list[t
         series = _phrases()["series"]
         return [([], _sentence(event, [], [Sentence(**series)]))] * len(bookings)
     told = []
-    for spoken in classifier.contributions(bookings, event.id):
+    for spoken in contributions_to(classifier, bookings, event.id):
         words, facts = _strongest(spoken, classifier.space_)
         told.append((words, _sentence(event, words, facts)))
     return told
