@@ -233,12 +233,12 @@ def _describe(
 
 
 def _certainty(points: Points) -> np.ndarray:
-    """What a score is held down by: no event is surer than the surest of its signs, whatever training made of them.
+    """What a score is held down by: no event is surer than the booking that tells it, whatever training made of it.
 
     On texts that nobody has seen, doubtful bookings are doubtful in new ways.
     """
-    most = points.figure("probability_max")
-    return np.where(most >= 0, np.minimum(1.0, most), 1.0)
+    is_sign = points.figure("probability_max") >= 0
+    return np.where(is_sign, points.figure("probability").clip(0, 1), 1.0)
 
 
 def _fallback_quiet(event: str) -> int:

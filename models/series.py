@@ -135,11 +135,13 @@ def _payer_figures(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.n
     recent, earlier, enough = paid[:, :_RECENT], median_of_known(paid[:, _RECENT:]), runs.rank >= _RECENT + 1
     # the lowest of three against the median before: one bonus does not lift it
     three = recent.min(axis=1) / np.where(enough, earlier, 1.0)
+    three = np.where(enough, three, 0.0).clip(0, parameters()["points"]["highest_ratio"])
     return {
         "payer_salaries": runs.rank + 1,
         "payer_days": days - days[runs.first],
         "ratio_before": ratio(cents, runs.before(cents, 1, 0.0)),
-        "ratio_three": np.where(enough, three, 0.0).clip(0, parameters()["points"]["highest_ratio"]),
+        "ratio_three": three,
+        "ratio_three_before": runs.before(three, 1, 0.0),  # a rise is told once, when it is new
         "recent_spread": np.nan_to_num(median_of_known(recent) / np.nanmin(recent, axis=1), nan=1.0)
         if len(at)
         else cents,

@@ -12,12 +12,12 @@ import pandas as pd
 
 from models.detection import Model, by_customers, detect_events, prepare
 from models.taxonomy import NONE
+from training.fitting import customer_years
 from training.intervals import f1, mean, share_interval
 from training.matching import Matched, explain_false, explain_missed, match_events
 from training.settings import settings
 
 PRIMARY = "primary"
-_DAYS_PER_YEAR = 365.25
 
 
 def evaluate_events(fitted: Model, bookings: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def evaluate_events(fitted: Model, bookings: pd.DataFrame, truth: pd.DataFrame) 
     """
     as_of = bookings["booking_date"].max().date()
     found = detect_events(bookings, as_of=as_of, release=fitted)
-    customers, years = bookings["customer_id"].unique(), _customer_years(bookings)
+    customers, years = bookings["customer_id"].unique(), customer_years(bookings)
     scores = score_customers(fitted, bookings, as_of=as_of)
     per_event = {}
     for event in fitted.taxonomy.ids:
@@ -176,8 +176,3 @@ def _of_event(table: pd.DataFrame, event: str) -> pd.DataFrame:
 def _interval_of(customers: pd.Series, right: np.ndarray) -> list[float] | None:
     counted = pd.DataFrame({"customer": customers, "right": right}).groupby("customer")["right"].agg(["sum", "size"])
     return share_interval(counted["sum"].to_numpy(), counted["size"].to_numpy())
-
-
-def _customer_years(bookings: pd.DataFrame) -> float:
-    span = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"])
-    return float((span["max"] - span["min"]).dt.days.sum() / _DAYS_PER_YEAR)
