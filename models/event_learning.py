@@ -65,6 +65,9 @@ def make_examples(points: Points, truth: pd.DataFrame, *, customers: int, views:
     soon = points.day[asked] <= spans.begin[span] + parameters()["detector"]["late_days"]
     labels, weights = np.zeros(len(points.day), dtype=np.int64), np.ones(len(points.day))
     weights[asked[~soon]] = 0.0
+    # A series goes on after it told an event; what it shows then is no second one. Bookings may tell the first late.
+    told = np.isin(span, span[soon]) & (points.figure("probability_max")[asked] < 0)
+    weights[asked[~soon & told]] = 1.0
     labels[asked[soon]] = 1
     weights[labels == 1] = 1.0
     weights[early] = 0.0

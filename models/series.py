@@ -34,6 +34,7 @@ _RECENT, _LONG = 3, 12  # salaries that count as now, and those that now is held
 _TEEN_UNITS = 100 / 70  # child benefit of a child of 12-17 years over that of one of 0-5; domain specification 1.1
 _SAME = 0.005  # amounts that differ by a smaller share are the same wage
 _TOLD_CREDITS = ("loan", "damage", "own_money", "sale", "second_hand", "refund")
+_RISEN = 1.05  # the lowest of the recent pays over the median before; yearly rises stay below
 _LIKELY = 0.5  # more likely than not
 _GAPS = 5  # gaps between salaries that tell their period
 
@@ -73,11 +74,32 @@ def _draft_salaries(course: Course, background: Background, events: tuple[str, .
         np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at for back in (runs.back(2), runs.back(1))
     ]
     evidence = evidence_of(*series, at)[regular]
+    three = np.asarray(figures["ratio_three"])
     figures = {name: np.asarray(values)[regular] for name, values in figures.items()}
+    begun, rose = _known_before(course, at, runs, three)
     return [
-        Draft(_numbered(events.index(event), at[regular]), at[regular], days[regular], evidence, figures)
+        Draft(
+            _numbered(events.index(event), at[regular]),
+            at[regular],
+            days[regular],
+            evidence,
+            figures | {"party_first_history_days": (rose if event == "income_rise" else begun)[regular]},
+        )
         for event in sorted(_SALARY_EVENTS & set(events))
     ]
+
+
+def _known_before(course: Course, at: np.ndarray, runs: Runs, three: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days that the account was known before this payer's first pay, and before the first pay of a rise that lasts."""
+    days, party, owner = course.days[at], course.party[at], course.owner[at]
+    since = days - course.days[course.start[at]]
+    rises = (three >= _RISEN) & (runs.before(three, 1, 0.0) < _RISEN)
+    order = np.lexsort((np.arange(len(at)), party, owner))
+    rise = np.empty(len(at), dtype=np.int64)
+    rise[order] = np.cumsum(rises[order])
+    head = Runs(owner, party, rise).first
+    first = taken(since, runs.back(_RECENT - 1), MISSING)  # the first of the pays that the rise is seen in
+    return since[runs.first], np.where(three >= _RISEN, first[head], since) if len(at) else since
 
 
 def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:

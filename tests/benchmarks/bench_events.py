@@ -3,7 +3,7 @@
 Fitted on the training customers of an enriched simulation. Tested on customers of a natural one whose wordings no
 training customer has, and on the second bank, which was written apart from the simulator. Prints a table per event,
 bookings a second of detection and of training beside a reference loop, and what ten times the bookings cost.
-Run: `python tests/benchmarks/bench_events.py [customers] [seed]`; 750 customers give the figures of the README.
+Run: `python tests/benchmarks/bench_events.py [customers] [seed]`; figures hold from some hundred customers on.
 """
 
 import sys
