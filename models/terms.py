@@ -80,11 +80,17 @@ class TermSpace:
         return self._layout["end"]
 
     def said_words(self, texts: Texts) -> Ragged:
-        """Words of each distinct text, the merchant's first, by their number among the terms; -1 for an unknown one."""
+        """Words of each distinct text, the merchant's first, by their number among the terms; -1 for an unknown one.
+
+        Where the other side is no company, an unknown word may be somebody's name: it is left out, so that not even the
+        number of words in a name counts.
+        """
         number, spoken = self._word_number, self._spoken
         known = np.array([number.get(word, -1) for word in texts.table], dtype=np.int64)
         heard = np.array([number.get(w, -1) if w in spoken else -1 for w in texts.table], dtype=np.int64)
-        return join_rows(_numbered(texts.merchant, known), _numbered(texts.spoken, heard))
+        said = _numbered(texts.spoken, heard)
+        private = np.repeat(texts.party != PARTIES.index("company"), said.lengths)
+        return join_rows(_numbered(texts.merchant, known), said.where((said.flat >= 0) | ~private))
 
     def novelty(self, said: Ragged, seen: np.ndarray | None = None) -> np.ndarray:
         """Share (0..1) of each text's words and of its pairs of words that are not known; shape (texts, 2).

@@ -24,6 +24,7 @@ _NOBODY, _PERSON, _PAYER, _COMPANY = range(len(PARTIES))
 _PLAIN, _MERCHANT, _CREDIT, _SALARY = range(4)  # what a booking's codes say of its other side
 _MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "IDEAL", "SDD", "CASH", "FEE", "INTERNAL")]
 _REQUEST = "payment_request"
+_UNKNOWN = ""  # stands for a word that may not be read
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     words, (name_words, told_words) = split_words(named.dictionary, told.dictionary)
     told_words, words = _complete_lasts(told_words, words, lexicon)
     name_words, words = _complete_lasts(name_words, words, lexicon)
+    words.append(_UNKNOWN)
     table = WordTable(words)
     read = read_names(name_words, table, lexicon, mode=names)
     keys = np.stack([named.indices.to_numpy(), told.indices.to_numpy(), _evidence(bookings)])
@@ -69,7 +71,7 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     asked = read.requested[name] & (party == _PERSON)
     request = Ragged(np.full(asked.sum(), lexicon.concepts.index(_REQUEST)), np.append(0, np.cumsum(asked)))
     named_concepts = _concepts(read.merchant, table, lexicon).take(name).keep_rows(company)
-    said, repeats = _without_own_name(told_words.take(text), persons, words=len(words))
+    said, repeats = _without_own_name(told_words.take(text), persons, table=table)
     told_concepts = join_rows(
         told_concepts.take(text).keep_rows(~repeats), _concepts(said.keep_rows(repeats), table, lexicon)
     )
@@ -94,11 +96,14 @@ def _without_names(names_column: arrow.Array, texts: arrow.Array, *, names: Name
     return (names_column, texts) if names == "as_merchants" else take_out_names(names_column, texts)
 
 
-def _without_own_name(said: Ragged, persons: Ragged, *, words: int) -> tuple[Ragged, np.ndarray]:
-    """Texts without the words of the private person's name beside them, and which texts repeated it."""
-    size = max(words, 1)
+def _without_own_name(said: Ragged, persons: Ragged, *, table: WordTable) -> tuple[Ragged, np.ndarray]:
+    """Texts in which the name of the private person beside them is an unknown word, and which texts repeated it.
+
+    Unknown rather than gone, so that a text reads alike whether the name in it is that of its counterparty or not.
+    """
+    size = len(table.words)
     own = np.isin(said.rows * size + said.flat, persons.rows * size + persons.flat)
-    return said.where(~own), said.any(own)
+    return Ragged(np.where(own, table.words.index(_UNKNOWN), said.flat), said.starts), said.any(own)
 
 
 def _evidence(bookings: pd.DataFrame) -> np.ndarray:

@@ -126,3 +126,20 @@ def test_names_of_private_persons_change_no_score() -> None:
     swapped = frame.assign(counterparty_name="Oumaima Bouzambou")
     assert classifier.names_ == "as_persons"
     np.testing.assert_array_equal(classifier.predict_proba(frame), classifier.predict_proba(swapped))
+
+
+@pytest.mark.parametrize("name", ["Oumaima Bouzambou", "H", "Q van der Velden-el Idrissi Yildiz"])
+@pytest.mark.parametrize("repeated", [True, False])
+def test_a_name_repeated_in_the_text_changes_no_score(name: str, repeated: bool) -> None:
+    texts = ["kinderalimentatie maart {}", "etentje {} gisteren"] * 100
+    rows = [
+        {"customer_id": f"c{n % 40}", "counterparty_name": "J Jansen", "amount": "50.00",
+         "remittance_information": text.format("J Jansen"), "credit_debit_indicator": "DBIT",
+         "bank_transaction_code": "SCT"}
+        for n, text in enumerate(texts)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    classifier = BookingClassifier().fit(frame, ["separation", "none"] * 100)
+    said = [text.format(name) for text in texts] if repeated else frame["remittance_information"]
+    swapped = frame.assign(counterparty_name=name, remittance_information=said)
+    np.testing.assert_array_equal(classifier.predict_proba(frame), classifier.predict_proba(swapped))

@@ -78,8 +78,9 @@ def test_a_name_swap_changes_nothing_that_is_read() -> None:
 )
 @pytest.mark.parametrize("name", ["P van Erven", "Fatma Bakker", "Oumaima Bouzambou"])
 def test_a_name_inside_a_text_changes_nothing_that_is_read(text: str, name: str) -> None:
-    told = reading(name, text.format(name))
-    assert told == reading("Hr Q Visser", text.format("Hr Q Visser"))
+    told, other = reading(name, text.format(name)), reading("Hr Q Visser", text.format("Hr Q Visser"))
+    assert [word for word in told[2] if word] == [word for word in other[2] if word]  # "" stands for a name's word
+    assert (told[0], told[1], told[3]) == (other[0], other[1], other[3])
     assert {"rent"} <= told[3] <= {"rent", "payment_request", "transfer"}
 
 
