@@ -5,6 +5,7 @@ which of them name an organisation.
 """
 
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -45,9 +46,9 @@ class Lexicon:
         return tuple(sorted(beginning for beginning in listed if len(beginning) >= _SHORTEST_ORGANISATION))
 
     @cached_property
-    def single_words(self) -> frozenset[str]:
-        """All words that stand in the lexicon, also in phrases."""
-        return frozenset(word for phrase in (*self.words, *self.beginnings) for word in phrase.split())
+    def single_words(self) -> tuple[str, ...]:
+        """All words that stand in the lexicon, also in phrases, sorted."""
+        return tuple(sorted({word for phrase in (*self.words, *self.beginnings) for word in phrase.split()}))
 
     @cached_property
     def phrase_starts(self) -> dict[str, int]:
@@ -95,8 +96,9 @@ def _concept_of_word(lexicon: Lexicon, word: str) -> str:
 def _completed(lexicon: Lexicon, stub: str) -> str:
     if len(stub) < _SHORTEST_TRUNCATED:
         return stub
-    whole = {word for word in lexicon.single_words if word.startswith(stub)}
-    return whole.pop() if len(whole) == 1 else stub
+    at = bisect_left(lexicon.single_words, stub)
+    whole = [word for word in lexicon.single_words[at : at + 2] if word.startswith(stub)]
+    return whole[0] if len(whole) == 1 else stub
 
 
 @cache
