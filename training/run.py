@@ -200,7 +200,7 @@ def _table_of_splits(facts: dict[str, Any]) -> Table:
         "expected_calibration_error": "calibration\nerror",
         "answered_share_at_risk": "answered\nat risk",
     }
-    table = Table(title="The same bookings split in four ways", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title="The same bookings split in four ways", box=SIMPLE_HEAD, padding=0)
     for name in ("split by", "fitted", "tested", *columns.values()):
         table.add_column(name, justify="right" if table.columns else "left")
     for kind in KINDS:
