@@ -144,11 +144,11 @@ def _say(told: dict[str, Any]) -> None:
 
 def _table(told: dict[str, Any], title: str) -> Table:
     paired = "customers" in told
-    columns = ["n true", "F1", "other F1", "difference"]
+    columns = ["true", "F1", "other", "diff."]
     columns += ["interval", "gained\n(right)", "lost\n(right)", "kept"] if paired else []
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for at, column in enumerate(["", *columns]):
-        table.add_column(column, no_wrap=True, justify="right" if at else "left")
+    table = Table("", title=title, box=SIMPLE_HEAD, padding=0)
+    for column in columns:
+        table.add_column(column, no_wrap=True, justify="right")
     for name, row in told["per_event"].items():
         n = f"{row['n_true']}" if paired or row["n_true"] == row["n_true_other"] else _both(row)
         cells = [name, n, _number(row["f1"]), _number(row["f1_other"]), _signed(row["difference"])]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from models.classifier import BookingClassifier
 from models.detection import prepare_screened
@@ -34,6 +35,15 @@ class Fitted:
     detector: EventDetector
     screening: Screening
     taxonomy: Taxonomy
+
+
+def one_thread() -> threadpool_limits:
+    """A block in which linear algebra keeps to one thread.
+
+    Fitting takes many short steps, for which threads wait on each other longer than they work: on two shared cores a
+    training took four times as long with the default number of threads.
+    """
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def fit_models(

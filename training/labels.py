@@ -86,12 +86,11 @@ def validate_labels(labels: np.ndarray, taxonomy: Taxonomy) -> None:
     counted = pd.Series(labels, dtype=object).value_counts()
     unknown = counted[~counted.index.isin([*taxonomy.ids, NONE])]
     if len(unknown):
-        told = ", ".join(
-            f"{_said(name)} ({_times(count)}{_nearest(name, taxonomy)})" for name, count in unknown.items()
-        )
+        said = {name: "; ".join(filter(None, (_times(n), _nearest(name, taxonomy)))) for name, n in unknown.items()}
+        told = ", ".join(f"{_said(name)} ({words})" for name, words in said.items())
         raise UsageError(
-            f"{len(unknown)} labels are not in the taxonomy: {told}. Correct them, or give a "
-            "taxonomy that has them with --taxonomy FILE; an entry needs no more than [[event]] and id."
+            f"{len(unknown)} labels are not in the taxonomy: {told}. Correct them, or train "
+            "with a taxonomy that has them (--taxonomy FILE); an entry needs no more than [[event]] and id."
         )
 
 
@@ -129,8 +128,9 @@ def _load_queue(path: Path, taxonomy: Taxonomy) -> tuple[pd.DataFrame, int]:
     unknown = filled[~filled["event"].isin([*taxonomy.ids, NONE, SCREENED])]
     if len(unknown):
         name, line = unknown.iloc[0][["event", "line"]]
+        near = f" ({_nearest(name, taxonomy)})" if _nearest(name, taxonomy) else ""
         raise UsageError(
-            f"{path.name}:{line}: label {_said(name)} is not in the taxonomy{_nearest(name, taxonomy)}. Correct it, or "
+            f"{path.name}:{line}: label {_said(name)} is not in the taxonomy{near}. Correct it, or "
             f"leave the event empty; {len(unknown)} such labels in the file."
         )
     filled = filled.assign(event=filled["event"].replace(_MEANS_NONE)).drop_duplicates(["booking_id", "event"])
@@ -150,4 +150,4 @@ def _said(name: str) -> str:
 
 def _nearest(name: str, taxonomy: Taxonomy) -> str:
     near = get_close_matches(name.casefold().replace(" ", "_"), [*taxonomy.ids, NONE], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"did you mean {near[0]}?" if near else ""

@@ -14,6 +14,7 @@ from models.home import Home, find_home
 from models.progress import track_steps
 from models.release import load_release
 from training.dataset import MARKED, permitted_bookings
+from training.fitting import one_thread
 from training.labels import label_bookings, load_labels, validate_labels
 from training.review import MISLABELLED, build_queue
 from training.writing import PRIVATE, write_file
@@ -44,7 +45,7 @@ def write_queue(
     """
     release = load_release(home or find_home(), release_id, allow_demo=True)
     notes = [release.warning] if release.warning else []
-    with track_steps("Reviewing", steps=3 if labels else 2) as step:
+    with one_thread(), track_steps("Reviewing", steps=3 if labels else 2) as step:
         step("reading and screening")
         read = load_bookings(bookings)
         frame, _ = permitted_bookings(read.frame, permissions, notes)

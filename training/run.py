@@ -20,7 +20,7 @@ from models.taxonomy import default_taxonomy, load_taxonomy
 from training.dataset import Dataset, load_dataset, split_as_given
 from training.evaluation import evaluate_bookings, evaluate_events
 from training.event_evaluation import evaluate_prediction
-from training.fitting import Fitted, fit_models
+from training.fitting import Fitted, fit_models, one_thread
 from training.labels import count_support
 from training.learning_curve import trace_learning
 from training.settings import settings
@@ -72,7 +72,7 @@ def train_candidate(
     taxonomy = load_taxonomy(taxonomy_file) if taxonomy_file else default_taxonomy()
     taxonomy_toml = taxonomy_file.read_text("utf-8") if taxonomy_file else _packaged("taxonomy.toml")
     screening = default_screening()
-    with track_steps("Training", steps=_count_steps(learning_curve=learning_curve)) as step:
+    with one_thread(), track_steps("Training", steps=_count_steps(learning_curve=learning_curve)) as step:
         step("reading and screening")
         dataset = load_dataset(
             bookings,
@@ -200,7 +200,7 @@ def _table_of_splits(facts: dict[str, Any]) -> Table:
         "expected_calibration_error": "calibration\nerror",
         "answered_share_at_risk": "answered\nat risk",
     }
-    table = Table(title="The same bookings split in four ways", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title="The same bookings split in four ways", box=SIMPLE_HEAD, padding=0)
     for name in ("split by", "fitted", "tested", *columns.values()):
         table.add_column(name, justify="right" if table.columns else "left")
     for kind in KINDS:

@@ -226,10 +226,11 @@ def test_a_queue_saved_by_a_spreadsheet_with_semicolons_is_read(tmp_path: Path) 
     [
         (
             "booking_id,event\na,none\nb,marriages\n", UsageError,
-            r"q0\.csv:3: label marriages is not in the taxonomy; did you mean marriage\?",
+            r"q0\.csv:3: label marriages is not in the taxonomy \(did you mean marriage\?\)\.",
         ),
         ("booking_id,event\na,none\na,marriage\n", UsageError, r"q0\.csv:3: this booking has another label above"),
         ("booking_id,label\na,none\n", UnreadableDataError, "no column event"),
+        ("booking_id,event,event\na,none,marriage\n", UnreadableDataError, "a column twice: event"),
         ("", UnreadableDataError, "cannot be read as CSV"),
     ],
 )  # fmt: skip

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from packaging.requirements import Requirement
+from threadpoolctl import threadpool_info
 
 from models.bookings import RowProblem
 from training.dataset import Dataset
+from training.fitting import one_thread
 from training.run import print_summary
 from training.tracking import list_requirements
 
@@ -27,3 +29,10 @@ def test_a_logged_model_asks_for_exact_libraries_and_never_for_our_private_name(
     assert {line.split("==")[0] for line in lines} == needed
     assert f"pandas=={pd.__version__}" in lines
     assert all(Requirement(line).specifier for line in lines)
+
+
+def test_fitting_keeps_linear_algebra_to_one_thread() -> None:
+    with one_thread():
+        used = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    assert used
+    assert set(used) == {1}
