@@ -80,6 +80,8 @@ class Lexicon:
 
 @lru_cache(maxsize=131_072)
 def _concept_of_word(lexicon: Lexicon, word: str) -> str:
+    if word in lexicon.noise:
+        return ""
     if word in lexicon.words:
         return lexicon.words[word]
     for n in range(len(word), _SHORTEST_BEGINNING - 1, -1):
@@ -94,7 +96,7 @@ def _concept_of_word(lexicon: Lexicon, word: str) -> str:
 
 @lru_cache(maxsize=131_072)
 def _completed(lexicon: Lexicon, stub: str) -> str:
-    if len(stub) < _SHORTEST_TRUNCATED:
+    if len(stub) < _SHORTEST_TRUNCATED or stub in lexicon.noise:
         return stub
     at = bisect_left(lexicon.single_words, stub)
     whole = [word for word in lexicon.single_words[at : at + 2] if word.startswith(stub)]

@@ -308,3 +308,9 @@ def test_words_that_only_look_alike_have_another_concept_or_none() -> None:
         ("opleidingen", "contractor"), ("blokkering", "shop"), ("aanpassen", "bank_fee"), ("vertrouwen", "wedding"),
     ):  # fmt: skip
         assert default_lexicon().concept(word) != trap
+
+
+@pytest.mark.parametrize("word", ["augustus", "transactie", "valutadatum", "betaalpas", "november"])
+def test_a_month_or_a_word_of_every_statement_means_nothing(word: str) -> None:
+    lexicon = default_lexicon()
+    assert (lexicon.completed(word), lexicon.concept(word)) == (word, "")
