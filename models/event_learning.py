@@ -127,7 +127,9 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
             for days in settings["refractory_days"]
         ]
     )
-    best = int(np.argmax(table.max(axis=1)))
+    # As good with more quiet days: what one bank tells once, another may tell twice.
+    reached = table.max(axis=1)
+    best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
     # One lucky threshold is none: its neighbours must do well too, and of those as good the middle one holds best.
     padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
