@@ -2,8 +2,8 @@
 
 Wilson's interval on the number of observations divided by the design effect of customers (Kish, 1965, Survey Sampling):
 unlike a bootstrap it does not collapse to a point where everything was right. Own code: scipy's interval takes whole
-counts only, and an effective number is none. The design effect lives here, for evaluation and fairness alike. Differences
-of two releases on the same customers are another matter: there the customers are resampled, both releases at once.
+counts only, and an effective number is none. Evaluation and fairness share this design effect. Differences of two
+releases on the same customers are another matter: there the customers are resampled, both releases at once.
 """
 
 from collections.abc import Sequence
