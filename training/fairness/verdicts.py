@@ -1,7 +1,9 @@
 """The three verdicts, and what many comparisons at once do to them.
 
 ESTABLISHED says that the gap is small: the whole interval lies inside the margin. EXCEEDED says that it is too large:
-the whole interval lies outside, and still does after Holm's correction over the family. Everything else is NOT
+the whole interval lies outside, and still does after Holm's correction over the family. Equal groups keep far below
+the 5 % of families with a false EXCEEDED; a true gap of exactly the margin measured on few (60 positives, 40
+comparisons) comes to 8 %, because the far tails of Newcombe's limits are approximate. Everything else is NOT
 ESTABLISHED, with the number that was needed: absence of significance is no evidence of fairness.
 A release asks that every primary gap is small; for that joint claim each at 5 % is enough (intersection-union), and
 no correction is made.
