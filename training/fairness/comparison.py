@@ -135,7 +135,7 @@ def _each(counts: Counts, rate: str, selection: np.ndarray) -> Side:
     if rate in counts.grams:
         squares = [np.diagonal(gram, axis1=1, axis2=2) if gram.ndim == 3 else gram for gram in counts.grams[rate]]
         parts, products, wholes = (selection @ square for square in squares)
-        sums = ClusterSums(part, whole, parts, products, wholes, selection @ counts.holders[rate])
+        sums = ClusterSums(part, whole, parts, products, wholes, selection @ counts.holders[rate][:, :-1])
     else:
         sums = ClusterSums(part, whole, part, part, whole, whole)
     return _side(counts, rate, selection, sums)
@@ -145,7 +145,7 @@ def _pooled(counts: Counts, rate: str, selection: np.ndarray) -> Side:
     part, whole = ((selection @ counts.sums[name]).sum(axis=1, keepdims=True) for name in RATES[rate])
     if rate in counts.grams:
         parts, products, wholes = ((selection @ gram.sum(axis=(1, 2)))[:, None] for gram in counts.grams[rate])
-        holders = np.minimum(selection @ counts.customers, (selection @ counts.holders[rate]).sum(axis=1))[:, None]
+        holders = (selection @ counts.holders[rate][:, -1])[:, None]
         sums = ClusterSums(part, whole, parts, products, wholes, holders)
     else:
         sums = ClusterSums(part, whole, part, part, whole, whole)
@@ -188,7 +188,7 @@ def _macro(counts: Counts, rate: str, selection: np.ndarray, inside: np.ndarray)
             weight**2 * np.where(held, whole * shares * (1 - shares) * whole / np.maximum(whole - 1, 1), 0.0)
         ).sum(axis=1)
         variance = _macro_variance(counts, rate, selection, shares, weight) if rate in counts.grams else simple
-        holders = (selection @ counts.holders[rate] * held).sum(axis=1) if rate in counts.holders else total
+        holders = (selection @ counts.holders[rate][:, :-1] * held).sum(axis=1) if rate in counts.holders else total
         effect = np.where(simple > 0, np.maximum(1.0, variance / simple), np.maximum(1.0, total / holders))
         slack = _macro_slack(counts, rate, selection, shares, whole, held) / events
         effect = total / base * effect

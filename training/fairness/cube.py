@@ -70,7 +70,8 @@ class Counts:
 
     `sums[statistic]` and `slack[statistic]` (how far a sum may be off) are (groups, events); `grams[rate]` is
     (3, groups, events, events): products part x part, part x whole and whole x whole of a customer's events, or only
-    (3, groups, events) in single periods; `holders[rate]` is (groups, events): customers whose whole is above 0;
+    (3, groups, events) in single periods; `holders[rate]` is (groups, events + 1): customers whose whole is above 0, of
+    each event and, in the last column, of any;
     `customers` is (groups,).
     """
 
@@ -230,13 +231,20 @@ def _count_ground(matrices: Mapping[str, Matrix], codes: np.ndarray, groups: int
         for pair in ((part, part), (part, whole), (whole, whole)):
             if pair not in grams:
                 grams[pair] = _gram(matrices[pair[0]], matrices[pair[1]], codes, members)
-    wholes = {whole: _full(belongs @ (matrices[whole] > 0)) for _, whole in rates.values()}
+    wholes = {whole: _holders(matrices[whole], belongs) for _, whole in rates.values()}
     return Counts(
         sums={name: _full(belongs @ matrix) for name, matrix in matrices.items()},
         customers=belongs @ (units > 0).astype(float),
         grams={rate: np.stack([grams[p, p], grams[p, w], grams[w, w]]) for rate, (p, w) in rates.items()},
         holders={rate: wholes[whole] for rate, (_, whole) in rates.items()},
     )
+
+
+def _holders(whole: Matrix, belongs: Matrix) -> np.ndarray:
+    """Customers of each group that have the event, and in the last column any event."""
+    has = whole > 0
+    any_event = np.asarray(has.sum(axis=1)).ravel() > 0
+    return np.column_stack([_full(belongs @ has), belongs @ any_event.astype(float)])
 
 
 def _full(matrix: Any) -> np.ndarray:

@@ -38,9 +38,10 @@ def find_hidden(cube: Cube, *, k: int = K, rate_from: int = RATE_FROM, period: s
     for whole in dict.fromkeys(RATES[rate][1] for rate in counts.rates):
         n = _with_all(counts, whole)
         lines = _lines(cube, n.shape)
-        small = _suppress(n, (n > 0) & (n < k), lines, least=k)
+        people = np.minimum(n, _people(counts, whole))
+        small = _suppress(n, (n > 0) & (people < k), lines, least=k)
         numbers[whole] = small
-        rates[whole] = _suppress(n, small | ((n > 0) & (n < rate_from)), lines, least=0)
+        rates[whole] = _suppress(n, small | ((n > 0) & (people < rate_from)), lines, least=0)
     return Hidden(
         cells={cell: number for number, cell in enumerate(cube)},
         columns={event: number for number, event in enumerate((*cube.events, ALL))},
@@ -91,6 +92,14 @@ def _hide(fact: Fact, hidden: Hidden) -> Fact:
     if any(hidden.numbers[whole][cell] for cell in at):
         kept |= {"n": None, "n_against": None, "reason": "hidden: too few people, or it would tell of too few"}
     return kept
+
+
+def _people(counts: Counts, whole: str) -> np.ndarray:
+    """How many people stand behind the numbers of a whole: nine people with many events are nine people."""
+    for rate, holders in counts.holders.items():
+        if RATES[rate][1] == whole:
+            return holders
+    return np.broadcast_to(counts.customers[:, None], _with_all(counts, whole).shape)
 
 
 def _with_all(counts: Counts, name: str) -> np.ndarray:

@@ -111,3 +111,8 @@ def test_facts_of_hidden_cells_hold_no_figure() -> None:
     assert [fact for fact in printed if fact["group"] == "large"] == [
         fact for fact in facts if fact["group"] == "large"
     ]
+
+
+def test_nine_people_with_many_events_stay_nine_people() -> None:
+    rows = publishable(cube_of(pd.DataFrame({"g": group_of(large=500, middle=60, nine=9)}), events=4))
+    assert shown(rows, "offer_rate", "nine", "all")["n"] is None
