@@ -74,26 +74,34 @@ class Side:
 
 
 def list_pairs(cube: Cube, *, references: Mapping[str, str], grounds: Sequence[str] | None = None) -> list[Pair]:
-    """Each group against its ground's reference and against the rest; the reference against the rest only."""
+    """Each group against its ground's reference and against the rest, the reference against the rest only.
+
+    Of two groups, the rest is the reference: they are compared once.
+    """
     pairs = []
     for ground in cube.grounds if grounds is None else grounds:
         at = dict(zip(cube.grounds[ground], cube.rows_of(ground), strict=True))
+        reference = references[ground]
         for group, row in at.items():
-            rest = tuple(other for name, other in at.items() if name != group)
-            if group != references[ground]:
-                reference = references[ground]
-                pairs.append(
-                    Pair(
-                        ground=ground,
-                        group=group,
-                        against="reference",
-                        other=reference,
-                        rows=(row,),
-                        other_rows=(at[reference],),
-                    )
-                )
-            pairs.append(Pair(ground=ground, group=group, against="rest", other="", rows=(row,), other_rows=rest))
+            if group != reference:
+                pairs.append(_pair(ground, group, row, against="reference", other=reference, rows=(at[reference],)))
+            if len(at) > 2:
+                rest = tuple(other for name, other in at.items() if name != group)
+                pairs.append(_pair(ground, group, row, against="rest", other="", rows=rest))
     return pairs
+
+
+def list_groups(cube: Cube, *, grounds: Sequence[str] | None = None) -> list[Pair]:
+    """Each group on its own, for figures that are held against no other group."""
+    return [
+        _pair(ground, group, row, against="rest", other="", rows=())
+        for ground in (cube.grounds if grounds is None else grounds)
+        for group, row in zip(cube.grounds[ground], cube.rows_of(ground), strict=True)
+    ]
+
+
+def _pair(ground: str, group: str, row: int, *, against: Against, other: str, rows: tuple[int, ...]) -> Pair:
+    return Pair(ground=ground, group=group, against=against, other=other, rows=(row,), other_rows=rows)
 
 
 def two_sides(

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import norm
 
-from training.fairness.comparison import Over, Pair, Side, list_pairs, two_sides
+from training.fairness.comparison import Over, Pair, Side, list_groups, list_pairs, two_sides
 from training.fairness.cube import ALL, RATES, Counts, Cube
 from training.fairness.intervals import (
     Limits,
@@ -56,7 +56,7 @@ class Endpoint:
 
 def compare(
     cube: Cube, endpoint: Endpoint, *, references: Mapping[str, str], grounds: Sequence[str] | None = None,
-    confidence: float = CONFIDENCE, power_wanted: float = 0.80, least: float = 1.0, period: str | None = None,
+    confidence: float = CONFIDENCE, power_wanted: float | None = 0.80, least: float = 1.0, period: str | None = None,
 ) -> list[Fact]:  # fmt: skip
     """Facts of an endpoint: for each event (or all together) and each group, against the reference and the rest.
 
@@ -68,6 +68,8 @@ def compare(
         Two-sided; .90 leaves 5 % on either side.
     least
         Observations on both sides from which an event enters a macro-average.
+    power_wanted
+        Of the numbers needed; None leaves these out.
     period
         One period of the cube; without it all together.
 
@@ -79,9 +81,10 @@ def compare(
     counts = cube.pooled if period is None else cube.periods[period]
     if endpoint.rate not in counts.rates:
         return []
-    pairs = list_pairs(cube, references=references, grounds=grounds)
     if endpoint.measure in _ALONE:
-        pairs = [pair for pair in pairs if pair.against == "rest"]
+        pairs = list_groups(cube, grounds=grounds)
+    else:
+        pairs = list_pairs(cube, references=references, grounds=grounds)
     return compare_pairs(
         counts, cube.events, endpoint, pairs, confidence=confidence, power_wanted=power_wanted, least=least
     )
@@ -89,7 +92,7 @@ def compare(
 
 def compare_pairs(
     counts: Counts, events: Sequence[str], endpoint: Endpoint, pairs: Sequence[Pair], *,
-    confidence: float = CONFIDENCE, power_wanted: float = 0.80, least: float = 1.0,
+    confidence: float = CONFIDENCE, power_wanted: float | None = 0.80, least: float = 1.0,
 ) -> list[Fact]:  # fmt: skip
     """Facts of an endpoint for given pairs; see `compare`."""
     if not pairs:
@@ -100,7 +103,9 @@ def compare_pairs(
         one, other = _expected(one, units)
     point = _point(endpoint.measure, one, other)
     low, high, p = _worst(endpoint, one, other, confidence)
-    needed = _n_needed(endpoint, one, other, confidence, power_wanted)
+    needed = np.full(point.shape, np.nan)
+    if power_wanted is not None:
+        needed = _n_needed(endpoint, one, other, confidence, power_wanted)
     facts: list[Fact] = []
     for (row, pair), (column, event) in product(enumerate(pairs), enumerate(_names(events, endpoint))):
         at = (row, column)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import false_discovery_control
 
 ESTABLISHED, EXCEEDED, NOT_ESTABLISHED = "ESTABLISHED", "EXCEEDED", "NOT ESTABLISHED"
 Fact = dict[str, Any]
@@ -65,17 +65,28 @@ def _reason(verdict: str, fact: Fact) -> str:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p-values over a family; None where there is none, though it counts in the family."""
-    return _adjust(p_values, "holm")
+    """Holm's adjusted p-values over a family; None where there is none, though it counts in the family.
+
+    Holm, 1979. Own code: scipy has none, and statsmodels' `multipletests`, against which this is tested, collects
+    garbage at every call, which takes a tenth of a second.
+    """
+    p, undefined = _numbers(p_values)
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return _with_none(adjusted, undefined)
 
 
 def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
     """Benjamini and Hochberg's adjusted p-values, for exploration: what to look at, not what is found."""
-    return _adjust(p_values, "fdr_bh")
+    p, undefined = _numbers(p_values)
+    return _with_none(false_discovery_control(p) if len(p) else p, undefined)
 
 
-def _adjust(p_values: Sequence[float | None], method: str) -> list[float | None]:
-    if not p_values:
-        return []
-    adjusted = multipletests([1.0 if p is None else p for p in p_values], method=method)[1]
-    return [None if p is None else float(a) for p, a in zip(p_values, adjusted, strict=True)]
+def _numbers(p_values: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
+    undefined = np.array([p is None for p in p_values], dtype=bool)
+    return np.array([1.0 if p is None else p for p in p_values]), undefined
+
+
+def _with_none(adjusted: np.ndarray, undefined: np.ndarray) -> list[float | None]:
+    return [None if unknown else float(p) for p, unknown in zip(adjusted, undefined, strict=True)]

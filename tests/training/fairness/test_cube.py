@@ -67,7 +67,7 @@ def test_sums_over_customers_give_the_design_effect_that_rows_give() -> None:
         part, whole = part[whole > 0], whole[whole > 0]
         sums = ClusterSums(part.sum(), whole.sum(), part @ part, part @ whole, whole @ whole, len(whole))
         expected = float(effective_n(sums))
-        side = one if number == 0 else other
+        side = other if number == 0 else one  # b is compared with a
         assert side.n[0, 1] == pytest.approx(expected)
         assert side.whole[0, 1] > 1.2 * expected  # customers do hang together here
 

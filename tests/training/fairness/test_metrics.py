@@ -156,7 +156,7 @@ def test_macro_and_pooled_averages_cover_all_events(cube: Cube) -> None:
 def test_numbers_needed_are_those_of_the_sizes_at_hand() -> None:
     facts = compare(by_hand(), RECALL, references={"g": "a"})
     fact = only(facts, group="b", against="reference")
-    # Recall .80, with twice as many others: some 480 would do among ten times as many.
+    # Recall .80, with twice as many others; among ten times as many some 480 would do.
     assert 500 < fact["n_needed"] < 1200  # type: ignore[operator]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
 
 from training.fairness.intervals import newcombe_difference, newcombe_z
 from training.fairness.power import n_for_exceeding
@@ -60,6 +61,12 @@ def test_corrections_are_those_worked_by_hand() -> None:
     # One that is undefined still counts: it was going to be looked at.
     assert holm([0.01, None]) == [pytest.approx(0.02), None]
     assert holm([]) == []
+
+
+def test_corrections_equal_those_of_statsmodels() -> None:
+    p = np.random.default_rng(0).random(200) ** 4
+    assert holm(p.tolist()) == pytest.approx(multipletests(p, method="holm")[1])
+    assert benjamini_hochberg(p.tolist()) == pytest.approx(multipletests(p, method="fdr_bh")[1])
 
 
 def any_exceeded(p1: np.ndarray, n1: int, p2: np.ndarray, n2: int, *, margin: float) -> np.ndarray:
