@@ -23,6 +23,8 @@ from training.fairness.verdicts import (
     give_verdicts,
 )
 
+SCREENING_RATES = ("screening_recall", "false_screening")  # of bookings, counted in a cube of their own
+
 
 def audit_cube(
     cube: Cube, policy: FairnessPolicy, *, taxonomy_events: Sequence[str] = (),
@@ -38,19 +40,26 @@ def audit_cube(
         (rate, event, ground, group) of cells with a signed justification in four questions.
     """
     whole = [cube] if screening is None else [cube, screening]
-    primary = _primary(cube, policy)
-    secondary = [fact for one in whole for fact in _secondary(one, policy)]
-    harm = give_verdicts(harm_facts(cube, policy), alpha=policy.numbers["findings_alpha"])
+    hidden = [
+        find_hidden(one, k=int(policy.numbers["hide_below"]), rate_from=int(policy.numbers["rate_from"]))
+        for one in whole
+    ]
+    primary = hide_facts(_primary(cube, policy), hidden[0])
+    harm = hide_facts(give_verdicts(harm_facts(cube, policy), alpha=policy.numbers["findings_alpha"]), hidden[0])
+    secondary = [
+        fact
+        for number, (one, small) in enumerate(zip(whole, hidden, strict=True))
+        for fact in hide_facts(_secondary(one, policy, of_screening=number > 0), small)
+    ]
     coverage = _coverage(whole, policy, taxonomy_events)
-    signals = explore(secondary, rate=policy.numbers["exploration_rate"])
     return {
         "policy_sha256": policy.sha256,
         "policy_bytes_sha256": policy.bytes_sha256,
         "events": list(cube.events),
         "customers_of_no_group": dict(cube.unknown),
-        "primary": _printed(cube, primary, policy),
-        "secondary": [fact for one in whole for fact in _printed(one, [f for f in signals if _is_of(f, one)], policy)],
-        "harm": _printed(cube, harm, policy),
+        "primary": primary,
+        "secondary": explore(secondary, rate=policy.numbers["exploration_rate"]),
+        "harm": harm,
         "coverage": coverage,
         "blocks": [*coverage, *block_reasons(primary, secondary, harm, justified=justified)],
     }
@@ -61,10 +70,6 @@ def _coverage(cubes: Sequence[Cube], policy: FairnessPolicy, taxonomy_events: Se
     reasons = coverage_reasons(policy, cubes[0], taxonomy_events=taxonomy_events)
     measured = {f"{rate} was not measured" for cube in cubes[1:] for rate in cube.pooled.rates}
     return [reason for reason in reasons if reason not in measured]
-
-
-def _is_of(fact: Fact, cube: Cube) -> bool:
-    return fact["rate"] in cube.pooled.rates and (fact["event"] in cube.events or fact["over"] != "each")
 
 
 def _primary(cube: Cube, policy: FairnessPolicy) -> list[Fact]:
@@ -82,11 +87,13 @@ def _primary(cube: Cube, policy: FairnessPolicy) -> list[Fact]:
     return give_verdicts(facts, alpha=policy.numbers["findings_alpha"])
 
 
-def _secondary(cube: Cube, policy: FairnessPolicy) -> list[Fact]:
+def _secondary(cube: Cube, policy: FairnessPolicy, *, of_screening: bool) -> list[Fact]:
     """Each endpoint is one family: it is one question, asked of many groups."""
     facts = []
     grounds = [ground for ground in policy.references if ground in cube.grounds]
     for one in policy.secondary:
+        if of_screening and one.endpoint.rate not in SCREENING_RATES:
+            continue
         found = compare(
             cube, one.endpoint, references=policy.references, grounds=grounds,
             confidence=policy.numbers["confidence"], power_wanted=policy.numbers["power"],
@@ -144,11 +151,6 @@ def _joined(harm: np.ndarray, squares: np.ndarray, people: np.ndarray, rows: lis
     if n < 2:
         return np.nan, np.nan, n
     return total / n, max(square - total**2 / n, 0.0) / (n - 1) / n, n
-
-
-def _printed(cube: Cube, facts: Sequence[Fact], policy: FairnessPolicy) -> list[Fact]:
-    hidden = find_hidden(cube, k=int(policy.numbers["hide_below"]), rate_from=int(policy.numbers["rate_from"]))
-    return hide_facts(facts, hidden)
 
 
 def block_reasons(

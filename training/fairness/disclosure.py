@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import null_space
+from scipy.linalg import qr
 
 from training.fairness.cube import ALL, RATES, Counts, Cube
 from training.fairness.verdicts import NOT_ESTABLISHED, Fact
@@ -131,9 +131,11 @@ def _suppress(
     flat, hidden = n.ravel(), primary.ravel().copy()
     while True:
         _suppress_lines(flat, hidden, lines, least)
-        open_cells = _recoverable(hidden, lines)
-        more = [cell for line, _ in lines for cell in line if not hidden[cell] and np.isin(open_cells, line).any()]
-        if not len(open_cells) or not more:
+        opened = np.zeros(len(hidden), dtype=bool)
+        opened[_recoverable(hidden, lines)] = True
+        touched = [line for line, _ in lines if opened[line].any()] if opened.any() else []
+        more = [cell for line in touched for cell in line if not hidden[cell]]
+        if not more:
             return hidden.reshape(n.shape)
         hidden[min(more, key=lambda cell: (flat[cell] <= 0, flat[cell]))] = True
 
@@ -152,7 +154,7 @@ def _suppress_lines(flat: np.ndarray, hidden: np.ndarray, lines: Sequence[tuple[
 
 
 def _recoverable(hidden: np.ndarray, lines: Sequence[tuple[np.ndarray, bool]]) -> np.ndarray:
-    """Hidden cells that all equations together fix: those on which every solution agrees."""
+    """Hidden cells that all equations together fix: those whose unit vector lies in the space of the equations."""
     unknown = np.flatnonzero(hidden)
     if not len(unknown):
         return unknown
@@ -166,5 +168,8 @@ def _recoverable(hidden: np.ndarray, lines: Sequence[tuple[np.ndarray, bool]]) -
         inside = place[line] >= 0
         equations[number, place[line][inside]] = signs[inside]
     equations = np.unique(equations[equations.any(axis=1)], axis=0)
-    free = null_space(equations) if len(equations) else np.eye(len(unknown))
-    return unknown[np.abs(free).max(axis=1, initial=0.0) < _SMALLEST]
+    if not len(equations):
+        return unknown[:0]
+    basis, upper, _ = qr(equations.T, mode="economic", pivoting=True)
+    basis = basis[:, np.abs(np.diagonal(upper)) > _SMALLEST]
+    return unknown[(basis**2).sum(axis=1) > 1 - _SMALLEST]

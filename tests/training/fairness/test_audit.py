@@ -14,8 +14,8 @@ from training.fairness.policy import default_fairness_policy, group_frame
 VALUES = {
     "religion": ["none"] * 6 + ["muslim"] * 3 + ["other"], "origin_class": ["dutch"] * 6 + ["turkish"] * 4,
     "born_abroad": ["false", "true"], "gender": ["m", "f"], "age_band": ["35-54", "67+", "18-24", "25-34", "55-66"],
-    "income_quintile": ["1", "2", "3", "4", "5"], "household": ["couple", "single"], "pay_period": ["monthly", "weekly"],
-    "language_of_texts": ["dutch", "foreign"], "cash_heavy": ["false", "true"],
+    "income_quintile": ["1", "2", "3", "4", "5"], "household": ["couple", "single"],
+    "pay_period": ["monthly", "weekly"], "language_of_texts": ["dutch", "foreign"], "cash_heavy": ["false", "true"],
 }  # fmt: skip
 
 
@@ -66,6 +66,29 @@ def test_a_small_bank_is_not_established_and_says_what_it_needs() -> None:
     assert not_yet
     assert any("n needed" in str(fact["reason"]) for fact in not_yet)
     assert any("NOT ESTABLISHED" in reason for reason in facts["blocks"])
+
+
+def test_screening_is_judged_on_bookings_in_a_cube_of_its_own() -> None:
+    policy = default_fairness_policy()
+    rng = np.random.default_rng(2)
+    vault = pd.DataFrame({name: rng.choice(values, 2000) for name, values in VALUES.items()})
+    muslim = (vault["religion"] == "muslim").to_numpy()
+    customer = np.repeat(np.arange(2000), 20)
+    to_screen = rng.random(len(customer)) < 0.2
+    wrongly = rng.random(len(customer)) < np.where(muslim[customer], 0.10, 0.01)
+    no = np.zeros(len(customer), dtype=bool)
+    rows = Rows(
+        customer=customer, event=np.zeros(len(customer), dtype=int), true=no, predicted=no, to_screen=to_screen,
+        screened=to_screen | wrongly,
+    )  # fmt: skip
+    screening = build_cube(rows, group_frame(policy, vault), events=("bookings",), exposure=np.full((2000, 1), 20.0))
+    facts = audit_cube(bank(4000, 0.0), policy, screening=screening)
+    found = [f for f in facts["secondary"] if f["rate"] == "false_screening" and f["verdict"] == "EXCEEDED"]
+    assert ("religion", "muslim", "reference") in {(f["ground"], f["group"], f["against"]) for f in found}
+    # Where all was caught a customer counts once, so that groups of fewer than 299 customers cannot show .99.
+    recall = {(f["ground"], f["group"]): f["verdict"] for f in facts["secondary"] if f["rate"] == "screening_recall"}
+    assert (recall["religion", "none"], recall["religion", "other"]) == ("ESTABLISHED", "NOT ESTABLISHED")
+    assert not any("was not measured" in reason for reason in facts["blocks"])
 
 
 def test_a_justification_opens_the_unadjusted_ratio_only() -> None:
