@@ -254,9 +254,7 @@ def _full(matrix: Any) -> np.ndarray:
 def _gram(a: Matrix, b: Matrix, codes: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
     """Products a.T @ b of each group's customers, (groups, events, events)."""
     groups, events = len(members), a.shape[1]
-    if not sparse.issparse(a):
-        if sparse.issparse(b):
-            return np.swapaxes(_gram(b, a, codes, members), 1, 2)
+    if not sparse.issparse(a):  # then b is not either: no rate has a fuller part than whole
         return np.stack([a[rows].T @ b[rows] for rows in members])
     left = _by_group(a, codes, groups)
     if not sparse.issparse(b):

@@ -50,6 +50,14 @@ def test_counts_are_those_made_by_hand() -> None:
     assert cube.pooled.grams["days_to_detect"][0, 0, 0, 0] == 52
 
 
+def test_customers_of_no_group_are_counted_nowhere() -> None:
+    rows, groups = small_rows()
+    none = groups.assign(gender=["f", "m", None, None])
+    cube = build_cube(rows, none, events=EVENTS)
+    assert [at(cube, "true", group, "move") for group in ("f", "m")] == [1, 0]
+    assert cube.pooled.grams["recall"][2, :2, 0, 0].tolist() == [1, 0]
+
+
 def test_sums_over_customers_give_the_design_effect_that_rows_give() -> None:
     rng = np.random.default_rng(3)
     customers, n = 60, 900
@@ -87,7 +95,12 @@ def test_a_macro_average_has_the_variance_of_its_customers() -> None:
     assert side.share[0, 0] == pytest.approx(shares.mean())
     residual = ((predicted - shares * true) / true.sum(axis=0) / 2).sum(axis=1)
     assert side.variance[0, 0] == pytest.approx(residual @ residual * customers / (customers - 1))
-    assert side.n[0, 0] < side.whole[0, 0]
+    # Of n = 4 / (1 / W1 + 1 / W2) independent ones, by how much more the average varies than if they were.
+    whole = true.sum(axis=0)
+    independent = (shares * (1 - shares) / (whole - 1)).sum() / 4
+    expected = 4 / (1 / whole).sum() / (residual @ residual * customers / (customers - 1) / independent)
+    assert side.n[0, 0] == pytest.approx(expected)
+    assert side.n[0, 0] < 0.9 * 4 / (1 / whole).sum()
 
 
 def test_periods_add_up_to_all_of_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 from training.fairness.cube import Cube, Rows, build_cube
-from training.fairness.disclosure import find_hidden, hide_facts, publishable
+from training.fairness.disclosure import _suppress, find_hidden, hide_facts, publishable
 from training.fairness.metrics import Endpoint, compare
 from training.fairness.verdicts import give_verdicts
 
@@ -111,6 +111,19 @@ def test_facts_of_hidden_cells_hold_no_figure() -> None:
     assert [fact for fact in printed if fact["group"] == "large"] == [
         fact for fact in facts if fact["group"] == "large"
     ]
+
+
+def test_cells_that_only_several_sums_together_give_away_are_hidden_too() -> None:
+    # Three known sums of two hidden cells each: x + y, y + z, x + z have one solution. A fourth cell makes them open.
+    n = np.array([[15.0, 16.0, 17.0, 40.0]])
+    lines = [(np.array(line), True) for line in ([0, 1, 3], [1, 2, 3], [0, 2, 3])]
+    hidden = _suppress(n, np.array([[True, True, True, False]]), lines, least=0)
+    assert hidden.all()
+
+
+def test_a_lone_hidden_cell_takes_the_smallest_other_with_it() -> None:
+    n = np.array([[5.0, 90.0, 40.0]])
+    assert _suppress(n, n < 10, [(np.arange(3), True)], least=10).tolist() == [[True, False, True]]
 
 
 def test_nine_people_with_many_events_stay_nine_people() -> None:
