@@ -1,0 +1,1 @@
+"""Whether groups of customers are treated alike: counts, intervals and verdicts, without a single row leaving them."""
