@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata, resources
@@ -28,12 +28,14 @@ from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 
 MANIFEST, FACTS, TAXONOMY = "manifest.json", "facts.json", "taxonomy.toml"
 SCREENING, POLICY, SIGNATURES = "screening.toml", "policy.toml", "signatures"
+WAIVERS = "waivers"
 CLASSIFIER, DETECTOR = "classifier.skops", "detector.skops"
 READING = ("lexicon.toml", "detection.toml")
 FILES = frozenset({CLASSIFIER, DETECTOR, TAXONOMY, SCREENING, POLICY, FACTS})
 LIBRARIES = ("levensloop", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 _BEGINNING = re.compile(r"[0-9a-f]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WAIVER = re.compile(r"[0-9a-f]{64}\.json")
 
 
 @dataclass(frozen=True)
@@ -217,15 +219,30 @@ def signature_files(path: Path) -> list[Path]:
     IntegrityError
         Something else stands beside them, or they are no plain files in a plain folder.
     """
-    folder = path / SIGNATURES
+    return _files_in(path, SIGNATURES, lambda file: file.suffix == ".json" and file.stem in get_args(Role))
+
+
+def waiver_files(path: Path) -> list[Path]:
+    """The files of waivers in a candidate or release folder, by name.
+
+    Raises
+    ------
+    IntegrityError
+        As `signature_files`.
+    """
+    return _files_in(path, WAIVERS, lambda file: _WAIVER.fullmatch(file.name) is not None)
+
+
+def _files_in(path: Path, name: str, belongs: Callable[[Path], bool]) -> list[Path]:
+    folder = path / name
     if not folder.exists() and not folder.is_symlink():
         return []
     _require_plain(folder, path, folder=True)
     files = sorted(folder.iterdir())
-    extra = [file.name for file in files if file.suffix != ".json" or file.stem not in get_args(Role)]
+    extra = [file.name for file in files if not belongs(file)]
     if extra:
         raise IntegrityError(
-            f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)} in {SIGNATURES}."
+            f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)} in {name}."
         )
     for file in files:
         _require_plain(file, path)
@@ -237,12 +254,13 @@ def _require_plain_folder(path: Path) -> None:
     try:
         _require_plain(path, path, folder=True)
         entries = sorted(path.iterdir())
-        extra = [entry.name for entry in entries if entry.name not in {*FILES, MANIFEST, SIGNATURES}]
+        extra = [entry.name for entry in entries if entry.name not in {*FILES, MANIFEST, SIGNATURES, WAIVERS}]
         if extra:
             raise IntegrityError(f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)}.")
         for entry in entries:
-            _require_plain(entry, path, folder=entry.name == SIGNATURES)
+            _require_plain(entry, path, folder=entry.name in (SIGNATURES, WAIVERS))
         signature_files(path)
+        waiver_files(path)
     except OSError as error:
         raise _not_whole(path) from error
 
