@@ -12,10 +12,13 @@ import typer
 from rich.console import Console
 
 from models.errors import LevensloopError
+from models.home import VAULT_VARIABLES
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects after Ctrl-C
 # Telemetry of the libraries below us is off before any of them is imported.
 TELEMETRY_OFF = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+# The only verbs that receive the key of the vault.
+VAULT_VERBS = frozenset({"audit", "vault"})
 
 
 def build_app() -> typer.Typer:
@@ -36,6 +39,9 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """Run the command line; our errors and Ctrl-C end in one sentence on stderr and their exit code."""
     os.environ.update(TELEMETRY_OFF)
+    if not VAULT_VERBS & set(sys.argv[1:2]):
+        for name in VAULT_VARIABLES:
+            os.environ.pop(name, None)
     try:
         build_app()()
     except LevensloopError as error:

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from models.board_commands import app as board
+
 app = typer.Typer()
+app.add_typer(board)
 trail = typer.Typer(help="The audit trail.")
 app.add_typer(trail, name="trail")
 

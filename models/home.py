@@ -7,6 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
+# Where a process that may open the vault finds its key. `levensloop` takes them away from every other verb.
+VAULT_KEY_FILE, VAULT_PASSPHRASE = "LEVENSLOOP_VAULT_KEY_FILE", "LEVENSLOOP_VAULT_PASSPHRASE"
+VAULT_VARIABLES = (VAULT_KEY_FILE, VAULT_PASSPHRASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

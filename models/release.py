@@ -29,7 +29,6 @@ from models.candidate import (
     DETECTOR,
     MANIFEST,
     SCREENING,
-    SIGNATURES,
     TAXONOMY,
     Candidate,
     find_candidate,
@@ -39,12 +38,14 @@ from models.candidate import (
     parse_policy,
     read_candidate,
     signature_files,
+    waiver_files,
     write_candidate,
     write_folder,
 )
 from models.canonical import canonical_json, moment_text, parse_moment, read_json, sha256_of
 from models.durable import append_durably, lock_folder, write_durably
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
+from models.findings import is_audited
 from models.home import Home
 from models.purposes import default_purposes
 from models.screening import Screening, default_screening, parse_screening
@@ -52,6 +53,7 @@ from models.signing import KeyRegistry, load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 from models.trail import append_trail
+from models.waivers import brings_new_waivers, copy_waivers, fairness_reasons, require_waivers_in_force
 
 __all__ = [
     "TRUSTED_TYPES",
@@ -83,6 +85,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 POINTER = "champion.json"
 PROMOTIONS = "promotions.jsonl"
+# Becomes True with `levensloop audit`; until then nobody could bring the facts.
+AUDIT_NEEDED = False
 _RELEASE_ID = re.compile(r"[0-9a-f]{64}")
 # What skops and the libraries below it raise on bytes that are no model; they have no error of their own for it.
 _DAMAGED_MODEL = (
@@ -265,6 +269,7 @@ def gate_reasons(
     allow_demo: bool = False,
     policy_toml: str | None = None,
     screening_sha256: str | None = None,
+    at: datetime | None = None,
 ) -> list[str]:
     """Every reason why this candidate may not be promoted; empty when it may.
 
@@ -272,6 +277,8 @@ def gate_reasons(
     ----------
     policy_toml, screening_sha256
         Policy and screening in force; those that ship with Levensloop when not given.
+    at
+        The moment at which waivers must be in force; now when not given.
 
     Raises
     ------
@@ -294,7 +301,15 @@ def gate_reasons(
         reasons.append("its screening is not the one in force")
     if manifest["policy"]["sha256"] != canonical_sha256(policy):
         reasons.append("its policy is not the one in force")
+    reasons += _reasons_without_fairness_audit(candidate)
+    reasons += fairness_reasons(candidate, registry, allow_demo=allow_demo, at=at or datetime.now(UTC))
     return reasons + _step_back(candidate, champion, margin=float(policy["no_regression"]["margin"]))
+
+
+def _reasons_without_fairness_audit(candidate: Candidate) -> list[str]:
+    """What stands in the way of a candidate whose fairness nobody audited."""
+    missing = AUDIT_NEEDED and not is_audited(candidate.facts)
+    return ["its fairness was not audited: run `levensloop audit`"] if missing else []
 
 
 def _replaced_keys(decisions: tuple[BoardDecision, ...], registry: KeyRegistry) -> list[str]:
@@ -357,10 +372,11 @@ def promote_release(
     with lock_folder(home.releases):
         candidate = read_candidate(find_candidate([home.candidates], candidate_id))
         now = read_champion(home)
-        if now is not None and now.release_id == candidate.id:
+        again = now is not None and now.release_id == candidate.id
+        if again and not brings_new_waivers(candidate, home.releases / candidate.id):
             raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
         champion = read_candidate(home.releases / now.release_id) if now is not None else None
-        reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo)
+        reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo, at=at)
         if reasons:
             raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
         for name in (CLASSIFIER, DETECTOR):
@@ -371,7 +387,8 @@ def promote_release(
         write_folder(
             path, {**candidate.files, MANIFEST: (candidate.path / MANIFEST).read_bytes(), **_signed(candidate)}
         )
-        history = (*now.history, now.release_id) if now else ()
+        copy_waivers(candidate, path)
+        history = (*now.history, *(() if again else (now.release_id,))) if now else ()
         pointer = Champion(candidate.id, moment_text(at or datetime.now(UTC)), who, why, history)
         return _move_pointer(home, pointer, action="promote", leaving=now, store=store)
 
@@ -394,6 +411,8 @@ def rollback_release(
         There is no earlier release (of that id).
     IntegrityError
         The earlier release does not verify or is not signed.
+    GateBlockedError
+        A waiver that it rests on is over.
     """
     _require_account(who, why)
     with lock_folder(home.releases):
@@ -403,8 +422,10 @@ def rollback_release(
         if not places:
             raise NoReleaseError("There is no earlier release to go back to. Promote another one.")
         target = read_candidate(home.releases / history[places[-1]])
-        _require_approval(target, read_decisions(target, load_registry(home)), allow_demo=allow_demo)
-        pointer = Champion(target.id, moment_text(at or datetime.now(UTC)), who, why, history[: places[-1]])
+        registry, at = load_registry(home), at or datetime.now(UTC)
+        _require_approval(target, read_decisions(target, registry), allow_demo=allow_demo)
+        require_waivers_in_force(target, registry, allow_demo=allow_demo, at=at)
+        pointer = Champion(target.id, moment_text(at), who, why, history[: places[-1]])
         return _move_pointer(home, pointer, action="rollback", leaving=now, store=store)
 
 
@@ -442,8 +463,9 @@ def _opened(home: Home, store: Store | None) -> Iterator[Store]:
 
 
 def _signed(candidate: Candidate) -> dict[str, bytes]:
-    """The signature files of a candidate by their name inside the folder."""
-    return {f"{SIGNATURES}/{path.name}": path.read_bytes() for path in signature_files(candidate.path)}
+    """What persons signed about a candidate, decisions and waivers, by name inside the folder."""
+    files = [*signature_files(candidate.path), *waiver_files(candidate.path)]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in files}
 
 
 def _require_account(who: str, why: str) -> None:

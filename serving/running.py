@@ -22,6 +22,7 @@ import httpx
 
 from models.command_line import TELEMETRY_OFF
 from models.errors import LevensloopError, UsageError
+from models.home import VAULT_VARIABLES
 from serving.settings import FIRST_PORT, Settings
 
 PORTS_TRIED = 100
@@ -38,13 +39,13 @@ class RunningServer:
 
 
 def build_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of the server process: these settings, no telemetry, one thread per worker.
+    """The environment of the server process: these settings, no telemetry, no key of the vault, one thread per worker.
 
     BentoML's own home goes below ours: there it keeps the counts of all workers, and it empties that folder at start.
     """
     environ = os.environ if environ is None else environ
     return {
-        **environ,
+        **{name: value for name, value in environ.items() if name not in VAULT_VARIABLES},
         **TELEMETRY_OFF,
         "BENTOML_HOME": str(settings.home.path / "bentoml"),
         "OMP_NUM_THREADS": "1",

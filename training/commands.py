@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.fairness.vault_commands import vault
+
 if TYPE_CHECKING:
     from models.home import Home
     from models.release import Promotion
 
 app = typer.Typer()
+app.add_typer(vault, name="vault")
 
 _Existing = typer.Option(exists=True, dir_okay=False, readable=True)
 

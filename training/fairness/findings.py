@@ -114,7 +114,7 @@ def _not_measured(gate: str, what: str, *, waivable: bool) -> Finding:
     return _finding(f"{gate}-{what}", gate, NOT_ESTABLISHED, True, waivable, _gate_text("not_measured", what=what))
 
 
-def _finding(name: str, gate: str, verdict: str, blocks: bool, waivable: bool, reason: dict[str, str]) -> Finding:  # noqa: FBT001 - a row of a table
+def _finding(name: str, gate: str, verdict: str, blocks: bool, waivable: bool, reason: dict[str, str]) -> Finding:
     plain = re.sub(r"[^A-Za-z0-9_+*.-]+", "_", name)
     return {"id": plain, "gate": gate, "verdict": verdict, "blocks": blocks, "waivable": waivable, "reason": reason}
 

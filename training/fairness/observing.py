@@ -95,7 +95,7 @@ def _event_rows(
 
 
 def _abstained(bookings: pd.DataFrame, answered: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Customer and event, once each, where a booking that seemed to tell it was left in doubt and nothing came of it."""
+    """Customer and event, once each, where a booking that may tell it was left in doubt and nothing came of it."""
     doubt = answered["abstained"].to_numpy(dtype=bool)
     pairs = pd.DataFrame(
         {"customer_id": bookings["customer_id"].to_numpy()[doubt], "event": answered["label"].to_numpy()[doubt]}

@@ -203,8 +203,12 @@ def _number_faults(data: Mapping[str, Any]) -> list[str]:
         ]  # fmt: skip
     if set(data["gates"]) != _GATES or not all(_is_number(value) for value in data["gates"].values()):
         faults.append(f"gates must be the numbers {', '.join(sorted(_GATES))}")
-    if set(data["waivers"]) != {"most_days", "second_signer", "never"} or "names" not in data["waivers"]["never"]:
-        faults.append("waivers need most_days, second_signer and never, and names can never be waived")
+    if set(data["waivers"]) != {"most_days", "second_signer", "never"} or not {"G0", "G2"} <= {
+        *data["waivers"]["never"]
+    }:
+        faults.append(
+            "waivers need most_days, second_signer and never, and G0 (lawful) and G2 (names) can never be waived"
+        )
     elif not _is_number(data["waivers"]["most_days"]) or not 1 <= data["waivers"]["most_days"] <= 90:
         faults.append("a waiver lasts 1 to 90 days")
     return faults

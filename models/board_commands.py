@@ -1,0 +1,49 @@
+"""The verbs with which named people answer for findings and events: `levensloop waive` and `levensloop kill-switch`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+_Role = Annotated[str, typer.Option(help="Role of who signs.")]
+_Key = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Private key of who signs.")]
+_Passphrase = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")]
+
+
+@app.command()
+def waive(
+    candidate: Annotated[str, typer.Argument(help="Candidate, by its id or the beginning of it.")],
+    finding: Annotated[str, typer.Option(help="Id of the one finding that may pass.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the release and in the trail.")],
+    until: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD; at most 90 days from now.")],
+    role: _Role,
+    key: _Key,
+    passphrase: _Passphrase,
+) -> None:
+    """Let one finding of the fairness audit pass until a day; counts when a second person of the board signs it too."""
+    from models.commands import parse_day
+    from models.home import find_home
+    from models.signing import load_private_key
+    from models.waivers import SIGNERS_NEEDED, sign_waiver
+
+    waiver = sign_waiver(
+        find_home(),
+        candidate,
+        finding,
+        role=role,  # type: ignore[arg-type]  # checked by sign_waiver
+        private_key=load_private_key(key, passphrase),
+        reason=reason,
+        until=parse_day(until),
+    )
+    if len(waiver.signatures) < SIGNERS_NEEDED:
+        _say(f"{role} signed. The waiver needs a second person of the board: the same finding, until {waiver.until}.")
+    else:
+        _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
+
+
+def _say(sentence: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False)
