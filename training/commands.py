@@ -132,6 +132,9 @@ def audit(
     splits: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: only `test` is looked at.")
     ] = None,
+    justifications: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Answers to the four questions, TOML.")
+    ] = None,
     who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
 ) -> None:
     """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
@@ -139,7 +142,10 @@ def audit(
 
     from training.fairness.auditing import Sources, audit_candidate
 
-    sources = Sources(bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits)
+    sources = Sources(
+        bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits,
+        justifications=justifications,
+    )  # fmt: skip
     audit_candidate(
         sources,
         candidate_id=candidate or None,

@@ -34,6 +34,7 @@ from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
 from training.fairness.findings import Finding, make_findings, worst_first
+from training.fairness.justifications import justified_cells, load_justifications
 from training.fairness.observing import Observed, observe
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
 from training.fairness.self_tests import run_self_tests
@@ -50,7 +51,8 @@ _STEPS = ("reading", "opening the vault", "detecting and counting", "testing the
 class Sources:
     """The tables of an audit: bookings and true events, and who may be looked at.
 
-    `labels` tell which bookings must be screened; `splits` (customer_id,split) whom the candidate was trained on.
+    `labels` tell which bookings must be screened, `splits` (customer_id,split) whom the candidate was trained on;
+    `justifications` are the board's answers about cells in which offers may differ.
     """
 
     bookings: Path
@@ -58,6 +60,7 @@ class Sources:
     labels: Path | None = None
     permissions: Path | None = None
     splits: Path | None = None
+    justifications: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,7 @@ def audit_candidate(
     candidate = read_candidate(find_candidate([home.candidates], candidate_id or newest_candidate(home)))
     release = load_release(home, candidate.id, allow_demo=True)
     policy = parse_fairness(candidate.text(POLICY), source=POLICY)
+    justifications = load_justifications(sources.justifications, policy)
     with track_steps("Auditing", steps=len(_STEPS)) as step:
         step(_STEPS[0])
         audited, notes = _read(sources)
@@ -98,13 +102,17 @@ def audit_candidate(
             audited.bookings, audited.events, vault, release, policy, as_of=audited.as_of, to_screen=audited.to_screen
         )
         step(_STEPS[3])
-        cube = audit_cube(seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening)
+        cube = audit_cube(
+            seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
+            justified=justified_cells(justifications),
+        )  # fmt: skip
         cube["coverage"] = [*cube["coverage"], *undeclared_values(policy, vault)]
         facts = {
             **_about(candidate, policy),
             "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
             "cube": cube,
             **dict.fromkeys(_NOT_MEASURED),
+            "justifications": justifications,
             "self_tests": run_self_tests(),
         }
         facts["findings"] = make_findings(facts, policy)
