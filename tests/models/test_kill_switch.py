@@ -81,7 +81,8 @@ def test_switch_is_signed_and_in_the_trail_with_who_when_and_why(
     assert (told.seq, told.kind, told.at) == (row.seq, "kill_switch", MONDAY)
     signature = Signature(**body.pop("signature"))
     assert {name: body[name] for name in ("kind", "event", "state", "role", "person", "reason")} == {
-        "kind": "kill_switch", "event": "child_birth", "state": "on", "role": "owner", "person": "Anna", "reason": "nine complaints",
+        "kind": "kill_switch", "event": "child_birth", "state": "on", "role": "owner", "person": "Anna",
+        "reason": "nine complaints",
     }  # fmt: skip
     key = load_registry(home).key_of("owner")
     assert key is not None

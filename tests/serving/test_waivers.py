@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
 from models.events import EventDetector
-from models.home import VAULT_VARIABLES, Home
+from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
 from models.kill_switch import set_kill_switch
 from models.points import Points
 from models.purposes import default_purposes
@@ -34,6 +34,10 @@ from serving.champion import ChampionHolder
 from serving.opening import verify_release
 from serving.running import find_server, start_server, stop_server
 from serving.settings import Settings, read_settings
+from training.fairness.vault import create_vault
+
+ROOT = Path(__file__).parents[2]
+WORDS = "secret"
 
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 30)
@@ -46,6 +50,18 @@ LABELS = {
     "none": ("BAKKER BART", "", "DBIT"),
 }
 FINDING = "recall/child_birth/origin:turkish"
+# Writes down every process that starts with it, and whatever of the vault such a process opens or imports.
+WATCH = """
+import os, sys
+def _tell(text, open=os.open, write=os.write, place=os.environ["WATCHED"]):
+    write(open(place, os.O_CREAT | os.O_WRONLY | os.O_APPEND), text.encode())
+def _watch(event, arguments):
+    name = str(arguments[0]) if event in ("open", "import") else ""
+    if name.endswith(("groups.vault", "vault.key")) or event == "import" and name.startswith("training.fairness"):
+        _tell(f"{event} {arguments[0]}\\n")
+_tell(f"started {os.getpid()}\\n")
+sys.addaudithook(_watch)
+"""
 BLOCKING = {
     "id": FINDING, "gate": "recall_gap", "verdict": "NOT ESTABLISHED", "blocks": True, "waivable": True,
     "reason": {"nl": "Er waren te weinig geboortes.", "en": "There were too few births."},
@@ -417,13 +433,29 @@ def url(promoted: Promoted, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     promoted.promote(0, at=now)
     promoted.waive(1, until=now.date() + timedelta(days=2), at=now)
     promoted.promote(1, at=now)
-    for name in VAULT_VARIABLES:
-        monkeypatch.setenv(name, "of the audit alone")
+    key = promoted.home.path.parent / "audit" / "vault.key"
+    keep_vault(promoted.home, key)
+    monkeypatch.setenv(VAULT_KEY_FILE, str(key))
+    monkeypatch.setenv(VAULT_PASSPHRASE, WORDS)
+    watch = promoted.home.path.parent / "watch"
+    watch.mkdir()
+    (watch / "sitecustomize.py").write_text(WATCH)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(watch), str(ROOT)]))
+    monkeypatch.setenv("WATCHED", str(watch / "seen"))
     run = promoted.home.path / "run"
     try:
         yield start_server(settings, run, wait_seconds=120).url
     finally:
         stop_server(run)
+
+
+def keep_vault(home: Home, key: Path) -> None:
+    groups = home.path.parent / "groups.csv"
+    groups.write_text("customer_id,religion\nc-1,none\n")
+    create_vault(
+        home, groups, purpose="fairness_audit", delete_after=datetime.now(UTC).date() + timedelta(days=9),
+        key_file=key, passphrase=WORDS, who="Dana", remove_source=True,
+    )  # fmt: skip
 
 
 def question() -> dict[str, Any]:
@@ -476,15 +508,24 @@ def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(promoted: 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-def test_no_process_of_the_service_has_the_key_of_the_vault(promoted: Promoted, url: str) -> None:
+def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(promoted: Promoted, url: str) -> None:
     server = find_server(promoted.home.path / "run")
     assert server is not None
+    assert httpx.post(f"{url}/v1/events", json=question(), trust_env=False).status_code == 403
     pids = [server.pid, *children(server.pid)]
     assert len(pids) >= 3  # the starter and two workers
     for pid in pids:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"LEVENSLOOP_HOME=" in environ
         assert b"VAULT" not in environ
+    seen = Path(os.environ["WATCHED"]).read_text().splitlines()
+    assert {f"started {pid}" for pid in pids} <= set(seen)
+    assert [line for line in seen if not line.startswith("started ")] == []
+    # Whoever does try is seen by the same watch.
+    run_levensloop(promoted.home, "vault", "status")
+    tried = Path(os.environ["WATCHED"]).read_text()
+    assert "import training.fairness.vault\n" in tried
+    assert f"open {promoted.home.vault / 'groups.vault'}\n" in tried
 
 
 def children(pid: int) -> list[int]:
