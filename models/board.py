@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from models.candidate import FACTS, SIGNATURES, Candidate, find_candidate, read_candidate, signature_files
+from models.candidate import SIGNATURES, Candidate, find_candidate, read_candidate, signature_files
 from models.canonical import canonical_json, moment_text, read_json, sha256_of
 from models.durable import lock_folder, write_durably
 from models.errors import IntegrityError, UsageError
@@ -147,7 +147,7 @@ def _signed_hashes(candidate: Candidate) -> dict[str, Any]:
     return {
         "kind": "release_decision",
         "release_id": candidate.id,
-        "facts_sha256": manifest["files"][FACTS],
+        "facts_sha256": candidate.facts_sha256,
         **{f"{name}_sha256": manifest[name]["sha256"] for name in ("taxonomy", "screening", "policy")},
     }
 

@@ -19,7 +19,7 @@ from typing import Any, get_args
 import skops.io
 
 from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json, sha256_of
-from models.durable import READ_ONLY, sync_folder, write_durably
+from models.durable import READ_ONLY, lock_folder, sync_folder, write_durably
 from models.errors import IntegrityError, NoReleaseError, UsageError
 from models.home import Home
 from models.screening import Screening, parse_screening
@@ -28,7 +28,7 @@ from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 
 MANIFEST, FACTS, TAXONOMY = "manifest.json", "facts.json", "taxonomy.toml"
 SCREENING, POLICY, SIGNATURES = "screening.toml", "policy.toml", "signatures"
-WAIVERS = "waivers"
+WAIVERS, FAIRNESS = "waivers", "fairness.json"
 CLASSIFIER, DETECTOR = "classifier.skops", "detector.skops"
 READING = ("lexicon.toml", "detection.toml")
 FILES = frozenset({CLASSIFIER, DETECTOR, TAXONOMY, SCREENING, POLICY, FACTS})
@@ -52,8 +52,17 @@ class Candidate:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Evaluation facts."""
-        return parse_json(self.files[FACTS], dict, source=FACTS)
+        """Evaluation facts, with those of the fairness audit under `fairness` when there was one."""
+        facts = parse_json(self.files[FACTS], dict, source=FACTS)
+        if FAIRNESS not in self.files:
+            return facts
+        return {**facts, "fairness": parse_json(self.files[FAIRNESS], dict, source=FAIRNESS)}
+
+    @property
+    def facts_sha256(self) -> str:
+        """Hash of everything in `facts`: what the board signs."""
+        told = sha256_of(self.files[FACTS])
+        return framed_sha256(told, sha256_of(self.files[FAIRNESS])) if FAIRNESS in self.files else told
 
     def text(self, name: str) -> str:
         """A file as text; IntegrityError when it is none."""
@@ -208,7 +217,43 @@ def read_candidate(path: Path) -> Candidate:
     changed = [name for name, content in files.items() if sha256_of(content) != manifest["files"][name]]
     if changed:
         raise IntegrityError(f"Release {path.name[:12]}: {', '.join(changed)} was changed. Restore the folder.")
-    return Candidate(path.name, path, manifest, files)
+    return Candidate(path.name, path, manifest, {**files, **_read_fairness(path)})
+
+
+def attach_fairness(home: Home, candidate_id: str, document: Mapping[str, Any]) -> Candidate:
+    """Put the facts of a fairness audit beside those of the evaluation; later signatures are under both.
+
+    Raises
+    ------
+    UsageError
+        The board signed this candidate already, or the facts are no JSON data.
+    IntegrityError
+        The facts are about another candidate.
+    """
+    with lock_folder(home.candidates):
+        candidate = read_candidate(find_candidate([home.candidates], candidate_id))
+        if signature_files(candidate.path) or waiver_files(candidate.path):
+            raise UsageError(
+                f"Candidate {candidate.id[:12]} was signed already, so its facts stay as they are. "
+                "Train a new candidate to audit it again."
+            )
+        if document.get("candidate") != candidate.id:
+            raise IntegrityError("These facts of a fairness audit are about another candidate. Audit again.")
+        write_durably(candidate.path / FAIRNESS, canonical_json(document).encode())
+        return read_candidate(candidate.path)
+
+
+def _read_fairness(path: Path) -> dict[str, bytes]:
+    """The facts of the fairness audit, if there was one; they must say whom they are about."""
+    try:
+        data = (path / FAIRNESS).read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _not_whole(path) from error
+    if parse_json(data, dict, source=FAIRNESS).get("candidate") != path.name:
+        raise IntegrityError(f"Release {path.name[:12]}: {FAIRNESS} is about another release. Restore the folder.")
+    return {FAIRNESS: data}
 
 
 def signature_files(path: Path) -> list[Path]:
@@ -254,7 +299,7 @@ def _require_plain_folder(path: Path) -> None:
     try:
         _require_plain(path, path, folder=True)
         entries = sorted(path.iterdir())
-        extra = [entry.name for entry in entries if entry.name not in {*FILES, MANIFEST, SIGNATURES, WAIVERS}]
+        extra = [entry.name for entry in entries if entry.name not in {*FILES, MANIFEST, FAIRNESS, SIGNATURES, WAIVERS}]
         if extra:
             raise IntegrityError(f"Release {path.name[:12]} holds files that do not belong to it: {', '.join(extra)}.")
         for entry in entries:

@@ -175,7 +175,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
         """One number per booking that bookings of the same merchant and words share, for splitting by wording."""
         texts = read_texts(bookings, names=self.names_)
-        return distinct_rows(join_rows(texts.merchant, self.space_.said_words(texts)))[texts.at]
+        said = texts.spoken if len(self.classes_) == 1 else self.space_.said_words(texts)
+        return distinct_rows(join_rows(texts.merchant, said))[texts.at]
 
     def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
         """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""

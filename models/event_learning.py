@@ -6,9 +6,12 @@ in a population (`[natural_rates]` of `detection.toml`), or else a detector that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
 from models.history import parameters
 from models.matching import Spans, choose_detections, match_hits
@@ -17,6 +20,8 @@ from models.points import FEATURES, Points
 # More of these never speaks against an event, more of `rival` never for it; on other banks' texts that is what holds.
 _RISING = ("probability", "probability_max", "probability_sum", "strong_signs")
 _FALLING = ("rival",)
+UNCALIBRATED = (1.0, 0.0)  # slope and intercept that leave a score as it is
+_SURE = 0.005  # no score is surer than this from 0 or 1
 _SMOOTHED = 5  # neighbouring thresholds that a choice is averaged over
 
 
@@ -35,11 +40,24 @@ class Examples:
     customer: np.ndarray
 
     @property
+    def true_events(self) -> float:
+        """How many true events there are, each counted once however many views show it."""
+        views = int(self.points.customer.max(initial=0)) // max(int(self.customer.max(initial=0)) + 1, 1) + 1
+        return len(self.spans.group) / views
+
+    @property
     def enough(self) -> bool:
         """Whether something can be learned."""
-        views = int(self.points.customer.max(initial=0)) // max(int(self.customer.max(initial=0)) + 1, 1) + 1
-        wanted = parameters()["detector"]["fewest_positives"] * views
-        return len(self.spans.group) >= wanted and 0 < self.labels.sum() < len(self.labels)
+        wanted = parameters()["detector"]["fewest_positives"]
+        return self.true_events >= wanted and 0 < self.labels.sum() < len(self.labels)
+
+
+class Made(NamedTuple):
+    """Detections on customers that were not fitted on: their scores, whether they hit, and what each counts for."""
+
+    scores: np.ndarray
+    hits: np.ndarray
+    weights: np.ndarray
 
 
 def stack_views(views: Sequence[Points], customers: int) -> Points:
@@ -109,7 +127,9 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
             for days in settings["refractory_days"]
         ]
     )
-    best = int(np.argmax(table.max(axis=1)))
+    # As good with more quiet days: what one bank tells once, another may tell twice.
+    reached = table.max(axis=1)
+    best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
     # One lucky threshold is none: its neighbours must do well too, and of those as good the middle one holds best.
     padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
@@ -117,13 +137,42 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
     return float(thresholds[equal[len(equal) // 2]]), int(settings["refractory_days"][best])
 
 
-def _f1(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> float:
+def make_detections(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> Made:
+    """The detections that a threshold and quiet days bring about."""
     group, day, spans = examples.points.customer, examples.points.day, examples.spans
     at = np.flatnonzero(scores >= threshold)
     made = at[choose_detections(group[at], day[at], np.full(len(at), quiet_days))]
     hits = match_hits(group[made], day[made], spans) >= 0
-    has_event = np.isin(group[made], spans.group)
-    found = weight * hits.sum()
-    false = np.where(has_event, weight, 1.0)[~hits].sum()
-    total = found + false + weight * len(spans.group)
+    return Made(scores[made], hits, np.where(hits | np.isin(group[made], spans.group), weight, 1.0))
+
+
+def fit_odds(made: Sequence[Made]) -> tuple[float, float]:
+    """Slope and intercept between the log odds of a score and those of a hit, over all events together.
+
+    Platt (1999), Probabilistic Outputs for Support Vector Machines; one line for all events, because most have too few
+    detections for one of their own. Where all or none hit, or higher scores hit less, scores stay as they are.
+    """
+    if not made:
+        return UNCALIBRATED
+    scores, hits, weights = (np.concatenate(parts) for parts in zip(*made, strict=True))
+    if len(np.unique(hits)) < 2:
+        return UNCALIBRATED
+    line = LogisticRegression().fit(_log_odds(scores)[:, None], hits, sample_weight=weights)
+    slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
+    return (slope, intercept) if slope > 0 else UNCALIBRATED
+
+
+def calibrated(scores: np.ndarray, line: tuple[float, float]) -> np.ndarray:
+    """Probabilities (0..1) of scores (0..1), given slope and intercept of their log odds."""
+    return np.asarray(scores if line == UNCALIBRATED else expit(line[0] * _log_odds(scores) + line[1]))
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    return np.asarray(logit(np.clip(scores, _SURE, 1 - _SURE)))
+
+
+def _f1(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> float:
+    made = make_detections(examples, scores, threshold, quiet_days, weight)
+    found, false = made.weights[made.hits].sum(), made.weights[~made.hits].sum()
+    total = found + false + weight * len(examples.spans.group)
     return float(2 * found / total) if total else 0.0

@@ -17,9 +17,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold
 
 from models.event_learning import (
+    UNCALIBRATED,
     Examples,
+    Made,
+    calibrated,
     choose_threshold,
     directions,
+    fit_odds,
+    make_detections,
     make_examples,
     natural_weight,
     stack_views,
@@ -72,6 +77,10 @@ class EventDetector(BaseEstimator):
         The figures that each forest looks at.
     thresholds_, refractory_days_ : dict of str
         Lowest score that is a detection, and days after one in which no second is made.
+    trust_ : dict of str to float
+        Weight (0..1) of the forest beside the careful rule: the more true events in training, the higher.
+    calibration_ : tuple of float
+        Slope and intercept that turn the log odds of a detection's score into those of its probability.
     """
 
     def __init__(self, *, history_days: dict[str, int] | None = None, random_state: int = 0) -> None:
@@ -99,6 +108,9 @@ class EventDetector(BaseEstimator):
         self.columns_: dict[str, np.ndarray] = {}
         self.thresholds_: dict[str, float] = {}
         self.refractory_days_: dict[str, int] = {}
+        self.trust_: dict[str, float] = {}
+        self.calibration_ = UNCALIBRATED
+        made: list[Made] = []
         position = {name: at for at, name in enumerate(customers)}
         known = truth[truth["customer_id"].isin(position)].copy()
         known["customer"] = known["customer_id"].map(position)
@@ -110,7 +122,8 @@ class EventDetector(BaseEstimator):
             early = self._too_early(points)
             examples = make_examples(points, mine, customers=len(customers), views=len(views), early=early)
             if examples.enough:
-                self._fit_event(event, examples, natural_weight(event, len(mine), customer_years))
+                made += self._fit_event(event, examples, natural_weight(event, len(mine), customer_years))
+        self.calibration_ = fit_odds(made)
         return self
 
     def score(self, points: Points) -> np.ndarray:
@@ -125,7 +138,7 @@ class EventDetector(BaseEstimator):
 
     def _judge(self, event: str, points: Points) -> np.ndarray:
         learned = self.forests_[event].predict_proba(points.matrix[:, self.columns_[event]])[:, 1]
-        return np.asarray(learned * _certainty(points))
+        return _blend(learned, points, self.trust_[event])
 
     def detect(self, points: Points, course: Course) -> list[Hit]:
         """Detections in order of customer, event and date."""
@@ -140,7 +153,8 @@ class EventDetector(BaseEstimator):
         own_quiet = quiet[points.event[convincing]]
         made = convincing[choose_detections(group[convincing], points.day[convincing], own_quiet)]
         supports = scores >= thresholds[points.event] * settings["support_share"]
-        return _describe(points, scores, supports, made, group, course)
+        likely = np.where(points.event == _numbered(points, _RULE), scores, calibrated(scores, self.calibration_))
+        return _describe(points, likely, supports, made, group, course)
 
     def _too_early(self, points: Points) -> np.ndarray:
         """Points before which the account shows too little: what seems a first may have run for years elsewhere.
@@ -157,24 +171,27 @@ class EventDetector(BaseEstimator):
         step = (units > 0.5) & (units < 1.5) & (points.figure("earlier_signs") > 0)
         return np.asarray((points.figure("history_days") < days) | (runs & ~step))
 
-    def _fit_event(self, event: str, examples: Examples, weight: float) -> None:
+    def _fit_event(self, event: str, examples: Examples, weight: float) -> list[Made]:
+        """Forest, threshold and quiet days; the detections that come about on customers it was not fitted on."""
         settings = parameters()["detector"]
         columns = varying_figures(examples.points.matrix)
         matrix, labels, weights = examples.points.matrix[:, columns], examples.labels, examples.weights
         use, scores = weights > 0, np.zeros(len(labels))
+        trust = examples.true_events / (examples.true_events + settings["rule_worth"])
         folds = min(settings["folds"], len(np.unique(examples.customer)))
         if folds > 1:
             for fit, rest in GroupKFold(folds).split(matrix, labels, examples.customer):
                 fit = fit[use[fit]]
                 if 0 < labels[fit].sum() < len(fit):
                     forest = self._forest("trees_in_folds", columns).fit(matrix[fit], labels[fit])
-                    scores[rest] = forest.predict_proba(matrix[rest])[:, 1] * _certainty(examples.points.part(rest))
+                    scores[rest] = _blend(forest.predict_proba(matrix[rest])[:, 1], examples.points.part(rest), trust)
         scores[self._too_early(examples.points)] = 0.0
         if not 0 < labels[use].sum() < use.sum():
-            return
+            return []
         self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
-        self.columns_[event] = columns
+        self.columns_[event], self.trust_[event] = columns, trust
         self.forests_[event] = self._forest("trees", columns).fit(matrix[use], labels[use])
+        return [make_detections(examples, scores, self.thresholds_[event], self.refractory_days_[event], weight)]
 
     def _forest(self, trees: str, columns: np.ndarray) -> RandomForestClassifier:
         settings = parameters()["detector"]
@@ -230,6 +247,20 @@ def _describe(
             )
         )
     return hits
+
+
+def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
+    """What was learned beside the careful rule: few true events tell little, and the rule knows no training bank.
+
+    A series or an absence has no rule; there what was learned stands alone.
+    """
+    learned = learned * _certainty(points)
+    ruled = np.where(points.figure("probability_max") >= 0, _careful_rule(points), learned)
+    return np.asarray(trust * learned + (1 - trust) * ruled)
+
+
+def _numbered(points: Points, event: str) -> int:
+    return points.events.index(event) if event in points.events else -1
 
 
 def _certainty(points: Points) -> np.ndarray:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from models.candidate import (
-    FACTS,
     POLICY,
     WAIVERS,
     Candidate,
@@ -110,7 +109,7 @@ def read_terms(candidate: Candidate) -> Terms:
     return Terms(
         candidate.id,
         candidate.path,
-        candidate.manifest["files"][FACTS],
+        candidate.facts_sha256,
         tuple(finding for finding in read_findings(candidate.facts) if finding.blocks),
         int(rules.get("most_days", 0)),
         frozenset(rules.get("never", ())),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE
 from training.fairness.vault_commands import vault
 
 if TYPE_CHECKING:
@@ -112,6 +113,39 @@ def train(
         seed=seed,
         reviewed=reviewed or (),
         learning_curve=learning_curve,
+    )
+
+
+@app.command()
+def audit(
+    bookings: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Bookings, CSV or Parquet.")],
+    events: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="True life events.")],
+    vault_key: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, envvar=VAULT_KEY_FILE, help="Key of the vault of groups.")
+    ],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar=VAULT_PASSPHRASE)],
+    candidate: Annotated[str, typer.Option(help="Candidate to audit; the newest when absent.")] = "",
+    labels: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Labels; they tell what must be screened.")
+    ] = None,
+    permissions: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Who allows the audit.")] = None,
+    splits: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: only `test` is looked at.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+) -> None:
+    """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
+    import getpass
+
+    from training.fairness.auditing import Sources, audit_candidate
+
+    sources = Sources(bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits)
+    audit_candidate(
+        sources,
+        candidate_id=candidate or None,
+        vault_key=vault_key,
+        passphrase=passphrase,
+        who=who or getpass.getuser(),
     )
 
 

@@ -19,6 +19,7 @@ from training.settings import settings
 
 __all__ = ["booking_figures", "evaluate_bookings", "evaluate_events", "risk_coverage"]
 
+_ERRORS = ("expected_calibration_error", "expected_calibration_error_per_wording")
 ABSTAINED = "(abstained)"  # a column of the confusion table; no event has such an id
 
 
@@ -45,7 +46,7 @@ def booking_figures(classifier: BookingClassifier, bookings: pd.DataFrame, label
         "labels_tested": len(events),
         "labels_not_fitted": len(set(labels.tolist()) - set(classes)),
         "per_label": per_label,
-        "calibration": _calibration(probabilities, labels, classes),
+        "calibration": _calibration(probabilities, labels, classes, classifier.wordings(bookings)),
         "abstained_share": mean(told["abstained"].to_numpy(dtype=float)),
         "answered_error_share": _answered_error(told, labels),
         "risk_coverage": _doubt(told, labels, top, risk=classifier.risk),
@@ -108,21 +109,54 @@ def _per_label(
     }
 
 
-def _calibration(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """Brier score and expected calibration error (bins of equal mass) over booking-event pairs that score."""
+def _calibration(
+    probabilities: np.ndarray, labels: np.ndarray, classes: list[str], wordings: np.ndarray
+) -> dict[str, Any]:
+    """Brier score and expected calibration error (bins of equal mass) over booking-event pairs that score.
+
+    Bookings repeat, so that one wording can fill a bin; per wording, each pair of a wording and an event weighs one.
+    """
     figures = settings("bookings")
     events = [at for at, name in enumerate(classes) if name != NONE]
     scores = probabilities[:, events].ravel()
     truth = np.stack([labels == classes[at] for at in events], axis=1).ravel() if events else np.zeros(0)
+    pairs = (wordings[:, None] * len(events) + np.arange(len(events))).ravel()
     scoring = scores >= figures["lowest_score"]
-    scores, truth = scores[scoring], truth[scoring]
+    scores, truth, pairs = scores[scoring], truth[scoring], pairs[scoring]
     if not len(scores):
-        return {"n": 0, "brier": None, "expected_calibration_error": None, "bins": []}
-    split = np.array_split(np.argsort(scores, kind="stable"), min(figures["bins"], len(scores)))
-    bins = [{"n": len(one), "score": float(scores[one].mean()), "true": float(truth[one].mean())} for one in split]
-    error = sum(one["n"] * abs(one["score"] - one["true"]) for one in bins) / len(scores)
-    brier = float(((scores - truth) ** 2).mean())
-    return {"n": len(scores), "brier": brier, "expected_calibration_error": float(error), "bins": bins}
+        return {**dict.fromkeys(("brier", *_ERRORS)), "n": 0, "wordings": 0, "bins": []}
+    wording, size = np.unique(pairs, return_inverse=True, return_counts=True)[1:]
+    bins = _bins(scores, truth, np.ones(len(scores)), count=figures["bins"])
+    alike = _bins(scores, truth, 1 / size[wording], count=figures["bins"])
+    return {
+        "n": len(scores),
+        "wordings": len(size),
+        "brier": float(((scores - truth) ** 2).mean()),
+        **dict(zip(_ERRORS, map(_expected_error, (bins, alike)), strict=True)),
+        "bins": bins,
+    }
+
+
+def _bins(scores: np.ndarray, truth: np.ndarray, weights: np.ndarray, *, count: int) -> list[dict[str, float]]:
+    """Bins of equal weight, in order of score: n, weight, mean score and share that is true."""
+    order = np.argsort(scores, kind="stable")
+    middles = np.cumsum(weights[order]) - weights[order] / 2
+    place = np.minimum(middles / weights.sum() * count, count - 1).astype(np.int64)
+    mine = (order[place == number] for number in np.unique(place))
+    return [
+        {
+            "n": len(one),
+            "weight": float(weights[one].sum()),
+            "score": float(np.average(scores[one], weights=weights[one])),
+            "true": float(np.average(truth[one], weights=weights[one])),
+        }
+        for one in mine
+    ]
+
+
+def _expected_error(bins: list[dict[str, float]]) -> float:
+    gaps = sum(one["weight"] * abs(one["score"] - one["true"]) for one in bins)
+    return float(gaps / sum(one["weight"] for one in bins))
 
 
 def _answered_error(told: pd.DataFrame, labels: np.ndarray) -> float | None:

@@ -2,8 +2,8 @@
 
 Wilson's interval on the number of observations divided by the design effect of customers (Kish, 1965, Survey Sampling):
 unlike a bootstrap it does not collapse to a point where everything was right. Own code: scipy's interval takes whole
-counts only, and an effective number is none. Differences of two releases on the same customers are another matter:
-there the customers are resampled, both releases at once.
+counts only, and an effective number is none. Evaluation and fairness share this design effect. Differences of two
+releases on the same customers are another matter: there the customers are resampled, both releases at once.
 """
 
 from collections.abc import Sequence
@@ -35,15 +35,52 @@ def share_interval(
     part, whole = part[counted].astype(float), whole[counted].astype(float)
     if not len(whole):
         return None
-    share, customers = part.sum() / whole.sum(), len(whole)
-    spread = _spread(part, whole)
-    single = whole.sum() / unit
-    if spread > 0:
-        simple = share * (1 - share) / (single - 1)
-        observations = single / max(1.0, spread / simple)
-    else:
-        observations = min(float(customers), single)
-    return _wilson(float(share), observations, confidence)
+    sums = ClusterSums(part.sum(), whole.sum(), part @ part, part @ whole, whole @ whole, np.float64(len(whole)))
+    low, high = wilson(sums.part / sums.whole, effective_n(sums, unit=unit), confidence)
+    return [float(low), float(high)]
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """Sums over customers of a part, of the whole it is part of, of their squares and product; arrays of one shape.
+
+    `customers` counts those whose whole is above zero. These six say all that an interval for part / whole needs.
+    """
+
+    part: Any
+    whole: Any
+    part_squares: Any
+    products: Any
+    whole_squares: Any
+    customers: Any
+
+
+def effective_n(sums: ClusterSums, *, unit: float = 1.0) -> np.ndarray:
+    """Observations divided by the design effect of customers, never more than the observations; 0 where there are none.
+
+    Notes
+    -----
+    Where all or none is right the spread between customers says nothing, and every customer counts as one observation.
+    """
+    part, whole = np.asarray(sums.part, dtype=float), np.asarray(sums.whole, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, single = part / whole, whole / unit
+        effect = ratio_variance(sums) / (share * (1 - share) / (single - 1))
+        spread = single / np.maximum(1.0, effect)
+    unsaid = ~np.isfinite(effect) | (effect <= 0)
+    return np.where(whole > 0, np.where(unsaid, np.minimum(sums.customers, single), spread), 0.0)
+
+
+def ratio_variance(sums: ClusterSums) -> np.ndarray:
+    """Variance of part / whole between customers, by linearisation; 0 for a single customer, nan for no whole."""
+    whole, customers = np.asarray(sums.whole, dtype=float), np.asarray(sums.customers, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sums.part / whole
+        squares = sums.part_squares - 2 * ratio * sums.products + ratio**2 * sums.whole_squares
+        # What is left of equal terms after rounding is no spread.
+        squares = np.where(squares > 1e-12 * np.maximum(sums.part_squares, 1e-300), squares, 0.0)
+        variance = customers / (customers - 1) * squares / whole**2
+    return np.where(customers >= 2, variance, np.where(whole > 0, 0.0, np.nan))
 
 
 @dataclass(frozen=True)
@@ -120,20 +157,22 @@ def _f1(counts: np.ndarray) -> np.ndarray:
     return np.divide(2.0 * hits, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
 
 
-def _spread(part: np.ndarray, whole: np.ndarray) -> float:
-    """Variance of the ratio between customers, by linearisation; 0 for a single customer."""
-    customers = len(whole)
-    if customers < 2:
-        return 0.0
-    rest = part - part.sum() / whole.sum() * whole
-    return float(customers / (customers - 1) * (rest**2).sum() / whole.sum() ** 2)
+def wilson(share: Any, observations: Any, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper limits, for arrays; `observations` may be fractions.
+
+    Wilson, 1927, Probable Inference, the Law of Succession, and Statistical Inference.
+    """
+    return wilson_at(share, observations, float(norm.ppf((1 + confidence) / 2)))
 
 
-def _wilson(share: float, observations: float, confidence: float) -> list[float]:
-    """Wilson, 1927, Probable Inference, the Law of Succession, and Statistical Inference."""
-    z = float(norm.ppf((1 + confidence) / 2))
-    middle = share + z**2 / (2 * observations)
-    half = z * np.sqrt(share * (1 - share) / observations + z**2 / (4 * observations**2))
-    scale = 1 + z**2 / observations
-    low, high = float((middle - half) / scale), float((middle + half) / scale)
-    return [low if share > 0 else 0.0, high if share < 1 else 1.0]
+def wilson_at(share: Any, observations: Any, z: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's limits at `z` standard errors; nan where there are no observations."""
+    share, observations = np.asarray(share, dtype=float), np.asarray(observations, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = share + z**2 / (2 * observations)
+        half = z * np.sqrt(share * (1 - share) / observations + z**2 / (4 * observations**2))
+        scale = 1 + z**2 / observations
+        low, high = (middle - half) / scale, (middle + half) / scale
+    none = ~(observations > 0)
+    low, high = np.where(share > 0, low, 0.0), np.where(share < 1, high, 1.0)
+    return np.where(none, np.nan, low), np.where(none, np.nan, high)

@@ -34,7 +34,14 @@ NOT_TESTED: dict[str, Any] = {
     "per_label": {},
     "abstained_share": None,
     "answered_error_share": None,
-    "calibration": {"n": 0, "brier": None, "expected_calibration_error": None, "bins": []},
+    "calibration": {
+        "n": 0,
+        "wordings": 0,
+        "brier": None,
+        "expected_calibration_error": None,
+        "expected_calibration_error_per_wording": None,
+        "bins": [],
+    },
     "risk_coverage": {"n": 0, "aurc": None, "coverage_at_risk": None, "curve": []},
     "confusion": {"labels": [], "answers": [], "counts": []},
 }

@@ -138,6 +138,7 @@ def list_metrics(facts: Mapping[str, Any]) -> dict[str, float]:
         "event_foretold_macro_recall": predict.get("macro_recall"),
         "booking_brier": bookings["calibration"]["brier"],
         "booking_ece": bookings["calibration"]["expected_calibration_error"],
+        "booking_ece_per_wording": bookings["calibration"]["expected_calibration_error_per_wording"],
         "booking_abstained_share": bookings["abstained_share"],
         "booking_aurc": doubt.get("aurc"),
         "booking_answered_share_at_risk": doubt.get("coverage_at_risk"),

@@ -154,7 +154,7 @@ def test_a_waiver_is_for_exactly_one_finding(board: Board) -> None:
     assert RECALL not in reasons
 
 
-@pytest.mark.parametrize("changes", [{"waivable": False}, {"gate": "names"}])
+@pytest.mark.parametrize("changes", [{"waivable": False}, {"gate": "G2"}])
 def test_finding_without_waiver_blocks_whoever_signs(board: Board, changes: dict[str, Any]) -> None:
     candidate = board.candidate(finding(NAMES, verdict="EXCEEDED", **changes))
     with pytest.raises(UsageError, match="there is no waiver"):

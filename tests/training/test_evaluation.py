@@ -191,6 +191,9 @@ class Oracle:
         top = self.probabilities.max(axis=1)
         return pd.DataFrame({"label": self.classes_[best], "probability": top, "abstained": self.abstained})
 
+    def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
+        return np.array([0, 1, 1, 2])[: len(bookings)]
+
 
 def booking_facts() -> dict[str, Any]:
     """Four bookings: a move told rightly, a move abstained from, a car told as a move, and a none."""
@@ -209,6 +212,10 @@ def test_figures_of_bookings_are_those_worked_by_hand() -> None:
     assert told["calibration"]["n"] == 5
     assert told["calibration"]["brier"] == pytest.approx((0.01 + 0.25 + 0.49 + 0.01 + 0.64) / 5)
     assert told["calibration"]["expected_calibration_error"] == pytest.approx((0.1 + 0.5 + 0.7 + 0.1 + 0.8) / 5)
+    # The second and third booking say the same: each of their pairs weighs half.
+    assert told["calibration"]["wordings"] == 3
+    by_wording = told["calibration"]["expected_calibration_error_per_wording"]
+    assert by_wording == pytest.approx((0.1 + (0.5 + 0.7 + 0.1 + 0.8) / 2) / 3)
     # At stake are the first three: right at .9, wrong at .7, right at .5; two are answered, one of them wrongly.
     doubt = told["risk_coverage"]
     assert doubt["curve"] == [[pytest.approx(1 / 3), 0.0], [pytest.approx(2 / 3), 0.5], [1.0, pytest.approx(1 / 3)]]
