@@ -43,6 +43,31 @@ def waive(
         _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
 
 
+@app.command("kill-switch")
+def kill_switch(
+    event: Annotated[str, typer.Argument(help="Life event, as the taxonomy has it.")],
+    state: Annotated[str, typer.Argument(help="on: told to nobody from now on; off: told again.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")],
+    role: _Role,
+    key: _Key,
+    passphrase: _Passphrase,
+) -> None:
+    """Stop a life event at once, or let it be told again; the running service needs no restart."""
+    from models.home import find_home
+    from models.kill_switch import set_kill_switch
+    from models.signing import load_private_key
+
+    row = set_kill_switch(
+        find_home(),
+        event,
+        state,  # type: ignore[arg-type]  # checked by set_kill_switch
+        role=role,  # type: ignore[arg-type]  # checked by set_kill_switch
+        private_key=load_private_key(key, passphrase),
+        reason=reason,
+    )
+    _say(f"{event} is {'stopped' if state == 'on' else 'told again'}; row {row.seq} of the trail.")
+
+
 def _say(sentence: str) -> None:
     from rich.console import Console
 

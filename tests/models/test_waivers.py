@@ -23,6 +23,7 @@ from models.canonical import canonical_json, framed_sha256, moment_text, sha256_
 from models.errors import GateBlockedError, IntegrityError, UsageError
 from models.findings import read_findings
 from models.home import Home
+from models.kill_switch import set_kill_switch
 from models.purposes import default_purposes
 from models.release import (
     Candidate,
@@ -461,6 +462,18 @@ def test_rollback_does_not_go_back_to_a_release_whose_waiver_is_over(board: Boar
     champion = read_champion(board.home)
     assert champion is not None
     assert champion.release_id == candidate.id
+
+
+def test_kill_switch_knows_the_events_of_the_champion(board: Board) -> None:
+    def stop() -> None:
+        key = board.keys["operations"]
+        set_kill_switch(board.home, "move_home", "on", role="operations", private_key=key, reason="complaints")
+
+    with pytest.raises(UsageError, match="no life event"):
+        stop()
+    board.promote(board.candidate())
+    stop()
+    assert [row["event"] for row in board.trail("kill_switch")] == ["move_home"]
 
 
 # ---- the facts of the audit -----------------------------------------------------------------------------------------
