@@ -15,32 +15,34 @@ _Passphrase = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="
 @app.command()
 def waive(
     candidate: Annotated[str, typer.Argument(help="Candidate, by its id or the beginning of it.")],
-    finding: Annotated[str, typer.Option(help="Id of the one finding that may pass.")],
+    finding: Annotated[list[str], typer.Option(help="Id of a finding that may pass; each gets a waiver of its own.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the release and in the trail.")],
     until: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD; at most 90 days from now.")],
     role: _Role,
     key: _Key,
     passphrase: _Passphrase,
 ) -> None:
-    """Let one finding of the fairness audit pass until a day; counts when a second person of the board signs it too."""
+    """Let findings of the fairness audit pass until a day; counts when a second person of the board signs it too."""
     from models.commands import parse_day
     from models.home import find_home
     from models.signing import load_private_key
     from models.waivers import SIGNERS_NEEDED, sign_waiver
 
-    waiver = sign_waiver(
-        find_home(),
-        candidate,
-        finding,
-        role=role,  # type: ignore[arg-type]  # checked by sign_waiver
-        private_key=load_private_key(key, passphrase),
-        reason=reason,
-        until=parse_day(until),
-    )
-    if len(waiver.signatures) < SIGNERS_NEEDED:
-        _say(f"{role} signed. The waiver needs a second person of the board: the same finding, until {waiver.until}.")
-    else:
-        _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
+    private_key = load_private_key(key, passphrase)
+    for one in finding:
+        waiver = sign_waiver(
+            find_home(),
+            candidate,
+            one,
+            role=role,  # type: ignore[arg-type]  # checked by sign_waiver
+            private_key=private_key,
+            reason=reason,
+            until=parse_day(until),
+        )
+        if len(waiver.signatures) < SIGNERS_NEEDED:
+            _say(f"{role} signed. It needs a second person of the board: the same finding, until {waiver.until}.")
+        else:
+            _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
 
 
 @app.command("kill-switch")

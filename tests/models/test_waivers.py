@@ -184,15 +184,10 @@ def test_waiver_counts_from_its_second_signature_to_the_end_of_its_day(
         assert "has no waiver in force" in board.blocked(candidate, at=at)
 
 
-def test_candidate_that_nobody_audited_is_judged_as_before_until_the_audit_is_needed(
-    board: Board, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_candidate_that_nobody_audited_is_blocked(board: Board) -> None:
     plain, audited = board.candidate(audited=False), board.candidate(value=0.91)
-    monkeypatch.setattr(releases, "AUDIT_NEEDED", True)
     assert "its fairness was not audited" in board.blocked(plain)
     board.promote(audited)
-    monkeypatch.undo()
-    board.promote(plain)
 
 
 def test_waivers_of_demo_keys_count_only_in_a_demo(tmp_path: Path) -> None:
@@ -525,7 +520,7 @@ def test_two_persons_waive_on_the_command_line(board: Board) -> None:
     promote = ("promote", "--who", "Dana", "--why", "better", "--candidate", candidate.id)
     assert run(*promote, "--dry-run").returncode == 12
     first = waive("owner")
-    assert (first.returncode, "needs a second person" in first.stderr) == (0, True), first.stderr
+    assert (first.returncode, "needs a second person" in " ".join(first.stderr.split())) == (0, True), first.stderr
     assert waive("owner").returncode == 2
     assert waive("ethics_chair", day="2099-01-01").returncode == 2
     second = waive("ethics_chair")
