@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from models.candidate import attach_fairness
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
 from models.events import EventDetector
@@ -116,7 +117,9 @@ class CountingLoader:
         return load_release(home, release_id, **options)
 
 
-def make_candidate(home: Home, *, value: float, findings: list[dict[str, Any]]) -> str:
+def make_candidate(home: Home, *, value: float, findings: list[dict[str, Any]] | None) -> str:
+    """A signed-to-be candidate whose audit found this; None: nobody audited it."""
+    audit = {} if findings is None else {"fairness": {"findings": findings}}
     rows = [(*text, label) for label, text in LABELS.items()] * 40
     names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
     frame = pd.DataFrame(rows, columns=names).assign(amount=20.0 + value)
@@ -127,7 +130,7 @@ def make_candidate(home: Home, *, value: float, findings: list[dict[str, Any]]) 
         detector=EventDetector().fit([Points.empty()], np.array([]), nobody),
         taxonomy_toml=resources.files("models").joinpath("taxonomy.toml").read_text("utf-8"),
         screening=resources.files("models").joinpath("screening.toml").read_text("utf-8"),
-        facts={"headline": {"name": "macro_f1", "value": value, "n": 4000}, "fairness": {"findings": findings}},
+        facts={"headline": {"name": "macro_f1", "value": value, "n": 4000}, **audit},
         permission=SHOWN,
         created_at=MONDAY + timedelta(minutes=int(value * 100)),
     ).id
@@ -315,6 +318,25 @@ def test_changed_waiver_of_the_champion_stops_all_answers(promoted: Promoted, cl
         path.with_name("note.txt").write_text("x")
     with pytest.raises(IntegrityError):
         holder.current()
+
+
+def test_findings_cannot_be_taken_out_of_a_release(promoted: Promoted, clock: Clock) -> None:
+    """Where the audit's facts lie in a file of their own, the board's signatures hold them, not the manifest."""
+    audited = make_candidate(promoted.home, value=0.93, findings=None)
+    attach_fairness(promoted.home, audited, {"candidate": audited, "findings": [BLOCKING]})
+    for role in BOARD:
+        sign_release(promoted.home, audited, role, promoted.keys[role], "approve", "clear", at=MONDAY)
+    held = replace(promoted, ids=(audited,))
+    held.waive(0)
+    held.promote(0)
+    assert hold(promoted, clock).current().id == audited
+    fairness = promoted.home.releases / audited / "fairness.json"
+    clock.at = AFTER
+    with pytest.raises(NoReleaseError):
+        hold(promoted, clock).current()
+    fairness.unlink()
+    with pytest.raises(IntegrityError):
+        hold(promoted, clock).current()
 
 
 def test_waivers_of_demo_keys_do_not_carry_a_release_outside_the_demo(promoted: Promoted, clock: Clock) -> None:
