@@ -165,7 +165,7 @@ def permitted_bookings(
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)
-    registry = _registry_for(table, default_purposes(), notes, purpose=purpose)
+    registry = registry_for(table, default_purposes(), notes, purpose=purpose)
     allowed = permissions_as_of(table, purpose, at, registry)
     snapshot = permission_snapshot_sha256(allowed, purpose=purpose, at=at, registry=registry)
     permission = {
@@ -178,7 +178,7 @@ def permitted_bookings(
     return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
 
 
-def _registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str], *, purpose: str) -> PurposeRegistry:
+def registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str], *, purpose: str) -> PurposeRegistry:
     """The registry to judge a file by: ours, or, when the file never names our notice, the newest notice it names.
 
     The file of another bank lives under that bank's notices. What is trained under them is marked with them, and the

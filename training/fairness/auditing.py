@@ -33,16 +33,17 @@ from models.release import load_release
 from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
-from training.fairness.findings import Finding, make_findings, worst_first
+from training.fairness.findings import Finding, make_findings, not_known, worst_first
 from training.fairness.justifications import justified_cells, load_justifications
 from training.fairness.observing import Observed, observe
+from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
 from training.fairness.self_tests import run_self_tests
 from training.fairness.vault import Groups, open_vault
 from training.reading import load_table
 
 PURPOSE = "fairness_audit"
-_NOT_MEASURED = ("swaps", "leakage", "alternatives", "permission_by_group", "naive", "not_known")
+_NOT_MEASURED = ("swaps", "leakage", "alternatives", "naive")
 _SAID = 12  # findings that are printed; all are in the facts
 _STEPS = ("reading", "opening the vault", "detecting and counting", "testing the audit itself", "writing the facts")
 
@@ -106,12 +107,19 @@ def audit_candidate(
             seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
             justified=justified_cells(justifications),
         )  # fmt: skip
+        few = range(1, int(policy.numbers["hide_below"]))
+        cube["customers_of_no_group"] = {
+            ground: None if n in few else n for ground, n in cube["customers_of_no_group"].items()
+        }
         cube["coverage"] = [*cube["coverage"], *undeclared_values(policy, vault)]
         facts = {
             **_about(candidate, policy),
             "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
             "cube": cube,
             **dict.fromkeys(_NOT_MEASURED),
+            "permission_by_group": sources.permissions
+            and permission_by_group(sources.permissions, seen.customers, seen.groups, policy),
+            "not_known": not_known(),
             "justifications": justifications,
             "self_tests": run_self_tests(),
         }

@@ -169,6 +169,11 @@ def _texts() -> dict[str, Any]:
     return tomllib.loads(resources.files("training.fairness").joinpath("findings.toml").read_text("utf-8"))
 
 
+def not_known() -> list[dict[str, str]]:
+    """What no audit of this kind can know, in every language."""
+    return [dict(one) for one in _texts()["not_known"]]
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in the order in which people should read them: gaps, then what is not established, then the rest."""
     order = (EXCEEDED, NOT_ESTABLISHED, ESTABLISHED)
