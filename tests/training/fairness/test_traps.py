@@ -58,12 +58,11 @@ def test_both_of_a_pair_live_the_same_life_but_for_the_trap(trap: dict[str, Any]
     assert set(bank.truth["event"]) <= set(default_taxonomy().ids)
     assert (bank.bookings["balance_after"].astype(float) >= 150).all()
     assert bank.bookings["booking_date"].max() <= pd.Timestamp(trap_table()["until"])
-    texts = {text for series in trap_table()["everyday"] for _, text in series["texts"]} - {"pas {d6}"}
     daily = bank.bookings[bank.bookings["counterparty_name"].isin(["Greenchoice", "Oxxio", "Hoogvliet"])]
-    assert texts
     columns = ["booking_date", "amount", "counterparty_name", "remittance_information"]
     lives = {side: daily[daily["customer_id"].map(bank.sides) == side][columns] for side in ("trapped", "equal")}
-    pair = {side: set(map(tuple, life.to_numpy().tolist())) for side, life in lives.items()}
+    pair = {side: sorted(map(tuple, life.to_numpy().tolist())) for side, life in lives.items()}
+    assert len(pair["equal"]) > 60 * 14
     assert pair["trapped"] == pair["equal"]
 
 
