@@ -89,6 +89,11 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         Labels, sorted.
     names_ : str
         The mode that "auto" stood for.
+    space_ : TermSpace
+        The terms that were learned; absent, like all weights, where all bookings have one label.
+    temperature_ : ndarray of float, shape (3,)
+        Log temperature of a text that is all known, and what new words and new pairs add to it; zeros where nothing was
+        held out.
     thresholds_ : ndarray of float
         Lowest probability per class that is answered.
 
