@@ -16,6 +16,8 @@ app = typer.Typer()
 app.add_typer(vault, name="vault")
 
 _Existing = typer.Option(exists=True, dir_okay=False, readable=True)
+_File = Annotated[Path, _Existing]
+_FileOrNone = Annotated[Path | None, _Existing]
 
 
 @app.command()
@@ -81,11 +83,11 @@ def household(
 
 @app.command()
 def train(
-    bookings: Annotated[Path, _Existing],
-    labels: Annotated[Path, _Existing],
-    events: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
-    taxonomy: Annotated[Path | None, _Existing] = None,
+    bookings: _File,
+    labels: _File,
+    events: _FileOrNone = None,
+    permissions: _FileOrNone = None,
+    taxonomy: _FileOrNone = None,
     splits: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: train or test.")
     ] = None,
@@ -161,10 +163,10 @@ def compare(
     other: Annotated[
         str, typer.Option("--with", help="Release or candidate to compare with, or champion.")
     ] = "champion",
-    bookings: Annotated[Path | None, _Existing] = None,
-    labels: Annotated[Path | None, _Existing] = None,
-    events: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
+    bookings: _FileOrNone = None,
+    labels: _FileOrNone = None,
+    events: _FileOrNone = None,
+    permissions: _FileOrNone = None,
     splits: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Compare on its test customers only.")
     ] = None,
@@ -187,10 +189,10 @@ def compare(
 
 @app.command()
 def review(
-    bookings: Annotated[Path, _Existing],
+    bookings: _File,
     out: Annotated[Path, typer.Option(dir_okay=False, help="CSV to write; readable by you alone.")],
-    labels: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
+    labels: _FileOrNone = None,
+    permissions: _FileOrNone = None,
     release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
     size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
 ) -> None:
@@ -220,7 +222,7 @@ def keygen(
 @app.command()
 def sign(
     role: Annotated[str, typer.Option(help="owner, data_protection_officer or ethics_chair.")],
-    key: Annotated[Path, _Existing],
+    key: _File,
     reason: Annotated[str, typer.Option(help="Why; kept with the release, also when it is a refusal.")],
     passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
     candidate: Annotated[str, typer.Option(help="Candidate to sign; the newest when absent.")] = "",
