@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.counterparties import Names, NamesRead, read_names
 from models.lexicon import Lexicon, default_lexicon
@@ -21,8 +22,9 @@ from models.words import level_texts, split_words, text_column
 
 PARTIES = ("none", "person", "payer", "company")
 _NOBODY, _PERSON, _PAYER, _COMPANY = range(len(PARTIES))
-_PLAIN, _MERCHANT, _CREDIT, _SALARY = range(4)  # what a booking's codes say of its other side
-_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "IDEAL", "SDD", "CASH", "FEE", "INTERNAL")]
+_PLAIN, _MERCHANT, _CREDIT, _SALARY, _ONLINE = range(5)  # what a booking's codes say of its other side
+_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "SDD", "CASH", "FEE", "INTERNAL")]
+_CUT_LENGTHS = (24, 27, 32, 35)  # at which banks cut names; as in the domain specification and screening.toml
 _REQUEST = "payment_request"
 _UNKNOWN = ""  # stands for a word that may not be read
 
@@ -107,8 +109,16 @@ def _without_own_name(said: Ragged, persons: Ragged, *, table: WordTable) -> tup
 
 
 def _evidence(bookings: pd.DataFrame) -> np.ndarray:
+    """What the codes of each booking say of its other side.
+
+    iDEAL pays shops, and friends through a payment request. A name of a length at which banks cut may have lost the
+    end that tells them apart, so that there iDEAL says nothing: the longer a name, the sooner it would be read.
+    """
     kinds, credit = kind_codes(bookings), is_credit(bookings)
-    evidence = np.where(is_direct_debit(bookings) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, _PLAIN)
+    lengths = compute.utf8_length(text_column(bookings, "counterparty_name"))
+    online = (kinds == KINDS.index("IDEAL")) & ~np.isin(np.asarray(lengths), _CUT_LENGTHS)
+    evidence = np.where(online, _ONLINE, _PLAIN)
+    evidence = np.where(is_direct_debit(bookings) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, evidence)
     evidence = np.where((kinds == KINDS.index("SALARY")) & credit, _SALARY, evidence)
     return np.where((evidence == _PLAIN) & credit, _CREDIT, evidence)
 
@@ -116,7 +126,7 @@ def _evidence(bookings: pd.DataFrame) -> np.ndarray:
 def _party(names: NamesRead, name: np.ndarray, evidence: np.ndarray, salary: np.ndarray) -> np.ndarray:
     """Who the other side is, per distinct text; payers of salary stay unnamed too."""
     paid = (evidence == _SALARY) | ((evidence == _CREDIT) & salary)
-    proven = (evidence == _MERCHANT) | names.company[name]
+    proven = (evidence == _MERCHANT) | ((evidence == _ONLINE) & ~names.personal[name]) | names.company[name]
     party = np.where(proven & ~names.requested[name], _COMPANY, _PERSON)
     party = np.where(paid, _PAYER, party)
     return np.where(names.empty[name], _NOBODY, party)

@@ -42,6 +42,22 @@ def test_private_persons_become_one_role(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Houda Guennoun via bunq.me", "Mw N Nieuwenhuizen via ABN AMRO Betaalv", "M ROODENBURG VIA RABO", "S Bai via",
+        "Krzysztof van der Meer v", "R Mulder", "Mw Kahraman", "Oumaima Guennoun via Tikk",
+    ],
+)  # fmt: skip
+def test_a_friend_who_is_paid_through_ideal_is_no_shop_however_long_the_name(name: str) -> None:
+    assert reading(name, "kerstboom", code="IDEAL")[:3] == ("person", [], ["kerstboom"])
+
+
+@pytest.mark.parametrize("name", ["Zonvlucht", "Zonvlucht via Mollie Payments", "Kinderrijk Opvang Almere B.V.", "H&M"])
+def test_a_shop_that_is_paid_through_ideal_is_read(name: str) -> None:
+    assert reading(name, code="IDEAL")[0] == "company"
+
+
+@pytest.mark.parametrize(
     ("name", "code", "creditor"),
     [
         ("CCV*KAPSALON FATMA ROTTERDAM NLD", "CARD", ""),
