@@ -29,14 +29,15 @@ class NamesRead:
     """What distinct names say by themselves.
 
     `merchant`: the words of the merchant in it; `company`: the name alone proves a company; `requested`: an app of
-    payment requests stands in it, if only its beginning; `personal`: it begins with a title or an initial; `empty`:
-    there is no name.
+    payment requests stands in it, if only its beginning; `app_first`: it begins with such an app; `personal`: it begins
+    with a title or an initial; `empty`: there is no name.
     """
 
     words: Ragged
     merchant: Ragged
     company: np.ndarray
     requested: np.ndarray
+    app_first: np.ndarray
     personal: np.ndarray
     empty: np.ndarray
 
@@ -45,15 +46,17 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
     """Read the distinct names of a frame; `as_merchants` takes every name for a merchant's, whole."""
     nobody = np.zeros(len(names), dtype=bool)
     if mode == "as_merchants":
-        return NamesRead(names, names, ~nobody, nobody, nobody, nobody)
+        return NamesRead(names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _intermediaries(names, table, lexicon)
     titled = _starts_with(names, table, _TITLES)
+    requested = _is_requested(names, table, lexicon.payment_requests)
     company = names.any(between) | (~titled & _is_company(names, table, lexicon))
     return NamesRead(
         words=names,
         merchant=_merchant_words(names, between, table, lexicon),
         company=company,
-        requested=_is_requested(names, table, lexicon.payment_requests),
+        requested=requested,
+        app_first=_begins_with_app(names, requested, table, lexicon.payment_requests),
         personal=titled | _is_initialled(names, table),
         empty=names.lengths == 0,
     )
@@ -88,6 +91,14 @@ def _is_requested(names: Ragged, table: WordTable, listed: frozenset[str]) -> np
         tail = " ".join(words[last + 1 :])
         requested[row] = any(phrase.startswith(tail) for phrase in listed)
     return requested
+
+
+def _begins_with_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+    begun = np.zeros(len(names), dtype=bool)
+    for row in np.flatnonzero(requested).tolist():
+        name = " ".join(table.words[word] for word in names.row(row))
+        begun[row] = any(name.startswith(phrase) or phrase.startswith(name) for phrase in listed)
+    return begun
 
 
 def _is_initialled(names: Ragged, table: WordTable) -> np.ndarray:
