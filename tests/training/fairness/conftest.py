@@ -1,4 +1,4 @@
-"""A release and the naive model, fitted once on the same small bank for all trap tests."""
+"""What the parts of the audit ask: releases that were really trained, each fitted once."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,16 @@ import pytest
 
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
-from training.dataset import load_dataset
+from training.dataset import Dataset, load_dataset
 from training.fairness.naive import fit_naive
 from training.fairness.traps import run_traps
-from training.fitting import fit_models, one_thread
+from training.fitting import Fitted, fit_models, one_thread
 from training.simulation import simulate
+
+
+@pytest.fixture(scope="session")
+def small_release(small_dataset: Dataset) -> Fitted:
+    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
 
 
 @pytest.fixture(scope="session")
