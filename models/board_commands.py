@@ -29,8 +29,8 @@ def waive(
     from models.waivers import SIGNERS_NEEDED, sign_waiver
 
     private_key = load_private_key(key, passphrase)
-    for one in finding:
-        waiver = sign_waiver(
+    waivers = [
+        sign_waiver(
             find_home(),
             candidate,
             one,
@@ -39,10 +39,14 @@ def waive(
             reason=reason,
             until=parse_day(until),
         )
-        if len(waiver.signatures) < SIGNERS_NEEDED:
-            _say(f"{role} signed. It needs a second person of the board: the same finding, until {waiver.until}.")
-        else:
-            _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
+        for one in finding
+    ]
+    passing = [waiver.finding for waiver in waivers if len(waiver.signatures) >= SIGNERS_NEEDED]
+    waiting = [waiver.finding for waiver in waivers if waiver.finding not in passing]
+    if waiting:
+        _say(f"{role} signed. Each needs a second person of the board, until {until} as well: {', '.join(waiting)}.")
+    if passing:
+        _say(f"{role} signed. These may pass until {until}: {', '.join(passing)}.")
 
 
 @app.command("kill-switch")

@@ -3,6 +3,7 @@
 The only process that opens the vault. Permission comes first here too: whoever did not allow the audit is not counted.
 """
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -29,7 +30,7 @@ from models.canonical import moment_text
 from models.errors import UsageError
 from models.home import Home, find_home
 from models.progress import track_steps
-from models.release import load_release
+from models.release import Release, load_release
 from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
@@ -39,13 +40,20 @@ from training.fairness.observing import Observed, observe
 from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
 from training.fairness.self_tests import run_self_tests
+from training.fairness.swap_suite import default_suite
+from training.fairness.swaps import run_swaps
 from training.fairness.vault import Groups, open_vault
 from training.reading import load_table
+from training.simulation import simulate
 
 PURPOSE = "fairness_audit"
-_NOT_MEASURED = ("swaps", "leakage", "alternatives", "naive")
+_NOT_MEASURED = ("leakage", "alternatives", "naive")
 _SAID = 12  # findings that are printed; all are in the facts
-_STEPS = ("reading", "opening the vault", "detecting and counting", "testing the audit itself", "writing the facts")
+_STEPS = (
+    "reading", "opening the vault", "detecting and counting", "swapping names and words", "testing the audit itself",
+    "writing the facts",
+)  # fmt: skip
+_SWAP_MONTHS, _SWAP_SEED = 14, 2026  # of the synthetic histories in which names and words are swapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +111,8 @@ def audit_candidate(
             audited.bookings, audited.events, vault, release, policy, as_of=audited.as_of, to_screen=audited.to_screen
         )
         step(_STEPS[3])
+        swaps = _swap(release, policy)
+        step(_STEPS[4])
         cube = audit_cube(
             seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
             justified=justified_cells(justifications),
@@ -116,6 +126,7 @@ def audit_candidate(
             **_about(candidate, policy),
             "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
             "cube": cube,
+            "swaps": swaps,
             **dict.fromkeys(_NOT_MEASURED),
             "permission_by_group": sources.permissions
             and permission_by_group(sources.permissions, seen.customers, seen.groups, policy),
@@ -124,7 +135,7 @@ def audit_candidate(
             "self_tests": run_self_tests(),
         }
         facts["findings"] = make_findings(facts, policy)
-        step(_STEPS[4])
+        step(_STEPS[5])
         attach_fairness(home, candidate.id, facts)
     for note in notes:
         console.print(note, markup=False)
@@ -158,6 +169,17 @@ def _read(sources: Sources) -> tuple[_Audited, list[str]]:
     return _Audited(
         bookings=frame, events=load_events(sources.events), to_screen=to_screen, as_of=as_of, without_permission=refused
     ), notes
+
+
+def _swap(release: Release, policy: FairnessPolicy) -> dict[str, Any]:
+    """The swap suite on synthetic histories: no customer's bookings are rewritten."""
+    suite = default_suite()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        simulate(customers=suite.customers, months=_SWAP_MONTHS, seed=_SWAP_SEED, out=folder, rates="enriched")
+        bookings = load_bookings(folder / "bookings.parquet").frame
+    as_of = pd.Timestamp(bookings["booking_date"].max()).date()
+    return run_swaps(bookings, release, as_of=as_of, suite=suite, seed=_SWAP_SEED, policy=policy)
 
 
 def _vault_of(groups: Groups, bookings: pd.DataFrame) -> pd.DataFrame:
