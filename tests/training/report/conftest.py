@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -166,3 +167,9 @@ def partial() -> Source:
 def empty() -> Source:
     """No audit at all."""
     return make_source(None)
+
+
+@pytest.fixture(scope="session")
+def make() -> SimpleNamespace:
+    """What makes documents and sources, for tests that want another one."""
+    return SimpleNamespace(document=fairness_document, source=make_source, dissent=DISSENT, at=AT)
