@@ -203,6 +203,18 @@ def review(
 
 
 @app.command()
+def report(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write the pages to.")],
+    candidate: Annotated[str, typer.Argument(help="Candidate or release; the newest candidate when absent.")] = "",
+    language: Annotated[str, typer.Option(help="nl, en or both.")] = "both",
+) -> None:
+    """Write the report that the review board reads before it signs: one page per language, fit for screen and paper."""
+    from training.report.files import write_report
+
+    write_report(candidate, out=out, language=language)
+
+
+@app.command()
 def keygen(
     role: Annotated[str, typer.Option(help="owner, data_protection_officer, ethics_chair or operations.")],
     person: Annotated[str, typer.Option(help="Who holds the key.")],

@@ -1,0 +1,55 @@
+"""`levensloop report`: a candidate in, a folder of pages out."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from models.canonical import canonical_json
+from models.errors import UsageError
+from models.home import Home, find_home
+from models.progress import track_steps
+from training.report.rendering import MACHINE, machine_facts, render_report
+from training.report.source import read_source
+from training.report.texts import LANGUAGES, Language
+from training.writing import write_file
+
+BOTH = "both"
+
+
+def write_report(candidate_id: str, *, out: Path, language: str = BOTH, home: Home | None = None) -> list[Path]:
+    """Write `report-nl.html`, `report-en.html` and the facts for machines; returns the pages.
+
+    Parameters
+    ----------
+    candidate_id
+        Id or its unique beginning; empty: the newest candidate.
+    language
+        nl, en or both.
+
+    Raises
+    ------
+    UsageError
+        There is no such language, or the folder cannot be written to.
+    NoReleaseError, IntegrityError
+        There is no such candidate, or something in it does not verify.
+    """
+    languages = _choose(language)
+    source = read_source(home or find_home(), candidate_id)
+    pages = [out / f"report-{one}.html" for one in languages]
+    with track_steps("Reporting", steps=len(languages) + 1) as step:
+        for one, page in zip(languages, pages, strict=True):
+            step(f"writing {page.name}")
+            write_file(page, render_report(source, one))
+        step(f"writing {MACHINE}")
+        write_file(out / MACHINE, canonical_json(machine_facts(source)))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    told = " and ".join(str(page) for page in pages)
+    console.print(f"The report on {source.candidate_id[:12]} is {told}. Next: levensloop sign.", markup=False)
+    return pages
+
+
+def _choose(language: str) -> tuple[Language, ...]:
+    chosen = tuple(one for one in LANGUAGES if language in (one, BOTH))
+    if not chosen:
+        raise UsageError(f"There is no report in {language}. Give nl, en or both with --language.")
+    return chosen
