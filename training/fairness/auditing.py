@@ -36,6 +36,7 @@ from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
 from training.fairness.findings import Finding, make_findings, not_known, worst_first
 from training.fairness.justifications import justified_cells, load_justifications
+from training.fairness.leakage import measure_leakage
 from training.fairness.observing import Observed, observe
 from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
@@ -47,13 +48,14 @@ from training.reading import load_table
 from training.simulation import simulate
 
 PURPOSE = "fairness_audit"
-_NOT_MEASURED = ("leakage", "alternatives", "naive")
+_NOT_MEASURED = ("alternatives", "naive")
 _SAID = 12  # findings that are printed; all are in the facts
 _STEPS = (
-    "reading", "opening the vault", "detecting and counting", "swapping names and words", "testing the audit itself",
-    "writing the facts",
+    "reading", "opening the vault", "detecting and counting", "swapping names and words", "guessing groups from scores",
+    "testing the audit itself", "writing the facts",
 )  # fmt: skip
-_SWAP_MONTHS, _SWAP_SEED = 14, 2026  # of the synthetic histories in which names and words are swapped
+_SWAP_MONTHS = 14  # of the synthetic histories in which names and words are swapped
+_SEED = 2026
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,10 @@ def audit_candidate(
         step(_STEPS[3])
         swaps = _swap(release, policy)
         step(_STEPS[4])
+        leakage = measure_leakage(
+            audited.bookings, vault, release, audited.events, as_of=audited.as_of, policy=policy, seed=_SEED
+        )
+        step(_STEPS[5])
         cube = audit_cube(
             seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
             justified=justified_cells(justifications),
@@ -127,6 +133,7 @@ def audit_candidate(
             "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
             "cube": cube,
             "swaps": swaps,
+            "leakage": leakage,
             **dict.fromkeys(_NOT_MEASURED),
             "permission_by_group": sources.permissions
             and permission_by_group(sources.permissions, seen.customers, seen.groups, policy),
@@ -135,7 +142,7 @@ def audit_candidate(
             "self_tests": run_self_tests(),
         }
         facts["findings"] = make_findings(facts, policy)
-        step(_STEPS[5])
+        step(_STEPS[6])
         attach_fairness(home, candidate.id, facts)
     for note in notes:
         console.print(note, markup=False)
@@ -176,10 +183,10 @@ def _swap(release: Release, policy: FairnessPolicy) -> dict[str, Any]:
     suite = default_suite()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        simulate(customers=suite.customers, months=_SWAP_MONTHS, seed=_SWAP_SEED, out=folder, rates="enriched")
+        simulate(customers=suite.customers, months=_SWAP_MONTHS, seed=_SEED, out=folder, rates="enriched")
         bookings = load_bookings(folder / "bookings.parquet").frame
     as_of = pd.Timestamp(bookings["booking_date"].max()).date()
-    return run_swaps(bookings, release, as_of=as_of, suite=suite, seed=_SWAP_SEED, policy=policy)
+    return run_swaps(bookings, release, as_of=as_of, suite=suite, seed=_SEED, policy=policy)
 
 
 def _vault_of(groups: Groups, bookings: pd.DataFrame) -> pd.DataFrame:
