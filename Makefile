@@ -36,4 +36,4 @@ vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the adv
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps
 
 clean: stop  ## remove what make made
-	rm -rf $(VENV) .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .demo-audit build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -15,32 +15,63 @@ _Passphrase = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="
 @app.command()
 def waive(
     candidate: Annotated[str, typer.Argument(help="Candidate, by its id or the beginning of it.")],
-    finding: Annotated[str, typer.Option(help="Id of the one finding that may pass.")],
+    finding: Annotated[list[str], typer.Option(help="Id of a finding that may pass; each gets a waiver of its own.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the release and in the trail.")],
     until: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD; at most 90 days from now.")],
     role: _Role,
     key: _Key,
     passphrase: _Passphrase,
 ) -> None:
-    """Let one finding of the fairness audit pass until a day; counts when a second person of the board signs it too."""
+    """Let findings of the fairness audit pass until a day; counts when a second person of the board signs it too."""
     from models.commands import parse_day
     from models.home import find_home
     from models.signing import load_private_key
     from models.waivers import SIGNERS_NEEDED, sign_waiver
 
-    waiver = sign_waiver(
+    private_key = load_private_key(key, passphrase)
+    waivers = [
+        sign_waiver(
+            find_home(),
+            candidate,
+            one,
+            role=role,  # type: ignore[arg-type]  # checked by sign_waiver
+            private_key=private_key,
+            reason=reason,
+            until=parse_day(until),
+        )
+        for one in finding
+    ]
+    passing = [waiver.finding for waiver in waivers if len(waiver.signatures) >= SIGNERS_NEEDED]
+    waiting = [waiver.finding for waiver in waivers if waiver.finding not in passing]
+    if waiting:
+        _say(f"{role} signed. Each needs a second person of the board, until {until} as well: {', '.join(waiting)}.")
+    if passing:
+        _say(f"{role} signed. These may pass until {until}: {', '.join(passing)}.")
+
+
+@app.command("kill-switch")
+def kill_switch(
+    event: Annotated[str, typer.Argument(help="Life event, as the taxonomy has it.")],
+    state: Annotated[str, typer.Argument(help="on: told to nobody from now on; off: told again.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")],
+    role: _Role,
+    key: _Key,
+    passphrase: _Passphrase,
+) -> None:
+    """Stop a life event at once, or let it be told again; the running service needs no restart."""
+    from models.home import find_home
+    from models.kill_switch import set_kill_switch
+    from models.signing import load_private_key
+
+    row = set_kill_switch(
         find_home(),
-        candidate,
-        finding,
-        role=role,  # type: ignore[arg-type]  # checked by sign_waiver
+        event,
+        state,  # type: ignore[arg-type]  # checked by set_kill_switch
+        role=role,  # type: ignore[arg-type]  # checked by set_kill_switch
         private_key=load_private_key(key, passphrase),
         reason=reason,
-        until=parse_day(until),
     )
-    if len(waiver.signatures) < SIGNERS_NEEDED:
-        _say(f"{role} signed. The waiver needs a second person of the board: the same finding, until {waiver.until}.")
-    else:
-        _say(f"{role} signed. Finding {waiver.finding} may pass until {waiver.until}.")
+    _say(f"{event} is {'stopped' if state == 'on' else 'told again'}; row {row.seq} of the trail.")
 
 
 def _say(sentence: str) -> None:

@@ -89,6 +89,11 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         Labels, sorted.
     names_ : str
         The mode that "auto" stood for.
+    space_ : TermSpace
+        The terms that were learned; absent, like all weights, where all bookings have one label.
+    temperature_ : ndarray of float, shape (3,)
+        Log temperature of a text that is all known, and what new words and new pairs add to it; zeros where nothing was
+        held out.
     thresholds_ : ndarray of float
         Lowest probability per class that is answered.
 
@@ -193,7 +198,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         said = self.space_.said_words(texts)
         novelty = self.space_.novelty(said)
         rows = self.space_.document_terms(said, texts, documents)
-        matrix = block_matrix(rows, self.term_idf_[rows.flat], terms=len(self.term_idf_))
+        matrix = self.weigh_terms(rows)
         scores = matrix @ self.term_weights_ + self.intercept_
         scores += self._merchant_scores(texts)[documents.text]
         probabilities = temper(scores, novelty[documents.text], self.temperature_)
@@ -211,6 +216,10 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         which = sparse.csr_matrix((np.ones(len(at)), at, merchants.starts), shape=shape)
         length = np.sqrt(which @ np.bincount(pieces.rows, weights=weights * weights, minlength=len(used)))
         return (which @ (named @ self.gram_weights_)) / np.where(length > 0, length, 1.0)[:, None]
+
+    def weigh_terms(self, rows: Ragged) -> sparse.csr_matrix:
+        """Rows of terms (`space_.document_terms`) as the block of a document that is not its merchant."""
+        return block_matrix(rows, self.term_idf_[rows.flat], terms=len(self.term_idf_))
 
     def weigh_pieces(self, words: list[str], pieces: Ragged) -> np.ndarray:
         """The weight of each piece (`space_.word_grams`) of each word of a merchant."""
@@ -249,7 +258,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         terms = join_below(whole, part, silent.take(first))
         blocks = [
             block_matrix(spread(named, pieces), weights, terms=len(space.grams)),
-            self._terms_weight() * block_matrix(terms, self.term_idf_[terms.flat], terms=len(space)),
+            self._terms_weight() * self.weigh_terms(terms),
         ]
         return _Learned(
             matrix=sparse.hstack(blocks, format="csr"),

@@ -13,9 +13,9 @@ app.add_typer(board)
 trail = typer.Typer(help="The audit trail.")
 app.add_typer(trail, name="trail")
 
-_Existing = typer.Option(exists=True, dir_okay=False, readable=True)
 _Bookings = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A bookings table, CSV or Parquet.")]
 _Out = Annotated[Path, typer.Option(dir_okay=False, help="File to write, CSV or Parquet by extension.")]
+_AsOf = Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")]
 _Release = Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")]
 
 
@@ -44,7 +44,7 @@ def classify(bookings: _Bookings, out: _Out, release: _Release = "") -> None:
 def detect(
     bookings: _Bookings,
     out: _Out,
-    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    as_of: _AsOf = "",
     release: _Release = "",
 ) -> None:
     """List every life event that is detectable up to a day, expired ones too."""
@@ -57,7 +57,7 @@ def detect(
 def explain(
     bookings: _Bookings,
     out: _Out,
-    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    as_of: _AsOf = "",
     release: _Release = "",
 ) -> None:
     """Say per detection and booking of its evidence which words and facts carried it, in Dutch and English."""

@@ -41,8 +41,9 @@ def contributions_to(classifier: BookingClassifier, bookings: pd.DataFrame, labe
     at = int(np.flatnonzero(classifier.classes_ == label)[0])
     texts = read_texts(bookings, names=classifier.names_)
     documents = build_documents(bookings, texts, classifier.space_.purposes)
-    rows = classifier.space_.document_terms(classifier.space_.said_words(texts), texts, documents)
-    rows = block_matrix(rows, classifier.term_idf_[rows.flat], terms=len(classifier.term_idf_))
+    rows = classifier.weigh_terms(
+        classifier.space_.document_terms(classifier.space_.said_words(texts), texts, documents)
+    )
     merchant = _against_mean(classifier.gram_weights_, at)
     told = []
     for document in documents.at.tolist():

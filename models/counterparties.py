@@ -19,7 +19,7 @@ _TITLES = frozenset(
         "frau", "mme", "monsieur", "e o",
     )
 )  # fmt: skip
-_REQUESTS = frozenset(("tikkie", "betaalverzoek"))
+_VIA = frozenset(("via", "inz"))
 _JOINTS = frozenset(("via", "by", "inzake", "door"))
 _FEWEST_WITH_CITY = 3  # words of a card terminal's name that ends in a city and its country
 
@@ -29,13 +29,16 @@ class NamesRead:
     """What distinct names say by themselves.
 
     `merchant`: the words of the merchant in it; `company`: the name alone proves a company; `requested`: an app of
-    payment requests stands in it; `empty`: there is no name.
+    payment requests stands in it, if only its beginning; `app_first`: it begins with such an app; `personal`: it begins
+    with a title or an initial; `empty`: there is no name.
     """
 
     words: Ragged
     merchant: Ragged
     company: np.ndarray
     requested: np.ndarray
+    app_first: np.ndarray
+    personal: np.ndarray
     empty: np.ndarray
 
 
@@ -43,15 +46,18 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
     """Read the distinct names of a frame; `as_merchants` takes every name for a merchant's, whole."""
     nobody = np.zeros(len(names), dtype=bool)
     if mode == "as_merchants":
-        return NamesRead(names, names, ~nobody, nobody, nobody)
+        return NamesRead(names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _intermediaries(names, table, lexicon)
     titled = _starts_with(names, table, _TITLES)
+    requested = _is_requested(names, table, lexicon.payment_requests)
     company = names.any(between) | (~titled & _is_company(names, table, lexicon))
     return NamesRead(
         words=names,
         merchant=_merchant_words(names, between, table, lexicon),
         company=company,
-        requested=names.any(table.is_in(_REQUESTS)[names.flat]),
+        requested=requested,
+        app_first=_begins_with_app(names, requested, table, lexicon.payment_requests),
+        personal=titled | _is_initialled(names, table),
         empty=names.lengths == 0,
     )
 
@@ -69,6 +75,37 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     known = table.find(names, lexicon.phrase_starts, lambda p: p if lexicon.is_organisation(p) else "")
     proven[names.rows[known.at]] = True
     return proven
+
+
+def _is_requested(names: Ragged, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+    """An app of payment requests stands in the name; where it was cut off, what is left behind "via" may be one.
+
+    Long names are cut sooner, and how long a name is must not decide whether it is read.
+    """
+    found = table.find(names, first_words(listed), lambda phrase: phrase if phrase in listed else "")
+    requested = np.zeros(len(names), dtype=bool)
+    requested[names.rows[found.at]] = True
+    for row in np.flatnonzero(names.any(table.is_in(_VIA)[names.flat]) & ~requested).tolist():
+        words = [table.words[word] for word in names.row(row)]
+        last = max(at for at, word in enumerate(words) if word in _VIA)
+        tail = " ".join(words[last + 1 :])
+        requested[row] = any(phrase.startswith(tail) for phrase in listed)
+    return requested
+
+
+def _begins_with_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+    begun = np.zeros(len(names), dtype=bool)
+    for row in np.flatnonzero(requested).tolist():
+        name = " ".join(table.words[word] for word in names.row(row))
+        begun[row] = any(name.startswith(phrase) or phrase.startswith(name) for phrase in listed)
+    return begun
+
+
+def _is_initialled(names: Ragged, table: WordTable) -> np.ndarray:
+    """One letter in front and a word behind it: "R Mulder", though T-Mobile too where nothing else proves it."""
+    lengths = np.append([len(word) for word in table.words], 0)
+    begins = lengths[names.firsts(-1)] == 1
+    return np.asarray(begins & names.any(lengths[names.flat] > 1))
 
 
 def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ from models.errors import UsageError
 from models.events import EventDetector, describe_hits, no_detections
 from models.history import Course, build_background, build_course
 from models.payments import kinds_of
+from models.places import ABROAD, is_abroad
 from models.points import Points, collect_points, draft_signs
 from models.screening import Screening
 from models.series import draft_series, find_refunds
@@ -110,17 +111,20 @@ def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
 def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
     """Replace names that tell origin or faith by their plain category; such a shop is a shop like any other.
 
-    The text of a card payment repeats the name, so it goes too.
+    The text of a card payment repeats the name, so it goes too; of a payment abroad it stays known that it was one, or
+    whoever buys from such shops there would never be seen to travel.
     """
     categories = screening.generalise_names(bookings["counterparty_name"])
     telling = categories != ""
     if not telling.any():
         return bookings
     names, texts = bookings["counterparty_name"].to_numpy(dtype=object), bookings["remittance_information"]
-    repeated = telling & (kinds_of(bookings) == "CARD")
+    repeated = np.flatnonzero(telling & (kinds_of(bookings) == "CARD"))
+    said = texts.to_numpy(dtype=object).copy()
+    said[repeated] = np.where(is_abroad(bookings.iloc[repeated]), ABROAD, "")
     return bookings.assign(
         counterparty_name=pd.Series(np.where(telling, categories, names), dtype="str", index=bookings.index),
-        remittance_information=texts.where(~repeated, ""),
+        remittance_information=pd.Series(said, dtype="str", index=bookings.index),
     )
 
 

@@ -204,18 +204,6 @@ class EventDetector(BaseEstimator):
         )
 
 
-def count_hits(detected: list[int], spans: list[tuple[int, int]]) -> int:
-    """Detections dated inside a true event's span, one to one (earliest span that is still free)."""
-    free = sorted(spans, key=lambda span: span[1])
-    hits = 0
-    for day in sorted(detected):
-        match = next((span for span in free if span[0] <= day <= span[1]), None)
-        if match is not None:
-            free.remove(match)
-            hits += 1
-    return hits
-
-
 def _describe(
     points: Points, scores: np.ndarray, supports: np.ndarray, made: np.ndarray, group: np.ndarray, course: Course
 ) -> list[Hit]:

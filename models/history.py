@@ -19,7 +19,8 @@ from models.taxonomy import NONE
 from models.text import PARTIES, Texts
 
 _CONCEPTS = (
-    "salary", "student_finance", "child_benefit", "child_budget", "refund", "savings", "holiday_pay",
+    "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
+    "survivor_benefit", "refund", "savings", "holiday_pay",
     "final_settlement", "unemployment", "social_assistance", "loan", "damage", "own_money", "sale", "second_hand",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.

@@ -32,6 +32,7 @@ class Lexicon:
     legal_beginnings: tuple[str, ...]
     terminal_prefixes: frozenset[str]
     intermediaries: frozenset[str]
+    payment_requests: frozenset[str]
     noise: frozenset[str]
 
     @cached_property
@@ -126,6 +127,7 @@ def default_lexicon() -> Lexicon:
         tuple(form[:-1] for form in forms if form.endswith("*")),
         frozenset(evidence["terminal_prefixes"]),
         frozenset(evidence["intermediaries"]),
+        frozenset(evidence["payment_requests"]),
         frozenset(data["noise"]["words"]),
     )
 

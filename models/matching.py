@@ -14,19 +14,29 @@ from models.lookback import day_keys, expand, is_first
 
 @dataclass(frozen=True)
 class Spans:
-    """True events in order of group and last useful day; a group is one customer's event of one kind."""
+    """True events in order of group and last day; a group is one customer's event of one kind.
+
+    `row` is the position of each in the table it comes from.
+    """
 
     group: np.ndarray
     begin: np.ndarray
     end: np.ndarray
+    row: np.ndarray
 
     @classmethod
-    def from_truth(cls, groups: np.ndarray, truth: pd.DataFrame) -> Self:
-        """Spans from first detectable to last useful day of the events table, `groups` numbering its rows."""
-        begin = truth["first_detectable_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        end = truth["last_useful_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        order = np.lexsort((begin, end, groups))
-        return cls(np.asarray(groups, dtype=np.int64)[order], begin[order], end[order])
+    def from_truth(
+        cls,
+        groups: np.ndarray,
+        truth: pd.DataFrame,
+        *,
+        begin: str = "first_detectable_date",
+        end: str = "last_useful_date",
+    ) -> Self:
+        """Spans from column `begin` to column `end` (inclusive) of the events table, `groups` numbering its rows."""
+        begins, ends = (days_of(truth[column]) for column in (begin, end))
+        order = np.lexsort((begins, ends, groups))
+        return cls(np.asarray(groups, dtype=np.int64)[order], begins[order], ends[order], order)
 
     def around(self, groups: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (position asked for, span) where the day lies in the span of the same group."""
@@ -34,6 +44,11 @@ class Spans:
         asked, span = expand(lower, upper)
         inside = (self.begin[span] <= days[asked]) & (days[asked] <= self.end[span])
         return asked[inside], span[inside]
+
+
+def days_of(dates: pd.Series) -> np.ndarray:
+    """Dates as days since 1970."""
+    return np.asarray(dates.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 
 def match_hits(groups: np.ndarray, days: np.ndarray, spans: Spans) -> np.ndarray:

@@ -14,6 +14,7 @@ from models.payments import kinds_of
 from models.words import clean_many, text_column
 
 _RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
+ABROAD = "buitenland"  # a text that says abroad and no more; `is_abroad` knows it again
 _BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
 

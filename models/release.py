@@ -85,8 +85,6 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 POINTER = "champion.json"
 PROMOTIONS = "promotions.jsonl"
-# Becomes True with `levensloop audit`; until then nobody could bring the facts.
-AUDIT_NEEDED = False
 _RELEASE_ID = re.compile(r"[0-9a-f]{64}")
 # What skops and the libraries below it raise on bytes that are no model; they have no error of their own for it.
 _DAMAGED_MODEL = (
@@ -308,8 +306,7 @@ def gate_reasons(
 
 def _reasons_without_fairness_audit(candidate: Candidate) -> list[str]:
     """What stands in the way of a candidate whose fairness nobody audited."""
-    missing = AUDIT_NEEDED and not is_audited(candidate.facts)
-    return ["its fairness was not audited: run `levensloop audit`"] if missing else []
+    return [] if is_audited(candidate.facts) else ["its fairness was not audited: run `levensloop audit`"]
 
 
 def _replaced_keys(decisions: tuple[BoardDecision, ...], registry: KeyRegistry) -> list[str]:

@@ -253,7 +253,10 @@ def _draft_days_abroad(course: Course, background: Background, event: int) -> li
 
 def _child_benefit(course: Course) -> np.ndarray:
     """Credits of child benefit; the same payer also pays pensions, and a child budget comes from elsewhere."""
-    told = course.concepts["child_benefit"] & ~course.concepts["child_budget"] & (course.cents > 0)
+    other = np.logical_or.reduce(
+        [course.concepts[name] for name in ("child_budget", "state_pension", "survivor_benefit")]
+    )
+    told = (course.concepts["child_benefit"] | course.concepts["social_insurance_bank"]) & ~other & (course.cents > 0)
     return told & (course.likely("child_birth") >= course.likely("retirement"))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from models.canonical import moment_text, parse_moment
 from models.errors import LevensloopError, StoreUnavailableError, UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # How long a writer waits for another one, in milliseconds; longer waits answer "unavailable".
 BUSY_TIMEOUT_MS = 5_000
 OPENING_TRIES = 50
@@ -184,11 +184,41 @@ idempotency = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
+kill_switches = sa.Table(
+    "kill_switches",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("state", sa.String, sa.CheckConstraint("state IN ('on', 'off')"), nullable=False),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("person", sa.String, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("key_id", sa.String(64), nullable=False),
+    sa.Column("signature", sa.String, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("kill_switches_state", "event", "id", "state"),
+    sqlite_autoincrement=True,
+)
+
+# One row per promotion and release that serving fell back to, so that many workers record a fallback once.
+release_fallbacks = sa.Table(
+    "release_fallbacks",
+    METADATA,
+    sa.Column("release_id", sa.String(64), primary_key=True),
+    sa.Column("promoted_at", sa.String(27), primary_key=True),
+    sa.Column("fallen_to", sa.String(64), primary_key=True),  # empty: no earlier release could answer either
+    sa.Column("trail_seq", sa.Integer, nullable=False),
+)
+
+# What came with each version of the schema after the first.
+_ADDED: dict[int, tuple[sa.Table, ...]] = {2: (kill_switches, release_fallbacks)}
+
 # What makes an INSERT OR REPLACE throw away a row of history: its place, and in the ledger the key of a request.
 _TAKEN = {
     permission_events: "EXISTS (SELECT 1 FROM permission_events WHERE version = NEW.version "
     "OR (customer_id = NEW.customer_id AND idempotency_key = NEW.idempotency_key))",
     trail: "EXISTS (SELECT 1 FROM trail WHERE seq = NEW.seq)",
+    kill_switches: "EXISTS (SELECT 1 FROM kill_switches WHERE id = NEW.id)",
 }
 # A table, the verb it refuses, and when (always, unless told); PostgreSQL gets rights instead, when it comes.
 _REFUSED: tuple[tuple[sa.Table, str, str], ...] = (
@@ -358,6 +388,10 @@ def _check_version(connection: sa.Connection) -> None:
     if found is None:
         METADATA.create_all(connection)
         connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+    elif found in range(1, SCHEMA_VERSION):
+        for version in range(found + 1, SCHEMA_VERSION + 1):
+            METADATA.create_all(connection, tables=_ADDED[version])
+        connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
     elif found != SCHEMA_VERSION:
         raise StoreUnavailableError(
             f"The store has schema {found}, this Levensloop knows {SCHEMA_VERSION}. Use the version that wrote it."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.counterparties import Names, NamesRead, read_names
 from models.lexicon import Lexicon, default_lexicon
@@ -21,8 +22,9 @@ from models.words import level_texts, split_words, text_column
 
 PARTIES = ("none", "person", "payer", "company")
 _NOBODY, _PERSON, _PAYER, _COMPANY = range(len(PARTIES))
-_PLAIN, _MERCHANT, _CREDIT, _SALARY = range(4)  # what a booking's codes say of its other side
-_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "IDEAL", "SDD", "CASH", "FEE", "INTERNAL")]
+_PLAIN, _MERCHANT, _CREDIT, _SALARY, _ONLINE, _LONG_ONLINE = range(6)  # what a booking's codes say of its other side
+_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "SDD", "CASH", "FEE", "INTERNAL")]
+_CUT_FROM = 23  # characters: banks cut names at 24, 27, 32 or 35 (domain specification), and a space behind goes too
 _REQUEST = "payment_request"
 _UNKNOWN = ""  # stands for a word that may not be read
 
@@ -68,7 +70,8 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     party = np.full(len(name), _COMPANY) if names == "as_merchants" else _party(read, name, evidence, salary[text])
     company = party == _COMPANY
     persons = read.words.take(name).keep_rows(~company)
-    asked = read.requested[name] & (party == _PERSON)
+    # Who pays a person through iDEAL was asked to; in a transfer an app is told only where no name can push it out.
+    asked = (read.app_first[name] | np.isin(evidence, (_ONLINE, _LONG_ONLINE))) & (party == _PERSON)
     request = Ragged(np.full(asked.sum(), lexicon.concepts.index(_REQUEST)), np.append(0, np.cumsum(asked)))
     named_concepts = _concepts(read.merchant, table, lexicon).take(name).keep_rows(company)
     said, repeats = _without_own_name(told_words.take(text), persons, table=table)
@@ -107,8 +110,16 @@ def _without_own_name(said: Ragged, persons: Ragged, *, table: WordTable) -> tup
 
 
 def _evidence(bookings: pd.DataFrame) -> np.ndarray:
+    """What the codes of each booking say of its other side.
+
+    iDEAL pays shops, and friends through a payment request. A name as long as banks cut may have lost the end that
+    tells them apart, so that there iDEAL says nothing: the longer a name, the sooner it would be read.
+    """
     kinds, credit = kind_codes(bookings), is_credit(bookings)
-    evidence = np.where(is_direct_debit(bookings) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, _PLAIN)
+    lengths = compute.utf8_length(text_column(bookings, "counterparty_name"))
+    online = np.where(np.asarray(lengths) < _CUT_FROM, _ONLINE, _LONG_ONLINE)
+    evidence = np.where(kinds == KINDS.index("IDEAL"), online, _PLAIN)
+    evidence = np.where(is_direct_debit(bookings) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, evidence)
     evidence = np.where((kinds == KINDS.index("SALARY")) & credit, _SALARY, evidence)
     return np.where((evidence == _PLAIN) & credit, _CREDIT, evidence)
 
@@ -116,7 +127,7 @@ def _evidence(bookings: pd.DataFrame) -> np.ndarray:
 def _party(names: NamesRead, name: np.ndarray, evidence: np.ndarray, salary: np.ndarray) -> np.ndarray:
     """Who the other side is, per distinct text; payers of salary stay unnamed too."""
     paid = (evidence == _SALARY) | ((evidence == _CREDIT) & salary)
-    proven = (evidence == _MERCHANT) | names.company[name]
+    proven = (evidence == _MERCHANT) | ((evidence == _ONLINE) & ~names.personal[name]) | names.company[name]
     party = np.where(proven & ~names.requested[name], _COMPANY, _PERSON)
     party = np.where(paid, _PAYER, party)
     return np.where(names.empty[name], _NOBODY, party)

@@ -8,17 +8,21 @@ import secrets
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import date, timedelta
+from importlib import resources
 from pathlib import Path
 from time import time
 
 from rich.console import Console
 
+from models.candidate import newest_candidate, read_candidate
 from models.command_line import TELEMETRY_OFF
 from models.durable import write_durably
 from models.errors import LevensloopError, NoReleaseError
-from models.home import Home
-from models.signing import BOARD
+from models.findings import read_findings
+from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
+from models.signing import BOARD, Role
 from serving.client import Client
 from serving.running import RunningServer, find_server, start_server
 from serving.settings import Settings, read_settings
@@ -27,6 +31,7 @@ PURPOSE = "own_product_offers"
 CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
 _LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future
 _MONTHS = 18
+_KEPT, _WAIVED = timedelta(days=30), timedelta(days=7)  # the vault of the demo, and its waivers
 _WHOLE = ".whole"  # stands in the bank's folder when all of its files are written
 
 
@@ -67,12 +72,41 @@ def _train_and_sign(home: Home) -> None:
     bookings, labels = str(bank / "bookings.parquet"), str(bank / "labels.csv")
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
     passphrase = _passphrase(home)
+    _audit(home, ["--bookings", bookings, "--labels", labels, *given], passphrase)
     for role in BOARD:
         if not (home.keys / f"{role}.pem").exists():
             _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)
         key = str(home.keys / f"{role}.pem")
+        if role != BOARD[0]:  # two persons waive, the third does not have to
+            _waive(home, role, key, passphrase)
         _levensloop(home, "sign", "--role", role, "--key", key, "--reason", "demo board", passphrase=passphrase)
     _levensloop(home, "promote", "--who", "demo", "--why", "make demo", "--demo")
+
+
+def _audit(home: Home, tables: list[str], passphrase: str) -> None:
+    """The groups of the synthetic bank into a vault, whose key lies outside the state folder, and the audit itself."""
+    key = home.path.with_name(f"{home.path.name}-audit") / "vault.key"
+    until = (date.today() + _KEPT).isoformat()  # noqa: DTZ011 - a day for people, not a moment
+    environ = {VAULT_KEY_FILE: str(key), VAULT_PASSPHRASE: passphrase}
+    if not home.vault.is_dir() or not any(home.vault.iterdir()):
+        groups = str(_bank(home) / "vault" / "groups.csv")
+        key.parent.mkdir(parents=True, exist_ok=True)
+        key.unlink(missing_ok=True)
+        _levensloop(home, "vault", "create", "--groups", groups, "--delete-after", until, environ=environ)
+    answers = str(resources.files("serving").joinpath("demo_justifications.toml"))
+    _levensloop(home, "audit", *tables, "--justifications", answers, environ=environ)
+
+
+def _waive(home: Home, role: Role, key: str, passphrase: str) -> None:
+    """A demo bank is too small to establish much: its board says so openly, finding by finding, for a week."""
+    candidate = read_candidate(home.candidates / newest_candidate(home))
+    blocking = [finding for finding in read_findings(candidate.facts) if finding.blocks and finding.waivable]
+    named = [part for finding in blocking for part in ("--finding", finding.id)]
+    until = (date.today() + _WAIVED).isoformat()  # noqa: DTZ011 - a day for people, not a moment
+    if named:
+        reason = "demo waiver: the synthetic bank is too small to establish this"
+        given = ["--reason", reason, "--until", until, "--role", role, "--key", key]
+        _levensloop(home, "waive", candidate.id, *named, *given, passphrase=passphrase)
 
 
 def _passphrase(home: Home) -> str:
@@ -101,12 +135,12 @@ def _bank(home: Home) -> Path:
     return home.path / "bank"
 
 
-def _levensloop(home: Home, *arguments: str, passphrase: str = "") -> None:
+def _levensloop(home: Home, *arguments: str, passphrase: str = "", environ: Mapping[str, str] | None = None) -> None:
     """Run one verb in a process of its own, so that the demo does only what anybody can do; its failure is ours."""
-    environ = {**os.environ, **TELEMETRY_OFF, "LEVENSLOOP_HOME": str(home.path)}
+    given = {**os.environ, **TELEMETRY_OFF, "LEVENSLOOP_HOME": str(home.path), **(environ or {})}
     if passphrase:
-        environ["LEVENSLOOP_PASSPHRASE"] = passphrase
-    done = subprocess.run([sys.executable, "-m", "models.command_line", *arguments], env=environ, check=False)  # noqa: S603 - our own verbs
+        given["LEVENSLOOP_PASSPHRASE"] = passphrase
+    done = subprocess.run([sys.executable, "-m", "models.command_line", *arguments], env=given, check=False)  # noqa: S603 - our own verbs
     if done.returncode:
         error = LevensloopError(f"`levensloop {arguments[0]}` ended with exit code {done.returncode}; see above.")
         error.exit_code = done.returncode

@@ -14,6 +14,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from models.errors import IntegrityError, PermissionRefusedError
+from models.kill_switch import stopped_events
 from models.permission import Permission, current_permission
 from models.purposes import AMSTERDAM, Purpose, PurposeRegistry
 from models.screening import Screening
@@ -89,6 +90,7 @@ class _Case:
     nightly: NightlyRun | None
     nightly_today: NightlyRun | None
     sent: tuple[SentOffer, ...]
+    stopped: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -128,17 +130,23 @@ class Gate:
         """
         release = self.releases.current()
         with self.store.read() as connection:
-            cases = [_keep(self._admit, connection, question, release) for question in questions]
+            stopped = stopped_events(connection)
+            cases = [_keep(self._admit, connection, question, release, stopped) for question in questions]
         judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
         with self.store.write() as connection:
             if deadline is not None and not deadline.claim():
                 judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
+            # Whatever was stopped since: like a withdrawal, a kill switch that was acknowledged before this transaction
+            # is seen by it.
+            stopped = stopped_events(connection)
             return [
-                self._seal(connection, question, outcome, release)
+                self._seal(connection, question, _without(outcome, stopped), release)
                 for question, outcome in zip(questions, judged, strict=True)
             ]
 
-    def _admit(self, connection: sa.Connection, question: Question, release: ServedRelease) -> _Case:
+    def _admit(
+        self, connection: sa.Connection, question: Question, release: ServedRelease, stopped: frozenset[str]
+    ) -> _Case:
         """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
         today = self.clock().astimezone(AMSTERDAM).date()
         as_of = question.as_of or today
@@ -159,7 +167,7 @@ class Gate:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
         sent = self.records.find_sent_offers(connection, question.customer_id)
         known = facts or CustomerFacts(question.customer_id)
-        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent)
+        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:
@@ -180,7 +188,8 @@ class Gate:
 
         Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
         before a dismissal would sell to somebody who lost a job since. The caller chooses the bookings too, so a care
-        event that the last nightly run stored counts also when the bookings of the request do not show it.
+        event that the last nightly run stored counts also when the bookings of the request do not show it. A stopped
+        event is neither told nor offered on; a stopped care event still keeps all others from selling.
         """
         taxonomy = case.release.taxonomy
         if case.question.read_bookings is None:
@@ -224,7 +233,9 @@ class Gate:
     def _may_tell(self, found: Detection, case: _Case) -> bool:
         event, purpose = case.release.taxonomy.event(found.event), case.purpose
         only = self.policy.only_events.get(purpose.id)
-        return not event.retired and event.offer_class in purpose.event_classes and (only is None or event.id in only)
+        if event.retired or event.id in case.stopped:
+            return False
+        return event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
     def _seal(
         self, connection: sa.Connection, question: Question, outcome: Judgement | Problem, release: ServedRelease
@@ -260,6 +271,17 @@ class Gate:
         )
         place = TrailPlace(row.seq, row.hash)
         return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place)
+
+
+def _without(outcome: Judgement | Problem, stopped: frozenset[str]) -> Judgement | Problem:
+    """The judgement without what must not be told any more; what it would have offered is not replaced."""
+    if isinstance(outcome, Problem) or not stopped:
+        return outcome
+    choice = OfferChoice(
+        tuple(offer for offer in outcome.choice.offers if offer.event not in stopped),
+        tuple(held for held in outcome.choice.held_back if held.event not in stopped),
+    )
+    return replace(outcome, events=tuple(e for e in outcome.events if e.event not in stopped), choice=choice)
 
 
 def _require(permission: Permission) -> Permission:

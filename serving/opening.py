@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from models.detection import detect_events
 from models.purposes import default_purposes
-from models.release import Release, load_release
+from models.release import Release
 from models.store import open_store
 from serving.app import Desk
 from serving.champion import ChampionHolder
@@ -16,16 +16,16 @@ from serving.settings import Settings
 
 
 def verify_release(settings: Settings) -> Release:
-    """The promoted release, with every hash and signature checked.
+    """The release that may answer now, with every hash, signature and waiver checked.
 
     Raises
     ------
     NoReleaseError
-        Nothing was promoted.
+        Nothing was promoted, or no promoted release may answer any more.
     IntegrityError
         A hash or a signature is wrong, or only demo keys signed and this is no demo.
     """
-    return load_release(settings.home, signed_only=True, allow_demo=settings.demo)
+    return ChampionHolder(settings.home, settings.demo).current()
 
 
 def open_desk(settings: Settings) -> Desk:

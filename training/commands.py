@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE
 from training.fairness.vault_commands import vault
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ app = typer.Typer()
 app.add_typer(vault, name="vault")
 
 _Existing = typer.Option(exists=True, dir_okay=False, readable=True)
+_File = Annotated[Path, _Existing]
+_FileOrNone = Annotated[Path | None, _Existing]
 
 
 @app.command()
@@ -80,11 +83,11 @@ def household(
 
 @app.command()
 def train(
-    bookings: Annotated[Path, _Existing],
-    labels: Annotated[Path, _Existing],
-    events: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
-    taxonomy: Annotated[Path | None, _Existing] = None,
+    bookings: _File,
+    labels: _File,
+    events: _FileOrNone = None,
+    permissions: _FileOrNone = None,
+    taxonomy: _FileOrNone = None,
     splits: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: train or test.")
     ] = None,
@@ -116,15 +119,54 @@ def train(
 
 
 @app.command()
+def audit(
+    bookings: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Bookings, CSV or Parquet.")],
+    events: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="True life events.")],
+    vault_key: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, envvar=VAULT_KEY_FILE, help="Key of the vault of groups.")
+    ],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar=VAULT_PASSPHRASE)],
+    candidate: Annotated[str, typer.Option(help="Candidate to audit; the newest when absent.")] = "",
+    labels: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Labels; they tell what must be screened.")
+    ] = None,
+    permissions: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Who allows the audit.")] = None,
+    splits: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customer_id,split: only `test` is looked at.")
+    ] = None,
+    justifications: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Answers to the four questions, TOML.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+) -> None:
+    """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
+    import getpass
+
+    from training.fairness.auditing import Sources, audit_candidate
+
+    sources = Sources(
+        bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits,
+        justifications=justifications,
+    )  # fmt: skip
+    audit_candidate(
+        sources,
+        candidate_id=candidate or None,
+        vault_key=vault_key,
+        passphrase=passphrase,
+        who=who or getpass.getuser(),
+    )
+
+
+@app.command()
 def compare(
     candidate: Annotated[str, typer.Option(help="Candidate or release; the newest candidate when absent.")] = "",
     other: Annotated[
         str, typer.Option("--with", help="Release or candidate to compare with, or champion.")
     ] = "champion",
-    bookings: Annotated[Path | None, _Existing] = None,
-    labels: Annotated[Path | None, _Existing] = None,
-    events: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
+    bookings: _FileOrNone = None,
+    labels: _FileOrNone = None,
+    events: _FileOrNone = None,
+    permissions: _FileOrNone = None,
     splits: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Compare on its test customers only.")
     ] = None,
@@ -147,10 +189,10 @@ def compare(
 
 @app.command()
 def review(
-    bookings: Annotated[Path, _Existing],
+    bookings: _File,
     out: Annotated[Path, typer.Option(dir_okay=False, help="CSV to write; readable by you alone.")],
-    labels: Annotated[Path | None, _Existing] = None,
-    permissions: Annotated[Path | None, _Existing] = None,
+    labels: _FileOrNone = None,
+    permissions: _FileOrNone = None,
     release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
     size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
 ) -> None:
@@ -192,7 +234,7 @@ def keygen(
 @app.command()
 def sign(
     role: Annotated[str, typer.Option(help="owner, data_protection_officer or ethics_chair.")],
-    key: Annotated[Path, _Existing],
+    key: _File,
     reason: Annotated[str, typer.Option(help="Why; kept with the release, also when it is a refusal.")],
     passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
     candidate: Annotated[str, typer.Option(help="Candidate to sign; the newest when absent.")] = "",

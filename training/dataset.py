@@ -157,45 +157,45 @@ def load_events(path: Path | None) -> pd.DataFrame:
 
 
 def permitted_bookings(
-    frame: pd.DataFrame, permissions: Path | None, notes: list[str]
+    frame: pd.DataFrame, permissions: Path | None, notes: list[str], *, purpose: str = PURPOSE
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Bookings of customers who allow training now, and what a release says of their permission."""
+    """Bookings of customers who allow a purpose now, and what a release says of their permission."""
     if permissions is None:
         notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)
-    registry = _registry_for(table, default_purposes(), notes)
-    allowed = permissions_as_of(table, PURPOSE, at, registry)
-    snapshot = permission_snapshot_sha256(allowed, purpose=PURPOSE, at=at, registry=registry)
+    registry = registry_for(table, default_purposes(), notes, purpose=purpose)
+    allowed = permissions_as_of(table, purpose, at, registry)
+    snapshot = permission_snapshot_sha256(allowed, purpose=purpose, at=at, registry=registry)
     permission = {
         "snapshot_sha256": snapshot,
         "customers": len(allowed),
         "at": at.isoformat(),
-        "notice_version": registry.purpose(PURPOSE).notice_version,
+        "notice_version": registry.purpose(purpose).notice_version,
         "purposes_sha256": registry.sha256 or None,
     }
     return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
 
 
-def _registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str]) -> PurposeRegistry:
+def registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str], *, purpose: str) -> PurposeRegistry:
     """The registry to judge a file by: ours, or, when the file never names our notice, the newest notice it names.
 
     The file of another bank lives under that bank's notices. What is trained under them is marked with them, and the
     gate lets only the notice in force through.
     """
-    purpose = registry.purpose(PURPOSE)
-    told = table[(table["purpose"] == PURPOSE) & table["action"].isin(["shown", "consented"])]
-    if not len(told) or purpose.notice_version in set(told["notice_version"]):
+    asked = registry.purpose(purpose)
+    told = table[(table["purpose"] == purpose) & table["action"].isin(["shown", "consented"])]
+    if not len(told) or asked.notice_version in set(told["notice_version"]):
         return registry
     newest = str(told["notice_version"].iloc[-1])  # the table is in order of time
     notes.append(
-        f"No permission names the notice in force ({purpose.notice_version}); the newest one in the file is taken. "
+        f"No permission names the notice in force ({asked.notice_version}); the newest one in the file is taken. "
         "A release trained this way cannot be promoted."
     )
     # The texts behind that version are not known here: no hash of ours may stand for a notice nobody was shown.
     others = tuple(
-        p if p.id != PURPOSE else replace(p, notice_version=newest, notice_sha256="") for p in registry.purposes
+        p if p.id != purpose else replace(p, notice_version=newest, notice_sha256="") for p in registry.purposes
     )
     return replace(registry, purposes=others, sha256="")
 

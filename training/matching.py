@@ -1,12 +1,14 @@
 """Which detection is which true event: one to one, dated inside the event's span; and what the others are.
 
-The same rule as `models.events.count_hits`, by which the detector chooses its thresholds.
+Hits are those of `models.matching.match_hits`, by which the detector chooses its thresholds.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from models.matching import Spans, days_of, match_hits
 
 WRONG_DATE, WRONG_EVENT, NO_EVENT, TOLD_TWICE = "wrong_date", "wrong_event", "no_event", "told_twice"
 NOT_FOUND = "not_found"
@@ -28,18 +30,16 @@ def match_events(
     Each detection in order of date takes the true event that ends first among those that are still free and whose
     span, from column `begin` to column `end` inclusive, holds its date.
     """
+    keys = pd.concat([found[["customer_id", "event"]], truth[["customer_id", "event"]]])
+    groups = keys.groupby(["customer_id", "event"]).ngroup().to_numpy()
+    mine, days = groups[: len(found)], days_of(found["detected_on"])
+    spans = Spans.from_truth(groups[len(found) :], truth, begin=begin, end=end)
+    order = np.lexsort((days, mine))
+    hits = match_hits(mine[order], days[order], spans)
+    hit = hits >= 0
     of_detection, of_truth = np.full(len(found), -1), np.full(len(truth), -1)
-    spans: dict[tuple[str, str], list[int]] = {}
-    begins, ends, days = truth[begin].to_numpy(), truth[end].to_numpy(), found["detected_on"].to_numpy()
-    keys = list(zip(truth["customer_id"], truth["event"], strict=True))
-    for at in np.lexsort((begins, ends)):
-        spans.setdefault(keys[at], []).append(int(at))
-    mine = list(zip(found["customer_id"], found["event"], strict=True))
-    for detection in np.argsort(days, kind="stable"):
-        for at in spans.get(mine[detection], ()):
-            if of_truth[at] < 0 and begins[at] <= days[detection] <= ends[at]:
-                of_truth[at], of_detection[detection] = detection, at
-                break
+    of_detection[order[hit]] = spans.row[hits[hit]]
+    of_truth[spans.row[hits[hit]]] = order[hit]
     return Matched(of_detection, of_truth)
 
 

@@ -10,6 +10,7 @@ from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
 from models.history import build_background, build_course, child_benefit_units
+from models.places import is_abroad
 from models.points import FEATURES, Points, collect_points, draft_signs
 from models.screening import default_screening
 from models.series import draft_series, find_refunds
@@ -146,3 +147,17 @@ def test_a_refund_undoes_the_last_payment_that_it_fits() -> None:
     # 410 is at least 80 % of 500 and comes from the same party; 50 is exactly what the baker got.
     first, second = (int(np.datetime64(day, "D").astype(np.int64)) for day in ("2026-03-01", "2026-03-02"))
     assert find_refunds(course) == {1: first, 2: second}
+
+
+def test_a_shop_that_tells_its_customers_origin_is_still_known_to_be_abroad() -> None:
+    bought = table(
+        ("2026-07-08", "12.00", "DBIT", "Bakkal Yavuz KONYA TUR", "Valuta: 420,00 TRY Koers: 48,50"),
+        ("2026-07-09", "12.00", "DBIT", "Sklep Malina RADOM POL", "pas 014"),
+        ("2026-07-10", "12.00", "DBIT", "Bakkal Yavuz ROTTERDAM NLD", "pas 014"),
+        ("2026-07-10", "12.00", "DBIT", "Bodega Perez CADIZ ESP", "pas 014"),
+        bank_transaction_code="CARD",
+    )
+    admitted = admit(bought, default_screening())
+    assert admitted["counterparty_name"].tolist() == ["groceries", "groceries", "groceries", "Bodega Perez CADIZ ESP"]
+    assert is_abroad(admitted).tolist() == [True, True, False, True]
+    assert admitted["remittance_information"].tolist()[:3] == ["buitenland", "buitenland", ""]

@@ -1,20 +1,21 @@
 """Hits one to one and detections after quiet days, held against plain loops."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.events import count_hits
 from models.matching import Spans, choose_detections, match_hits
 
 DAYS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), max_size=20, unique=True).map(sorted)
 TRUTH = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60), st.integers(0, 30)), max_size=8)
 
 
-@given(DAYS, TRUTH)
+@given(found=DAYS, true=TRUTH)
 def test_hits_of_many_groups_are_those_of_each_group(
-    found: list[tuple[int, int]], true: list[tuple[int, int, int]]
+    count_hits: Callable[..., int], found: list[tuple[int, int]], true: list[tuple[int, int, int]]
 ) -> None:
     begin = pd.to_datetime([day for _, day, _ in true], unit="D")
     end = pd.to_datetime([day + length for _, day, length in true], unit="D")

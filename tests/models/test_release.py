@@ -82,7 +82,7 @@ class Board:
             "detector": _fitted(),
             "taxonomy_toml": TAXONOMY,
             "screening": _screening(),
-            "facts": {"headline": {"name": "macro_f1", "value": value, "n": 4000}},
+            "facts": {"headline": {"name": "macro_f1", "value": value, "n": 4000}, "fairness": {"findings": []}},
             "permission": SHOWN,
             "created_at": MONDAY,
         }
@@ -175,7 +175,9 @@ def test_candidate_must_say_one_thing_about_permission(board: Board, permission:
 
 def test_facts_that_are_no_json_are_refused(board: Board) -> None:
     with pytest.raises(UsageError, match="JSON"):
-        board.candidate(facts={"headline": {"name": "macro_f1", "value": float("nan"), "n": 1}})
+        board.candidate(
+            facts={"headline": {"name": "macro_f1", "value": float("nan"), "n": 1}, "fairness": {"findings": []}}
+        )
 
 
 @pytest.mark.parametrize(
@@ -370,7 +372,7 @@ def test_gate_refuses_names_as_features(board: Board) -> None:
 
 def test_gate_lists_all_reasons_at_once(board: Board) -> None:
     candidate = board.candidate(permission={"permission_not_shown": True}, facts={})
-    assert _reasons(board, candidate).count(";") == 4  # three signatures, permission, headline
+    assert _reasons(board, candidate).count(";") == 5  # three signatures, permission, audit, headline
 
 
 @pytest.mark.parametrize(("value", "passes"), [(0.95, True), (0.885, True), (0.88, True), (0.879, False)])
@@ -385,7 +387,9 @@ def test_step_back_behind_the_champion_is_bounded_by_the_policy(board: Board, va
 
 def test_other_headline_cannot_be_compared(board: Board) -> None:
     board.promote(board.sign(board.candidate()))
-    other = board.candidate(facts={"headline": {"name": "accuracy", "value": 0.99, "n": 10}})
+    other = board.candidate(
+        facts={"headline": {"name": "accuracy", "value": 0.99, "n": 10}, "fairness": {"findings": []}}
+    )
     assert "cannot be compared" in _reasons(board, board.sign(other))
 
 

@@ -42,6 +42,34 @@ def test_private_persons_become_one_role(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Houda Guennoun via bunq.me", "Mw N Nieuwenhuizen via ABN AMRO Betaalv", "M ROODENBURG VIA RABO",
+        "S Bai via", "Krzysztof van der Meer v", "Jorrit van Oosterlingen", "R Mulder", "Mw Kahraman",
+        "Sietse Nieuwenhuizen Ver", "Oumaima Guennoun via Tikk",
+    ],
+)  # fmt: skip
+def test_a_friend_who_is_paid_through_ideal_is_no_shop_however_long_the_name(name: str) -> None:
+    assert reading(name, "kerstboom", code="IDEAL")[:3] == ("person", [], ["kerstboom"])
+
+
+@pytest.mark.parametrize("name", ["Hr T Aalbers via Tikkie", "Hr T Nieuwenhuizen via T", "Hr T Nieuwenhuizen-Aalbe"])
+@pytest.mark.parametrize("code", ["IDEAL", "SCT"])
+def test_what_a_long_name_pushes_out_says_nothing_more_beside_a_short_one(name: str, code: str) -> None:
+    assert reading(name, "huur", code=code) == reading("Hr T Bai via Tikkie", "huur", code=code)
+
+
+def test_an_app_that_stands_before_the_person_is_told_also_when_its_end_is_cut() -> None:
+    assert reading("AAB INZ TIKKIE", "huur")[3] == {"rent", "payment_request"}
+    assert reading("ABN AMRO BANK NV INZ TIK", "huur")[3] == {"rent", "payment_request"}
+
+
+@pytest.mark.parametrize("name", ["Zonvlucht", "Zonvlucht via Mollie Payments", "Kinderrijk Opvang Almere B.V.", "H&M"])
+def test_a_shop_that_is_paid_through_ideal_is_read(name: str) -> None:
+    assert reading(name, code="IDEAL")[0] == "company"
+
+
+@pytest.mark.parametrize(
     ("name", "code", "creditor"),
     [
         ("CCV*KAPSALON FATMA ROTTERDAM NLD", "CARD", ""),

@@ -69,7 +69,8 @@ def signed_once(tmp_path_factory: pytest.TempPathFactory) -> Signed:
         model = LogisticRegression().fit(np.array([[shift], [1.0], [2.0], [3.0]]), ["none", "none", "move", "move"])
         candidate = write_candidate(
             home, classifier=model, detector=model, taxonomy_toml=texts["taxonomy"], screening=texts["screening"],
-            facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 4000}}, permission=SHOWN, created_at=MONDAY,
+            facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 4000}, "fairness": {"findings": []}},
+            permission=SHOWN, created_at=MONDAY,
         )  # fmt: skip
         for role in BOARD:
             sign_release(home, candidate.id, role, keys[role], "approve", "clear", at=MONDAY)

@@ -54,7 +54,7 @@ def make_release(home: Home) -> None:
         detector=detector,
         taxonomy_toml=texts["taxonomy"],
         screening=texts["screening"],
-        facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 120}},
+        facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 120}, "fairness": {"findings": []}},
         permission={"snapshot_sha256": "a" * 64, "notice_version": "2026-01", "customers": 1},
         created_at=now,
     )

@@ -1,6 +1,7 @@
 """Figures worked by hand: matching, delays, errors, doubt, calibration, lift, and intervals that respect customers."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from models.classifier import BookingClassifier
-from models.events import count_hits
 from training.dataset import Dataset
 from training.evaluation import ABSTAINED, booking_figures, risk_coverage
 from training.event_evaluation import _event_figures, evaluate_prediction, top_decile_lift
@@ -65,7 +65,7 @@ def test_each_detection_is_one_true_event_or_is_false_for_a_reason() -> None:
     assert explain_missed(FOUND, TRUTH, matched).tolist() == ["", "wrong_date", "wrong_event", "", "not_found"]
 
 
-def test_matching_counts_as_the_detector_counts() -> None:
+def test_matching_counts_as_the_detector_counts(count_hits: Callable[..., int]) -> None:
     rng = np.random.default_rng(5)
     for _ in range(50):
         begins = rng.integers(0, 40, size=4)

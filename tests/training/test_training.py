@@ -3,6 +3,7 @@
 import builtins
 import io
 import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,8 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from models.detection import classify_bookings, detect_events
-from models.events import DETECTION_COLUMNS, count_hits
+from models.events import DETECTION_COLUMNS
+from models.matching import Spans, match_hits
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from training.dataset import Dataset, load_dataset, split_as_given
@@ -161,8 +163,14 @@ def test_a_set_without_customers_or_events_gives_booking_figures_only(fitted: Fi
         ([], [(1, 10)], 0),
     ],
 )
-def test_hits_are_counted_one_to_one(detected: list[int], spans: list[tuple[int, int]], hits: int) -> None:
+def test_hits_are_counted_one_to_one(
+    count_hits: Callable[..., int], detected: list[int], spans: list[tuple[int, int]], hits: int
+) -> None:
     assert count_hits(detected, spans) == hits
+    begin, end = (np.array([span[at] for span in spans]) for at in (0, 1))
+    days, group = np.array(detected, dtype=np.int64), np.zeros(len(detected), dtype=np.int64)
+    true = Spans(np.zeros(len(spans), dtype=np.int64), begin, end, np.arange(len(spans)))
+    assert (match_hits(group, days, true) >= 0).sum() == hits
 
 
 def refuse_below(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:

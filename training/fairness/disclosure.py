@@ -41,7 +41,7 @@ def find_hidden(cube: Cube, *, k: int = K, rate_from: int = RATE_FROM, period: s
         people = np.minimum(n, _people(counts, whole))
         small = _suppress(n, (n > 0) & (people < k), lines, least=k)
         numbers[whole] = small
-        rates[whole] = _suppress(n, small | ((n > 0) & (people < rate_from)), lines, least=0)
+        rates[whole] = small | ((n > 0) & (people < rate_from))  # too few to be trusted, but nobody is told apart
     return Hidden(
         cells={cell: number for number, cell in enumerate(cube)},
         columns={event: number for number, event in enumerate((*cube.events, ALL))},

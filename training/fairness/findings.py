@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from training.fairness.justifications import Cell, justified_cells
 from training.fairness.policy import FairnessPolicy
 from training.fairness.verdicts import ESTABLISHED, EXCEEDED, NOT_ESTABLISHED, Fact
 
@@ -24,12 +25,12 @@ Finding = dict[str, Any]
 def make_findings(facts: Mapping[str, Any], policy: FairnessPolicy) -> list[Finding]:
     """All findings of a facts document, the ones that block first, each with an id of its own.
 
-    Parts that are None were not measured, and block: what is not known is no proof. A gap of a rate that allows a
-    justification in four questions blocks until the board waives it with one.
+    Parts that are None were not measured, and block: what is not known is no proof. A gap of a rate that may be
+    justified blocks until a justification in four questions names its cell.
     """
     found = [
         *_lawful(facts["data"], policy),
-        *_of_cube(facts["cube"]),
+        *_of_cube(facts["cube"], set(justified_cells(facts["justifications"]))),
         *_of_swaps(facts["swaps"], policy),
         *_of_leakage(facts["leakage"], policy),
         *_of_self_tests(facts["self_tests"]),
@@ -43,22 +44,24 @@ def _lawful(data: Mapping[str, Any], policy: FairnessPolicy) -> list[Finding]:
     return [_finding("lawful", "G0", verdict, verdict != ESTABLISHED, False, _gate_text("lawful", n=processed))]
 
 
-def _of_cube(cube: Mapping[str, Any]) -> list[Finding]:
-    primary = [_of_fact(fact, blocks=fact["verdict"] != ESTABLISHED) for fact in cube["primary"]]
-    others = [
-        _of_fact(fact, blocks=fact["verdict"] == EXCEEDED)
-        for fact in (*cube["secondary"], *cube["harm"])
-        if fact["verdict"] == EXCEEDED
-    ]
+def _of_cube(cube: Mapping[str, Any], justified: set[Cell]) -> list[Finding]:
+    """Primary figures, gaps of all others (once per cell, whatever they were held against), and what is missing."""
+    found = [_of_fact(fact, blocks=fact["verdict"] != ESTABLISHED) for fact in cube["primary"]]
+    cells: dict[Cell, Finding] = {}
+    for fact in (*cube["secondary"], *cube["harm"]):
+        if fact["verdict"] == EXCEEDED:
+            cell = (fact["rate"], fact["event"], fact["ground"], fact["group"])
+            answered = bool(fact.get("justify")) and cell in justified
+            cells.setdefault(cell, _of_fact(fact, blocks=not answered))
     missing = [
-        _finding(f"coverage-{what}", "G10", NOT_ESTABLISHED, True, True, _gate_text("coverage", what=what))
+        _finding(f"G10-{what}", "G10", NOT_ESTABLISHED, True, True, _gate_text("coverage", what=what))
         for what in cube["coverage"]
     ]
-    return [*primary, *others, *missing]
+    return [*found, *cells.values(), *missing]
 
 
 def _of_fact(fact: Fact, *, blocks: bool) -> Finding:
-    name = "-".join(str(fact[part]) for part in ("rate", "event", "ground", "group", "against") if fact[part])
+    name = "-".join(str(fact[part]) for part in ("rate", "event", "ground", "group"))
     gate = _GATES[fact["rate"]]
     return _finding(f"{gate}-{name}", gate, fact["verdict"], blocks, True, _fact_text(fact))
 
@@ -164,6 +167,11 @@ _COMMA, _POINT = {"nl": ".", "en": ","}, {"nl": ",", "en": "."}
 @cache
 def _texts() -> dict[str, Any]:
     return tomllib.loads(resources.files("training.fairness").joinpath("findings.toml").read_text("utf-8"))
+
+
+def not_known() -> list[dict[str, str]]:
+    """What no audit of this kind can know, in every language."""
+    return [dict(one) for one in _texts()["not_known"]]
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

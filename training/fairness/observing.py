@@ -15,6 +15,8 @@ from training.fairness.policy import FairnessPolicy, group_frame
 from training.matching import match_events
 
 _SCREENED = "screened"
+_OFFERS = ("S", "L")  # offer classes of the taxonomy: at once, later; care (C) never carries one
+_MONTH = 365.25 / 12  # days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +55,15 @@ def observe(
     found = detect_events(bookings, as_of=as_of, release=release)
     answered = classify_bookings(bookings, release=release)
     known = truth[truth["customer_id"].isin(customers)].reset_index(drop=True)
-    rows = _event_rows(found, known, _abstained(bookings, answered, found), customers, policy.events)
+    offering = frozenset(
+        event for event in release.taxonomy.ids if release.taxonomy.event(event).offer_class in _OFFERS
+    )
+    rows = _event_rows(found, known, _abstained(bookings, answered, found), customers, policy.events, offering)
     return Observed(
         customers=customers,
         groups=groups,
         found=found,
-        cube=build_cube(rows, groups, events=policy.events),
+        cube=build_cube(rows, groups, events=policy.events, exposure=_months(bookings, customers)[:, None]),
         screening=None
         if to_screen is None
         else _screening_cube(bookings["customer_id"], answered, to_screen, customers, groups),
@@ -66,9 +71,10 @@ def observe(
 
 
 def _event_rows(
-    found: pd.DataFrame, truth: pd.DataFrame, abstained: pd.DataFrame, customers: np.ndarray, events: tuple[str, ...]
-) -> Rows:
-    """One row per true event and per detection that is none; a detection is an answer, whatever follows from it."""
+    found: pd.DataFrame, truth: pd.DataFrame, abstained: pd.DataFrame, customers: np.ndarray, events: tuple[str, ...],
+    offering: frozenset[str],
+) -> Rows:  # fmt: skip
+    """One row per true event and per detection that is none; of events that allow an offer, a detection is one."""
     matched = match_events(found, truth)
     hit = matched.of_truth >= 0
     false = found[matched.of_detection < 0]
@@ -79,19 +85,28 @@ def _event_rows(
     likely = np.zeros(len(truth))
     likely[hit] = of_truth["probability"].to_numpy()
     parts = [truth, false, abstained]
+    names = np.concatenate([part["event"].to_numpy(dtype=object) for part in parts])
     numbers = pd.Index(events)
     sizes = [len(part) for part in parts]
+    predicted = np.concatenate([hit, np.repeat([True, False], sizes[1:])])
     return Rows(
         customer=np.searchsorted(
             customers, np.concatenate([part["customer_id"].to_numpy(dtype=object) for part in parts])
         ),
-        event=numbers.get_indexer(np.concatenate([part["event"].to_numpy(dtype=object) for part in parts])),
+        event=numbers.get_indexer(names),
         true=np.repeat([True, False, False], sizes),
-        predicted=np.concatenate([hit, np.repeat([True, False], sizes[1:])]),
+        predicted=predicted,
+        offered=predicted & np.isin(names, sorted(offering)),
         abstained=np.repeat([False, False, True], sizes),
         probability=np.concatenate([likely, false["probability"].to_numpy(), np.zeros(sizes[2])]),
         days=np.concatenate([days, np.zeros(sizes[1] + sizes[2])]),
     )
+
+
+def _months(bookings: pd.DataFrame, customers: np.ndarray) -> np.ndarray:
+    """Months in which each customer was seen, at least one: events and offers come again, so rates are per month."""
+    seen = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"]).reindex(customers)
+    return np.asarray(np.maximum(1.0, (seen["max"] - seen["min"]).dt.days.to_numpy() / _MONTH))
 
 
 def _abstained(bookings: pd.DataFrame, answered: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:

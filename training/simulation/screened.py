@@ -52,8 +52,10 @@ def _remit(life: Life) -> None:
         key = f"parent_abroad_{country}" if country in ("TR", "PL") else "parent_abroad"
         told = life.party("screened", key, person=True)
         party = Party(told.name, told.text, person_iban(told.name, life.number, country))
+        # A label is judged from the booking alone: without an account number nothing tells that it went abroad.
+        role = "screened" if party.iban else "background"
         for month in life.months:
-            life.pay(party, month.day(2), -cents, role="screened")
+            life.pay(party, month.day(2), -cents, role=role)
         return
     for day in dice.days(life.start, life.until, dice.count(0.5 * len(life.months))):
         life.once("screened", "remittance", day, -int(cents * dice.between(0.5, 2.5)), role="screened", shifted=False)

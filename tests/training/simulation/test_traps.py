@@ -63,7 +63,9 @@ def test_4_a_fixed_transfer_to_a_parent_abroad_is_screened_and_no_alimony() -> N
     texts = {text.lower() for key in keys for split in ("train", "test") for _, text in table[key][split]}
     fixed = rows_of(senders, lambda row: row.code == "SCT" and row.text.lower() in texts)
     assert len(fixed) >= 12
-    assert {(row.event, row.role) for row in fixed} == {("none", "screened")}
+    # Where the account shows that it went abroad; without one nothing in the booking tells.
+    assert {(row.event, row.role) for row in fixed if row.iban} == {("none", "screened")}
+    assert {(row.event, row.role) for row in fixed if not row.iban} <= {("none", "background")}
 
 
 def test_5_cash_goes_along_before_the_summer() -> None:

@@ -1,0 +1,563 @@
+"""A release answers on waivers only while they are in force; a stopped event is told to nobody, whoever asks how."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from models.candidate import attach_fairness
+from models.classifier import BookingClassifier
+from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
+from models.events import EventDetector
+from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
+from models.kill_switch import set_kill_switch
+from models.points import Points
+from models.purposes import default_purposes
+from models.release import Release, load_release, promote_release, rollback_release, sign_release, write_candidate
+from models.signing import BOARD, PrivateKey, generate_key, load_private_key
+from models.store import open_store, trail
+from models.trail import verify_trail
+from models.waivers import sign_waiver
+from serving.champion import ChampionHolder
+from serving.opening import verify_release
+from serving.running import find_server, start_server, stop_server
+from serving.settings import Settings, read_settings
+from training.fairness.vault import create_vault
+
+ROOT = Path(__file__).parents[2]
+WORDS = "secret"
+
+MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
+LAST_DAY = date(2026, 11, 30)
+AFTER = datetime(2026, 11, 30, 23, tzinfo=UTC)  # midnight in Amsterdam
+NOTICE = default_purposes().purpose("model_training").notice_version
+SHOWN = {"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812, "notice_version": NOTICE}
+LABELS = {
+    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
+    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
+    "none": ("BAKKER BART", "", "DBIT"),
+}
+FINDING = "recall/child_birth/origin:turkish"
+# Writes down every process that starts with it, and whatever of the vault such a process opens or imports.
+WATCH = """
+import os, sys
+def _tell(text, open=os.open, write=os.write, place=os.environ["WATCHED"]):
+    write(open(place, os.O_CREAT | os.O_WRONLY | os.O_APPEND), text.encode())
+def _watch(event, arguments):
+    name = str(arguments[0]) if event in ("open", "import") else ""
+    if name.endswith(("groups.vault", "vault.key")) or event == "import" and name.startswith("training.fairness"):
+        _tell(f"{event} {arguments[0]}\\n")
+_tell(f"started {os.getpid()}\\n")
+sys.addaudithook(_watch)
+"""
+BLOCKING = {
+    "id": FINDING, "gate": "recall_gap", "verdict": "NOT ESTABLISHED", "blocks": True, "waivable": True,
+    "reason": {"nl": "Er waren te weinig geboortes.", "en": "There were too few births."},
+}  # fmt: skip
+
+
+@dataclass
+class Promoted:
+    """A home with a board of demo keys and three signed candidates; the last two need a waiver."""
+
+    home: Home
+    ids: tuple[str, ...]
+    keys: dict[str, PrivateKey]
+
+    def promote(self, place: int, *, at: datetime = MONDAY) -> str:
+        promote_release(self.home, self.ids[place], who="Dana", why="better", at=at, allow_demo=True)
+        return self.ids[place]
+
+    def waive(self, place: int, *, until: date = LAST_DAY, at: datetime = MONDAY) -> None:
+        for role in ("owner", "ethics_chair"):
+            sign_waiver(
+                self.home, self.ids[place], FINDING, role=role, private_key=self.keys[role], reason="more by March",
+                until=until, at=at,
+            )  # fmt: skip
+
+    def fallbacks(self) -> list[dict[str, Any]]:
+        store = open_store(self.home.database_url)
+        assert verify_trail(store, None, None).ok
+        with store.read() as connection:
+            found = connection.execute(sa.select(trail.c.body).where(trail.c.kind == "release_fallback")).scalars()
+            bodies = [json.loads(body)["body"] for body in found]
+        store.close()
+        return bodies
+
+
+@dataclass
+class Clock:
+    """Tells what the test says."""
+
+    at: datetime = MONDAY
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@dataclass
+class CountingLoader:
+    loaded: list[str] = field(default_factory=list)
+
+    def __call__(self, home: Home, release_id: str, **options: Any) -> Release:
+        self.loaded.append(release_id)
+        return load_release(home, release_id, **options)
+
+
+def make_candidate(home: Home, *, value: float, findings: list[dict[str, Any]] | None) -> str:
+    """A signed-to-be candidate whose audit found this; None: nobody audited it."""
+    audit = {} if findings is None else {"fairness": {"findings": findings}}
+    rows = [(*text, label) for label, text in LABELS.items()] * 40
+    names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
+    frame = pd.DataFrame(rows, columns=names).assign(amount=20.0 + value)
+    nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
+    return write_candidate(
+        home,
+        classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
+        detector=EventDetector().fit([Points.empty()], np.array([]), nobody),
+        taxonomy_toml=resources.files("models").joinpath("taxonomy.toml").read_text("utf-8"),
+        screening=resources.files("models").joinpath("screening.toml").read_text("utf-8"),
+        facts={"headline": {"name": "macro_f1", "value": value, "n": 4000}, **audit},
+        permission=SHOWN,
+        created_at=MONDAY + timedelta(minutes=int(value * 100)),
+    ).id
+
+
+@pytest.fixture(scope="module")
+def promoted_once(tmp_path_factory: pytest.TempPathFactory) -> Promoted:
+    home = Home(tmp_path_factory.mktemp("home"))
+    keys = {}
+    for role in (*BOARD, "operations"):
+        generate_key(home, role, f"Demo {role}", "secret", demo=True)  # type: ignore[arg-type]
+        keys[role] = load_private_key(home.keys / f"{role}.pem", "secret")
+    ids = [
+        make_candidate(home, value=value, findings=findings)
+        for value, findings in ((0.90, []), (0.91, [BLOCKING]), (0.92, [BLOCKING]))
+    ]
+    for candidate_id in ids:
+        for role in BOARD:
+            sign_release(home, candidate_id, role, keys[role], "approve", "clear", at=MONDAY)
+    return Promoted(home, tuple(ids), keys)
+
+
+@pytest.fixture
+def promoted(promoted_once: Promoted, tmp_path: Path) -> Promoted:
+    shutil.copytree(promoted_once.home.path, tmp_path / "home")
+    return replace(promoted_once, home=Home(tmp_path / "home"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def hold(promoted: Promoted, clock: Clock, **options: Any) -> ChampionHolder:
+    return ChampionHolder(promoted.home, allow_demo=True, clock=clock, **options)
+
+
+# ---- waivers --------------------------------------------------------------------------------------------------------
+
+
+def test_the_release_before_answers_from_the_minute_the_waiver_is_over(
+    promoted: Promoted, clock: Clock, bank: Any, rebuild: Any
+) -> None:
+    bank.record("consented")
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    waived = promoted.promote(1)
+    client = rebuild(bank, releases=hold(promoted, clock))
+    versions = {name: load_release(promoted.home, name).model_version for name in (plain, waived)}
+
+    def ask() -> str:
+        return str(bank.ask(client=client).json()["release"]["model_version"])
+
+    assert ask() == versions[waived]
+    clock.at = AFTER - timedelta(minutes=1)
+    assert ask() == versions[waived]
+    assert promoted.fallbacks() == []
+    clock.at = AFTER
+    assert (ask(), ask()) == (versions[plain], versions[plain])
+    assert promoted.fallbacks() == [
+        {
+            "release_id": waived,
+            "promoted_at": "2026-11-16T09:00:00.000000Z",
+            "fallen_to": plain,
+            "who": "serving",
+            "why": f"no waiver is in force for {FINDING}",
+            "findings": [FINDING],
+        }
+    ]
+
+
+def test_the_release_to_fall_back_on_is_open_before_it_is_needed(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    waived = promoted.promote(1)
+    loader = CountingLoader()
+    holder = hold(promoted, clock, load=loader)
+    assert holder.current().id == waived
+    assert loader.loaded == [waived, plain]
+    clock.at = AFTER
+    assert [holder.current().id for _ in range(3)] == [plain] * 3
+    assert loader.loaded == [waived, plain]
+
+
+def test_damage_of_the_release_before_is_told_when_it_has_to_answer(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    waived = promoted.promote(1)
+    taxonomy = promoted.home.releases / plain / "taxonomy.toml"
+    taxonomy.chmod(0o600)
+    taxonomy.write_text(taxonomy.read_text() + "# changed\n")
+    holder = hold(promoted, clock)
+    assert holder.current().id == waived
+    clock.at = AFTER
+    with pytest.raises(IntegrityError):
+        holder.current()
+
+
+def test_a_release_before_that_rests_on_an_ended_waiver_is_passed_over(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    promoted.promote(1)
+    promoted.waive(2, until=LAST_DAY - timedelta(days=1))
+    last = promoted.promote(2)
+    holder = hold(promoted, clock)
+    assert holder.current().id == last
+    clock.at = AFTER - timedelta(days=1)
+    assert holder.current().id == promoted.ids[1]
+    clock.at = AFTER
+    assert holder.current().id == plain
+    assert [row["fallen_to"] for row in promoted.fallbacks()] == [promoted.ids[1], plain]
+
+
+def test_nothing_answers_when_no_release_may(promoted: Promoted, clock: Clock, bank: Any, rebuild: Any) -> None:
+    bank.record("consented")
+    promoted.waive(1)
+    promoted.promote(1)
+    client = rebuild(bank, releases=hold(promoted, clock))
+    assert bank.ask(client=client).status_code == 200
+    clock.at = AFTER
+    response = bank.ask(client=client)
+    assert (response.status_code, response.json()["type"]) == (503, "urn:levensloop:problem:release-unavailable")
+    assert [row["fallen_to"] for row in promoted.fallbacks()] == [""]
+
+
+def test_renewed_waiver_counts_with_the_promotion_that_brings_it(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    waived = promoted.promote(1)
+    holder = hold(promoted, clock)
+    assert holder.current().id == waived
+    clock.at = AFTER
+    assert holder.current().id == plain
+    promoted.waive(1, until=LAST_DAY + timedelta(days=30), at=AFTER)
+    assert holder.current().id == plain
+    promoted.promote(1, at=AFTER)
+    assert holder.current().id == waived
+    clock.at = AFTER + timedelta(days=30)
+    assert holder.current().id == plain
+    assert [row["promoted_at"] for row in promoted.fallbacks()] == [
+        "2026-11-16T09:00:00.000000Z", "2026-11-30T23:00:00.000000Z",
+    ]  # fmt: skip
+
+
+def test_workers_record_a_fallback_once_and_answer_nothing_unrecorded(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    promoted.promote(1)
+    clock.at = AFTER
+    database = promoted.home.path / "levensloop.db"
+    database.rename(database.with_name("away"))
+    database.mkdir()
+    with pytest.raises(StoreUnavailableError):
+        hold(promoted, clock).current()
+    database.rmdir()
+    database.with_name("away").rename(database)
+    for worker in (hold(promoted, clock), hold(promoted, clock)):
+        assert worker.current().id == plain
+    assert len(promoted.fallbacks()) == 1
+
+
+def test_worker_that_recorded_a_fallback_does_not_write_again(promoted: Promoted, clock: Clock) -> None:
+    plain = promoted.promote(0)
+    promoted.waive(1)
+    promoted.promote(1)
+    clock.at = AFTER
+    recorded: list[str] = []
+    holder = hold(promoted, clock, record=lambda _home, fallback, **_: recorded.append(fallback.fallen_to))
+    assert [holder.current().id for _ in range(3)] == [plain] * 3
+    assert recorded == [plain]
+
+
+@pytest.mark.parametrize("change", ["edit", "extra"])
+def test_changed_waiver_of_the_champion_stops_all_answers(promoted: Promoted, clock: Clock, change: str) -> None:
+    promoted.promote(0)
+    promoted.waive(1)
+    waived = promoted.promote(1)
+    holder = hold(promoted, clock)
+    assert holder.current().id == waived
+    (path,) = (promoted.home.releases / waived / "waivers").iterdir()
+    if change == "edit":
+        path.chmod(0o600)
+        path.write_text(path.read_text().replace("more by March", "for ever"))
+    else:
+        path.with_name("note.txt").write_text("x")
+    with pytest.raises(IntegrityError):
+        holder.current()
+
+
+def test_findings_cannot_be_taken_out_of_a_release(promoted: Promoted, clock: Clock) -> None:
+    """Where the audit's facts lie in a file of their own, the board's signatures hold them, not the manifest."""
+    audited = make_candidate(promoted.home, value=0.93, findings=None)
+    attach_fairness(promoted.home, audited, {"candidate": audited, "findings": [BLOCKING]})
+    for role in BOARD:
+        sign_release(promoted.home, audited, role, promoted.keys[role], "approve", "clear", at=MONDAY)
+    held = replace(promoted, ids=(audited,))
+    held.waive(0)
+    held.promote(0)
+    assert hold(promoted, clock).current().id == audited
+    fairness = promoted.home.releases / audited / "fairness.json"
+    clock.at = AFTER
+    with pytest.raises(NoReleaseError):
+        hold(promoted, clock).current()
+    fairness.unlink()
+    with pytest.raises(IntegrityError):
+        hold(promoted, clock).current()
+
+
+def test_waivers_of_demo_keys_do_not_carry_a_release_outside_the_demo(promoted: Promoted, clock: Clock) -> None:
+    promoted.waive(1)
+    promoted.promote(1)
+    with pytest.raises(NoReleaseError):
+        ChampionHolder(promoted.home, allow_demo=False, clock=clock).current()
+
+
+def test_service_starts_on_the_release_before_when_the_waiver_is_over(promoted: Promoted) -> None:
+    plain = promoted.promote(0, at=MONDAY - timedelta(days=400))
+    promoted.waive(1, until=(MONDAY - timedelta(days=300)).date(), at=MONDAY - timedelta(days=310))
+    promoted.promote(1, at=MONDAY - timedelta(days=309))
+    settings = read_settings({"LEVENSLOOP_HOME": str(promoted.home.path), "LEVENSLOOP_DEMO": "1"})
+    assert verify_release(settings).id == plain
+    rollback_release(promoted.home, who="Dana", why="make it so", allow_demo=True)
+    assert verify_release(settings).id == plain
+
+
+# ---- kill switches --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Switch:
+    """Turns kill switches in the store of the test bank."""
+
+    home: Home
+    key: PrivateKey
+
+    def turn(self, event: str, state: Any) -> None:
+        set_kill_switch(self.home, event, state, role="operations", private_key=self.key, reason="complaints")
+
+
+@pytest.fixture
+def switch(promoted_once: Promoted, tmp_path: Path) -> Switch:
+    shutil.copytree(promoted_once.home.keys, tmp_path / "keys")
+    return Switch(Home(tmp_path), promoted_once.keys["operations"])
+
+
+def told(response: Any) -> tuple[list[str], set[str]]:
+    """Events of an answer, and every event that an offer or a held-back offer names."""
+    body = response.json()
+    offered = [event["event"] for event in body["events"] if event["offers"]]
+    return [event["event"] for event in body["events"]], {*offered, *(held["event"] for held in body["held_back"])}
+
+
+def test_stopped_event_is_neither_told_nor_offered_on_from_the_next_request_on(bank: Any, switch: Switch) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=date(2026, 11, 20))
+    bank.detector.find("travel_booked", onset=date(2026, 11, 19))
+    assert told(bank.ask()) == (["child_birth", "travel_booked"], {"child_birth", "travel_booked"})
+    switch.turn("child_birth", "on")
+    # The offer on the other event is no longer held back for the sake of the first.
+    assert told(bank.ask()) == (["travel_booked"], {"travel_booked"})
+    assert bank.ask().json()["events"][0]["offers"][0]["product"] == "travel_insurance"
+    switch.turn("child_birth", "off")
+    assert told(bank.ask())[0] == ["child_birth", "travel_booked"]
+
+
+def test_event_that_is_stopped_while_a_question_is_judged_is_not_told(bank: Any, switch: Switch) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=date(2026, 11, 20))
+    bank.detector.find("travel_booked", onset=date(2026, 11, 19))
+    bank.detector.before_answer = lambda: switch.turn("child_birth", "on")
+    assert told(bank.ask()) == (["travel_booked"], {"travel_booked"})
+    with bank.store.read() as connection:
+        row = connection.execute(sa.select(trail.c.body).where(trail.c.kind == "events_answered")).scalar_one()
+    assert (json.loads(row)["body"]["events"], json.loads(row)["body"]["offers"]) == (["travel_booked"], [])
+
+
+def test_stopped_event_is_not_told_from_the_store_nor_to_a_batch(bank: Any, switch: Switch, booking: Any) -> None:
+    from models.bookings import bookings_from_records
+    from serving.nightly import run_nightly
+
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=date(2026, 11, 20))
+    gate = bank.desk.gate
+    run_nightly(
+        bookings_from_records([booking(customer_id="c-1")], source="test").frame, as_of=date(2026, 11, 21),
+        store=bank.store, release=gate.releases.current(), registry=gate.registry, detect=bank.detector,
+        clock=gate.clock,
+    )  # fmt: skip
+    batch = {"customer_ids": ["c-1"], "purpose": "own_product_offers"}
+    for state, events in (("off", ["child_birth"]), ("on", []), ("off", ["child_birth"])):
+        switch.turn("child_birth", state)
+        assert told(bank.ask(bookings=None))[0] == events
+        (result,) = bank.client.post("/v1/events:batch", json=batch).json()["results"]
+        assert [event["event"] for event in result["answer"]["events"]] == events
+
+
+def test_stopped_care_event_still_keeps_others_from_selling(bank: Any, switch: Switch) -> None:
+    bank.record("consented")
+    bank.detector.find("travel_booked", onset=date(2026, 11, 19))
+    bank.detector.find("bereavement", onset=date(2026, 11, 1))
+    switch.turn("bereavement", "on")
+    body = bank.ask().json()
+    assert [event["event"] for event in body["events"]] == ["travel_booked"]
+    assert body["events"][0]["offers"] == []
+    assert {held["reason"] for held in body["held_back"]} == {"care_event"}
+
+
+# ---- the real service -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(promoted: Promoted) -> Settings:
+    return read_settings(
+        {"LEVENSLOOP_HOME": str(promoted.home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3480"}
+    )
+
+
+@pytest.fixture
+def url(promoted: Promoted, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server whose champion rests on a waiver in force, started by somebody who holds the vault's key."""
+    now = datetime.now(UTC)
+    promoted.promote(0, at=now)
+    promoted.waive(1, until=now.date() + timedelta(days=2), at=now)
+    promoted.promote(1, at=now)
+    key = promoted.home.path.parent / "audit" / "vault.key"
+    keep_vault(promoted.home, key)
+    monkeypatch.setenv(VAULT_KEY_FILE, str(key))
+    monkeypatch.setenv(VAULT_PASSPHRASE, WORDS)
+    watch = promoted.home.path.parent / "watch"
+    watch.mkdir()
+    (watch / "sitecustomize.py").write_text(WATCH)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(watch), str(ROOT)]))
+    monkeypatch.setenv("WATCHED", str(watch / "seen"))
+    run = promoted.home.path / "run"
+    try:
+        yield start_server(settings, run, wait_seconds=120).url
+    finally:
+        stop_server(run)
+
+
+def keep_vault(home: Home, key: Path) -> None:
+    groups = home.path.parent / "groups.csv"
+    groups.write_text("customer_id,religion\nc-1,none\n")
+    create_vault(
+        home, groups, purpose="fairness_audit", delete_after=datetime.now(UTC).date() + timedelta(days=9),
+        key_file=key, passphrase=WORDS, who="Dana", remove_source=True,
+    )  # fmt: skip
+
+
+def question() -> dict[str, Any]:
+    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, str]:
+        return {
+            "booking_id": at, "booking_date": day, "amount": "20.00", "credit_debit_indicator": sign,
+            "counterparty_name": name, "remittance_information": text, "balance_after": "500.00",
+        }  # fmt: skip
+
+    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *LABELS["none"]) for at in range(36)]
+    rows.append(row("b1", "2026-10-01", *LABELS["child_birth"]))
+    return {"customer_id": "c-1", "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}
+
+
+def ask_all(url: str) -> tuple[set[str], set[str]]:
+    """Model versions and events of many answers on connections of their own, so that both workers speak."""
+    bodies = [httpx.post(f"{url}/v1/events", json=question(), trust_env=False, timeout=30).json() for _ in range(10)]
+    return {b["release"]["model_version"] for b in bodies}, {e["event"] for b in bodies for e in b["events"]}
+
+
+def run_levensloop(home: Home, *arguments: str) -> None:
+    environ = {**os.environ, "LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_PASSPHRASE": "secret"}
+    command = [sys.executable, "-m", "models.command_line", *arguments]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(promoted: Promoted, url: str) -> None:
+    consent = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
+    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers={"Idempotency-Key": "1"}, trust_env=False)
+    assert answer.status_code == 201
+    plain, waived = (load_release(promoted.home, name).model_version for name in promoted.ids[:2])
+    assert ask_all(url) == ({waived}, {"child_birth"})
+    key = ("--role", "operations", "--key", str(promoted.home.keys / "operations.pem"), "--reason", "complaints")
+    run_levensloop(promoted.home, "kill-switch", "child_birth", "on", *key)
+    assert ask_all(url) == ({waived}, set())
+    run_levensloop(promoted.home, "kill-switch", "child_birth", "off", *key)
+    assert ask_all(url) == ({waived}, {"child_birth"})
+    # Nobody waits two days here: the waiver in force is exchanged for one that the same persons signed and that ended.
+    waivers = promoted.home.releases / promoted.ids[1] / "waivers"
+    shutil.rmtree(promoted.home.candidates / promoted.ids[1] / "waivers")
+    shutil.rmtree(waivers)
+    promoted.waive(1, until=LAST_DAY - timedelta(days=20), at=MONDAY - timedelta(days=10))
+    shutil.copytree(promoted.home.candidates / promoted.ids[1] / "waivers", waivers)
+    assert ask_all(url) == ({plain}, {"child_birth"})
+    assert [row["fallen_to"] for row in promoted.fallbacks()] == [promoted.ids[0]]
+    assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(promoted: Promoted, url: str) -> None:
+    server = find_server(promoted.home.path / "run")
+    assert server is not None
+    assert httpx.post(f"{url}/v1/events", json=question(), trust_env=False).status_code == 403
+    pids = [server.pid, *children(server.pid)]
+    assert len(pids) >= 3  # the starter and two workers
+    for pid in pids:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"LEVENSLOOP_HOME=" in environ
+        assert b"VAULT" not in environ
+    seen = Path(os.environ["WATCHED"]).read_text().splitlines()
+    assert {f"started {pid}" for pid in pids} <= set(seen)
+    assert [line for line in seen if not line.startswith("started ")] == []
+    # Whoever does try is seen by the same watch.
+    run_levensloop(promoted.home, "vault", "status")
+    tried = Path(os.environ["WATCHED"]).read_text()
+    assert "import training.fairness.vault\n" in tried
+    assert f"open {promoted.home.vault / 'groups.vault'}\n" in tried
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it ended in the meantime
+            continue
+        if parent == pid:
+            child = int(path.parent.name)
+            found += [child, *children(child)]
+    return found

@@ -1,0 +1,36 @@
+"""What the parts of the audit ask: releases that were really trained, each fitted once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.screening import default_screening
+from models.taxonomy import default_taxonomy
+from training.dataset import Dataset, load_dataset
+from training.fairness.naive import fit_naive
+from training.fairness.traps import run_traps
+from training.fitting import Fitted, fit_models, one_thread
+from training.simulation import simulate
+
+
+@pytest.fixture(scope="session")
+def small_release(small_dataset: Dataset) -> Fitted:
+    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
+
+
+@pytest.fixture(scope="session")
+def trap_facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What `run_traps` says, by trap."""
+    folder: Path = tmp_path_factory.mktemp("trap_bank")
+    simulate(customers=120, months=14, seed=3, out=folder, rates="enriched")
+    files = {"bookings": folder / "bookings.parquet", "labels": folder / "labels.csv"}
+    permissions = folder / "permissions.csv"
+    taxonomy, screening = default_taxonomy(), default_screening()
+    dataset = load_dataset(
+        **files, taxonomy=taxonomy, screening=screening, events=folder / "events.csv", permissions=permissions
+    )
+    with one_thread():
+        release = fit_models(dataset, taxonomy=taxonomy, screening=screening, seed=0)
+        naive = fit_naive(**files, permissions=permissions)
+    return {fact["trap"]: fact for fact in run_traps(release, naive=naive)}

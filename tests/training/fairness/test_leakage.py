@@ -1,0 +1,123 @@
+"""Leakage: an auditor's model finds a group where it shows, and not where it was taken out."""
+
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.bookings import load_bookings
+from models.errors import UsageError
+from models.screening import default_screening
+from training.fairness.leakage import _placements, cross_validated_auc, measure_leakage
+from training.fairness.policy import Ground, default_fairness_policy
+from training.fairness.swap_names import open_names
+from training.fairness.swap_suite import default_suite
+from training.fitting import Fitted
+
+AS_OF = date(2026, 10, 31)
+POLICY = dataclasses.replace(
+    default_fairness_policy(), intersections=(),
+    grounds={"o": Ground(name="o", column="o", reference="dutch", groups={"dutch": ("d",), "turkish": ("t",)})},
+)  # fmt: skip
+NO_EVENTS = pd.DataFrame({"customer_id": ["nobody"], "event": ["child_birth"]})
+
+
+@pytest.fixture(scope="module")
+def named(small_bank: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bookings, and groups: every second customer has friends with Turkish names, all others with Dutch ones."""
+    bookings = load_bookings(small_bank / "bookings.parquet").frame
+    ids = sorted(set(bookings["customer_id"]))
+    opened, suite = open_names(bookings, default_screening(), seed=0), default_suite()
+    is_turkish = bookings["customer_id"].isin(ids[::2])
+    turkish, dutch = (opened.fill(bookings, suite.names[origin]) for origin in ("turkish", "dutch"))
+    groups = pd.DataFrame({"customer_id": ids, "o": ["t" if n % 2 == 0 else "d" for n in range(len(ids))]})
+    return pd.concat([turkish[is_turkish], dutch[~is_turkish]], ignore_index=True), groups
+
+
+def rows_of(facts: dict, what: str) -> dict[bool, dict]:
+    return {row["screening"]: row for row in facts["rows"] if row["what"] == what}
+
+
+def test_names_tell_the_group_in_raw_text_only(named: tuple[pd.DataFrame, pd.DataFrame], small_release: Fitted) -> None:
+    bookings, groups = named
+    facts = measure_leakage(bookings, groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0)
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    raw, masked = rows_of(facts, "raw_text"), rows_of(facts, "masked")
+    assert raw[True]["auc"] > 0.95
+    assert masked[True]["auc"] < 0.7
+    assert rows_of(facts, "scores")[True]["auc"] < 0.7
+    assert [(row["what"], row["screening"]) for row in facts["rows"] if row["gated"]] == [("scores_given_event", True)]
+    assert {(row["n"], row["n_against"]) for row in facts["rows"]} == {(20, 20)}
+    assert raw[True]["verdict"] == "EXCEEDED"
+
+
+def test_a_feast_tells_the_group_only_without_screening(
+    small_bank: Path, named: tuple[pd.DataFrame, pd.DataFrame], small_release: Fitted
+) -> None:
+    bookings, groups = load_bookings(small_bank / "bookings.parquet").frame.groupby("customer_id").head(60), named[1]
+    members = groups.loc[groups["o"] == "t", "customer_id"]
+    feast = bookings[bookings["customer_id"].isin(members)].groupby("customer_id").head(2)
+    feast = feast.assign(booking_id="feast" + feast["booking_id"], remittance_information="zekat ramazan")
+    both = pd.concat([bookings, feast], ignore_index=True)
+    raw = rows_of(
+        measure_leakage(both, groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0), "raw_text"
+    )
+    assert raw[False]["auc"] > 0.9
+    assert raw[True]["auc"] < 0.7
+
+
+def test_a_group_of_nine_is_undefined_and_not_counted(
+    named: tuple[pd.DataFrame, pd.DataFrame], small_release: Fitted
+) -> None:
+    bookings, groups = named
+    few = groups.assign(o=["t" if n < 9 else "d" for n in range(len(groups))])
+    some = bookings.groupby("customer_id").head(30)
+    facts = measure_leakage(some, few, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0)
+    assert len(facts["rows"]) == 8
+    for row in facts["rows"]:
+        assert (row["auc"], row["interval"], row["n"], row["n_against"]) == (None, None, None, 31)
+        assert row["verdict"] == "NOT ESTABLISHED"
+        assert "fewer than ten" in row["reason"]
+
+
+def test_people_without_bookings_or_a_column_are_refused(small_release: Fitted) -> None:
+    bookings = pd.DataFrame({"customer_id": ["a"], "booking_date": pd.to_datetime(["2026-01-01"])})
+    for groups, said in (({"customer_id": ["b"], "o": ["t"]}, "both bookings and groups"),
+                         ({"customer_id": ["a"]}, "no column o")):  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            measure_leakage(
+                bookings, pd.DataFrame(groups), small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+            )
+
+
+def test_placements_are_those_of_delong_worked_by_hand() -> None:
+    # members 3, 1; others 2, 1: 3 beats both, 1 beats none and ties one. Others: 2 loses to 3; 1 loses to 3, ties 1.
+    above, below = _placements(np.array([3.0, 1.0]), np.array([2.0, 1.0]))
+    assert above.tolist() == [1.0, 0.25]
+    assert below.tolist() == [0.5, 0.75]
+
+
+def test_the_interval_of_equal_groups_holds_one_half_at_least_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(4)
+    covered = []
+    for seed in range(100):
+        member = np.repeat([True, False], [60, 200])
+        area, error = cross_validated_auc(rng.normal(size=(260, 2)), member, seed=seed)
+        covered.append(area - 1.645 * error < 0.5 < area + 1.645 * error)
+    assert np.mean(covered) > 0.9
+
+
+def test_events_that_a_group_truly_has_are_no_leak_but_a_gap_beside_them_is() -> None:
+    rng = np.random.default_rng(5)
+    member = np.arange(1000) < 300
+    event = (rng.random(1000) < np.where(member, 0.7, 0.2)).astype(float)[:, None]
+    scores = 0.8 * event + rng.normal(0, 0.1, (1000, 1))
+    assert cross_validated_auc(scores, member, seed=0)[0] > 0.7
+    area, error = cross_validated_auc(scores, member, seed=0, given=event)
+    assert abs(area - 0.5) < 2 * error
+    biased = scores - 0.1 * member[:, None]
+    assert cross_validated_auc(biased, member, seed=0, given=event)[0] > 0.65

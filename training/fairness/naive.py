@@ -1,0 +1,137 @@
+"""The model that anyone would build first, for the report to show beside a release: it steps into every trap.
+
+No screening, no masking: pieces of the raw texts, names included, and the amount go into a logistic regression, and the
+first booking told above one half is the event, whatever came before. Events that no booking is labelled with are told
+by the sentence of the taxonomy as it stands. It is measured, never served.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from models.bookings import load_bookings, signed_cents
+from models.taxonomy import NONE
+from training.dataset import permitted_bookings
+from training.labels import label_bookings, load_labels
+from training.settings import settings
+
+
+@dataclass(frozen=True)
+class NaiveModel:
+    """Pieces of words and a logistic regression over them; see `fit_naive`."""
+
+    pieces: TfidfVectorizer
+    regression: LogisticRegression
+
+    @classmethod
+    def fit(cls, bookings: pd.DataFrame, labels: np.ndarray) -> Self:
+        """Learn from labelled bookings, all of them: nothing is screened and nothing is hidden."""
+        figures = settings("naive")
+        pieces = TfidfVectorizer(
+            analyzer="char_wb",
+            ngram_range=tuple(figures["letters"]),
+            min_df=figures["seen_at_least"],
+            dtype=np.float32,
+        )
+        matrix = _with_amounts(pieces.fit_transform(_raw_texts(bookings)), bookings)
+        regression = LogisticRegression(C=figures["freedom"], tol=figures["tolerance"], max_iter=figures["steps"])
+        return cls(pieces, regression.fit(matrix, labels))
+
+    def detect(self, bookings: pd.DataFrame) -> pd.DataFrame:
+        """customer_id, event and detected_on: per customer and event the first booking that tells it.
+
+        A booking of a joint account counts once, for the holder who stands first: one bank reference, one row.
+        """
+        rows = bookings.drop_duplicates(["account_iban", "booking_id"]).reset_index(drop=True)
+        rows = rows.sort_values(["booking_date"], kind="stable", ignore_index=True)
+        told = pd.concat([self._told_by_bookings(rows), *(rule(rows) for rule in _RULES)])
+        first = told.sort_values("detected_on", kind="stable").drop_duplicates(["customer_id", "event"])
+        return first.sort_values(["customer_id", "event"], ignore_index=True)
+
+    def _told_by_bookings(self, rows: pd.DataFrame) -> pd.DataFrame:
+        matrix = _with_amounts(self.pieces.transform(_raw_texts(rows)), rows)
+        probabilities = self.regression.predict_proba(matrix)
+        label = self.regression.classes_[probabilities.argmax(axis=1)]
+        told = (probabilities.max(axis=1) > settings("naive")["told_above"]) & (label != NONE)
+        return _alerts(rows[told], label[told])
+
+
+def fit_naive(bookings: Path, labels: Path, *, permissions: Path | None = None) -> NaiveModel:
+    """Fit on the same files as a release. Permission holds for it too; screening does not come into it."""
+    notes: list[str] = []
+    frame, _ = permitted_bookings(load_bookings(bookings).frame, permissions, notes)
+    events = label_bookings(frame, load_labels(labels, notes))["event"]
+    known = events.notna().to_numpy()
+    return NaiveModel.fit(frame[known].reset_index(drop=True), events[known].to_numpy(dtype=str))
+
+
+def _raw_texts(bookings: pd.DataFrame) -> np.ndarray:
+    texts = bookings["counterparty_name"] + " " + bookings["remittance_information"]
+    return np.asarray(texts.to_numpy(dtype=object))
+
+
+def _with_amounts(matrix: sparse.csr_matrix, bookings: pd.DataFrame) -> sparse.csr_matrix:
+    """Beside the texts: the direction of the money and the logarithm of the euros."""
+    cents = signed_cents(bookings).astype(float)
+    amounts = np.column_stack([np.sign(cents), np.log1p(np.abs(cents) / 100)]).astype(np.float32)
+    return sparse.hstack([matrix, sparse.csr_matrix(amounts)]).tocsr()
+
+
+def _alerts(rows: pd.DataFrame, events: str | np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"customer_id": rows["customer_id"], "event": events, "detected_on": rows["booking_date"]})
+
+
+def _windfalls(rows: pd.DataFrame) -> pd.DataFrame:
+    """ "One credit above EUR 5,000"."""
+    large = signed_cents(rows) > 100 * settings("naive")["large_euros"]
+    return _alerts(rows[large], "windfall")
+
+
+def _days_abroad(rows: pd.DataFrame) -> pd.DataFrame:
+    """ "Card payments in another currency on at least two days"."""
+    foreign = rows[rows["remittance_information"].str.contains(settings("naive")["currency_words"])]
+    days = foreign.drop_duplicates(["customer_id", "booking_date"])
+    return _alerts(days[days.groupby("customer_id").cumcount() == 1], "travel_in_progress")
+
+
+def _salaries(rows: pd.DataFrame) -> pd.DataFrame:
+    """Pay by the words for it, with what came before: the pay before and its payer."""
+    paid = rows["remittance_information"].str.contains(settings("naive")["salary_words"])
+    pay = rows[paid & (rows["credit_debit_indicator"] == "CRDT")]
+    pay = pay.assign(cents=signed_cents(pay))
+    before = pay.groupby("customer_id")[["cents", "counterparty_name"]].shift()
+    return pay.assign(cents_before=before["cents"], payer_before=before["counterparty_name"])
+
+
+def _income_rises(rows: pd.DataFrame) -> pd.DataFrame:
+    """ "Regular salary is at least 8 % higher"."""
+    pay = _salaries(rows)
+    return _alerts(pay[pay["cents"] >= settings("naive")["rise"] * pay["cents_before"]], "income_rise")
+
+
+def _job_changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """ "Salary of one payer stops and salary of another starts"."""
+    pay = _salaries(rows)
+    other = pay["payer_before"].notna() & (pay["payer_before"] != pay["counterparty_name"])
+    return _alerts(pay[other], "job_change")
+
+
+def _overdrafts(rows: pd.DataFrame) -> pd.DataFrame:
+    """More money out than in within a month: who spends it all will be overdrawn."""
+    cents = pd.Series(signed_cents(rows).astype(float), index=pd.DatetimeIndex(rows["booking_date"]))
+    window = f"{settings('naive')['month_days']}D"
+    found = []
+    for _, at in rows.groupby("customer_id").indices.items():
+        known = rows["booking_date"].iloc[at] >= rows["booking_date"].iloc[at[0]] + pd.Timedelta(window)
+        short = (cents.iloc[at].rolling(window).sum() < 0).to_numpy() & known.to_numpy()
+        found.append(_alerts(rows.iloc[at[short]], "overdraft"))
+    return pd.concat(found)
+
+
+_RULES = (_windfalls, _days_abroad, _income_rises, _job_changes, _overdrafts)
