@@ -79,7 +79,9 @@ def _alternatives(source: Source, texts: Texts) -> Section:
         blocks.append(Text(texts("alternatives.not_measured")))
     blocks += [Heading(texts("naive.title")), Text(texts("naive.intro"))]
     naive = source.part("naive")
-    blocks.append(_table_of_traps(naive["traps"], texts) if naive else Text(texts("naive.not_measured")))
+    blocks.append(
+        _table_of_traps(naive["traps"], texts) if naive and naive["traps"] else Text(texts("naive.not_measured"))
+    )
     return Section(id="alternatives", number="9", title=texts("alternatives.title"), blocks=blocks)
 
 
@@ -107,23 +109,27 @@ def _worst_gap(gap: Mapping[str, Any] | None, texts: Texts) -> Cell:
 
 
 def _table_of_traps(traps: Sequence[Mapping[str, Any]], texts: Texts) -> Table:
-    rows = [
-        [texts.name("traps", trap["trap"]), _figures(trap["naive"], texts), _figures(trap["release"], texts)]
+    rows: list[Sequence[Cell | str]] = [
+        [
+            Cell(text=trap["text"][texts.language], note=texts(f"naive.{trap['measure']}")),
+            _per_thousand(trap["naive"], texts),
+            _per_thousand(trap["release"], texts),
+        ]
         for trap in traps
     ]
-    return Table(caption=texts("naive.caption"), columns=texts.lines("naive.columns"), rows=rows)
+    columns, numeric = texts.lines("naive.columns"), frozenset({1, 2})
+    return Table(caption=texts("naive.caption"), columns=columns, rows=rows, numeric=numeric, foot=texts("naive.foot"))
 
 
-def _figures(figures: Mapping[str, Any], texts: Texts) -> str:
-    return "; ".join(f"{texts.name('figures', name)}: {_any_value(value, texts)}" for name, value in figures.items())
-
-
-def _any_value(value: Any, texts: Texts) -> str:
-    if isinstance(value, bool):
-        return texts("words.yes") if value else texts("words.no")
-    if isinstance(value, str):
-        return texts.name("values", value)
-    return _number(value, texts)
+def _per_thousand(figures: Mapping[str, Any], texts: Texts) -> Cell:
+    """Customers in the trap against others like them, and the interval of the gap."""
+    trapped, equal = (texts.decimal(figures["per_1000"][side], 0) for side in ("trapped", "equal"))
+    low, high = (texts.decimal(end, 0) for end in figures["interval"])
+    n = {side: texts.count(figures["n"][side]) for side in ("trapped", "equal")}
+    return Cell(
+        text=texts("naive.against", trapped=trapped, equal=equal),
+        note=texts("naive.gap", span=texts.span(low, high), **n),
+    )
 
 
 def _number(value: float | None, texts: Texts) -> str:

@@ -73,7 +73,7 @@ def _examples(swaps: Mapping[str, Any], source: Source, texts: Texts) -> list[Bl
     rows: list[Sequence[Cell | str]] = [
         [
             Cell(text=texts.name("swaps", one["kind"]), note=texts.name("origins", one["origin"])),
-            name_event(one["event"], source.taxonomy, texts),
+            name_event(one["event"], source.taxonomy, texts) if one["event"] else texts("words.none"),
             str(one["before"]),
             str(one["after"]),
         ]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.findings import Finding
 from models.taxonomy import Taxonomy
 from training.fairness.cube import ALL, RATES
+from training.fairness.justifications import QUESTIONS
 from training.fairness.verdicts import EXCEEDED
 from training.report.blocks import Block, Bullets, Cell, Fold, Heading, Pairs, Section, Table, Text
 from training.report.comparisons import count_customers, tell_count
@@ -18,13 +18,12 @@ from training.report.gaps import (
     name_ground,
     name_group,
     name_other,
+    tell_gap,
     tell_unit,
     verdict_of,
 )
 from training.report.source import Source
 from training.report.texts import Texts
-
-JUSTIFIED_GATE = "G6"  # the unadjusted offer ratio: the only gap that an answer to four questions can open
 
 
 def build_scope(source: Source, texts: Texts) -> list[Section]:
@@ -74,27 +73,36 @@ def _basis(source: Source, texts: Texts) -> Table:
 
 
 def _cells_to_justify(source: Source, texts: Texts) -> list[Block]:
-    asked = [f for f in source.findings if f.gate == JUSTIFIED_GATE and f.verdict == EXCEEDED]
-    if not source.fairness:
+    cube = source.part("cube")
+    if not cube:
         return [Text(texts("purpose.cells_unknown"))]
+    asked = {_cell(fact): fact for fact in cube["secondary"] if fact["justify"] and fact["verdict"] == EXCEEDED}
     if not asked:
         return [Text(texts("purpose.no_cells"))]
-    rows: list[Sequence[Cell | str]] = [
-        [Cell(text=getattr(one, f"reason_{texts.language}"), note=one.id), *_four_answers(one, source, texts)]
-        for one in asked
-    ]
+    answers = source.justified
+    rows = [[_tell_cell(fact, source, texts), *_four_answers(answers.get(cell), texts)] for cell, fact in asked.items()]
     columns = [texts("purpose.cell"), *(term for term, _ in texts.pairs("purpose.four"))]
-    caption = texts("purpose.cells", n=texts.count(len(asked)))
+    open_ones = sum(cell not in answers for cell in asked)
+    caption = texts("purpose.cells", n=texts.count(len(asked)), open=texts.count(open_ones))
     return [Table(caption=caption, columns=columns, rows=rows)]
 
 
-def _four_answers(finding: Finding, source: Source, texts: Texts) -> list[Cell | str]:
-    """One signed reason answers the four questions of a cell; without it, each is open."""
-    waiver = source.waived.get(finding.id)
-    if waiver is None:
-        return [Cell(text=texts("purpose.open"), tone="open", mark="?")] * 4
-    until = texts("purpose.answered", day=texts.day(waiver.until.isoformat()))
-    return [Cell(text=until, note=waiver.signatures[0].reason, tone="good", mark="\u2713"), *([until] * 3)]
+def _cell(fact: Fact) -> tuple[str, str, str, str]:
+    return (fact["rate"], fact["event"], fact["ground"], fact["group"])
+
+
+def _tell_cell(fact: Fact, source: Source, texts: Texts) -> Cell:
+    gap = texts(f"gap.{fact['measure']}", gap=tell_gap(fact, texts).text)
+    compared = texts("purpose.compared", other=name_other(fact, texts), gap=gap)
+    event, title = name_event(fact["event"], source.taxonomy, texts), texts(f"rates.{fact['rate']}.title")
+    return Cell(text=f"{name_cell(fact, texts)}, {event}", note=f"{title}. {compared}")
+
+
+def _four_answers(answers: Mapping[str, Any] | None, texts: Texts) -> list[Cell | str]:
+    """What the board wrote to each question, as it wrote it; without it, each is open."""
+    if answers is None:
+        return [Cell(text=texts("purpose.open"), tone="open", mark="?")] * len(QUESTIONS)
+    return [str(answers[question]) for question in QUESTIONS]
 
 
 # ---- 2 --------------------------------------------------------------------------------------------------------------

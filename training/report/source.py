@@ -17,6 +17,7 @@ from models.screening import parse_screening
 from models.signing import load_registry
 from models.taxonomy import Taxonomy, parse_taxonomy
 from models.waivers import Terms, Waiver, read_terms, read_waivers
+from training.fairness.justifications import justified_cells
 
 PARTS = ("data", "cube", "swaps", "leakage", "alternatives", "permission_by_group", "naive", "self_tests")
 
@@ -70,6 +71,12 @@ class Source:
     def rules(self) -> Mapping[str, Any]:
         """The fairness part of the policy."""
         return parse_policy(self.policy).get("fairness", {})
+
+    @property
+    def justified(self) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
+        """The board's four answers per (rate, event, ground, group) that they are about."""
+        entries = self.fairness.get("justifications") or ()
+        return {cell: entry for entry in entries for cell in justified_cells([entry])}
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -67,6 +67,8 @@ def fairness_document(customers: int = 4000, gap: float = 0.25) -> dict[str, Any
             "upper": 0.001, "placebo": False, "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
     leak = {"ground": "religion_merged", "group": "muslim_or_other", "screening": True, "n": 440, "n_against": 3560,
             "auc": 0.53, "interval": [0.50, 0.56], "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
+    figures = {"per_1000": {"trapped": 410.0, "equal": 12.0}, "gap": 398.0, "interval": [340.0, 450.0],
+               "n": {"trapped": 200, "equal": 200}, "found_per_1000": {"trapped": None, "equal": None}}  # fmt: skip
     document = {
         "schema": 1, "candidate": CANDIDATE, "model_version": "2026.11.26-abcdef12", "demo": True,
         "created_at": "2026-11-26T03:00:00Z",
@@ -99,8 +101,11 @@ def fairness_document(customers: int = 4000, gap: float = 0.25) -> dict[str, Any
              "interval": [0.66, 0.75]},
             {"ground": "gender", "group": "x", "n": None, "allowed_share": None, "objected_share": None,
              "interval": None}],
-        "naive": {"traps": [{"trap": "large_families", "naive": {"false_alerts": 41, "verdict": "EXCEEDED"},
-                             "release": {"false_alerts": 0, "verdict": "ESTABLISHED"}}]},
+        "naive": {"traps": [
+            {"trap": "large_families", "number": 1, "measure": "false_alerts", "events": ["child_birth"],
+             "text": {"nl": "Grote gezinnen.", "en": "Large families."}, "naive": figures,
+             "release": {**figures, "per_1000": {"trapped": 0.0, "equal": 0.0}}}]},
+        "justifications": [],
         "self_tests": json.loads(self_tested()),
         "not_known": [{"nl": "Hoe het model werkt bij een andere bank.", "en": "How the model works at another bank."}],
     }  # fmt: skip

@@ -166,18 +166,34 @@ def test_a_changed_outcome_by_a_name_comes_before_everything(full: Source, make:
     assert told.startswith("Wij veranderden alleen de naam in 5.990 gevallen. De uitkomst veranderde 2 keer")
 
 
-def test_a_gap_that_asks_for_four_answers_says_which_are_open(make: SimpleNamespace) -> None:
-    finding = {
-        "id": "G6-offer_rate-retirement-age-67+-rest", "gate": "G6", "verdict": "EXCEEDED", "blocks": True,
-        "waivable": True, "reason": {"nl": "Te groot verschil.", "en": "Too large a gap."},
-    }  # fmt: skip
-    document = {**make.document(), "findings": [finding]}
-    row = "//section[@id='purpose']//table[last()]//tr[th[contains(., 'Too large')]]"
-    (unsigned,) = parse(render_report(make.source(document), "en")).xpath(row)
-    assert unsigned.text_content().count("still open") == 4
-    (signed,) = parse(render_report(make.source(document, waived=finding["id"]), "en")).xpath(row)
-    assert signed.text_content().count("signed until 31 January 2027") == 4
-    assert "plan to get more customers" in signed.text_content()
+def test_a_gap_that_asks_for_four_answers_shows_them_or_says_that_they_are_open(make: SimpleNamespace) -> None:
+    document = make.document()
+    asking = [fact for fact in document["cube"]["secondary"] if fact["justify"] and fact["point"] is not None]
+    for fact in asking[:2]:
+        fact["verdict"] = "EXCEEDED"
+    first, second = asking[:2]
+    assert first["group"] != second["group"] or first["event"] != second["event"]
+    document["justifications"] = [
+        {
+            "rates": [first["rate"]], "events": [first["event"]], "grounds": [first["ground"]],
+            "groups": [first["group"]], "aim": "Life events come with age.", "suitable": "It is <so>.",
+            "necessary": "No lighter way.", "proportionate": "No harm.",
+        }
+    ]  # fmt: skip
+    tree = parse(render_report(make.source(document), "en"))
+    (table,) = tree.xpath("//table[caption[starts-with(., 'Gaps that need an answer: 2, of which 1 are')]]")
+    answered, unanswered = table.xpath("tbody/tr")
+    told = [cell.text_content() for cell in answered.xpath("td")]
+    assert told == ["Life events come with age.", "It is <so>.", "No lighter way.", "No harm."]
+    assert unanswered.text_content().count("still open") == 4
+
+
+def test_a_naive_model_stands_beside_the_release(full: Source) -> None:
+    (row,) = parse(render_report(full, "en")).xpath("//section[@id='alternatives']//tr[contains(., 'Large families')]")
+    assert [cell.text_content() for cell in row.xpath("td")] == [
+        "410 against 12 gap 340 to 450; number 200 and 200",
+        "0 against 0 gap 340 to 450; number 200 and 200",
+    ]
 
 
 # ---- the command ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,68 @@
+"""The report in a real browser, where one is installed: axe-core finds nothing, and nothing is fetched or cut off."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.report.rendering import render_report
+from training.report.source import Source
+from training.report.texts import LANGUAGES, Language
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install -e '.[browser]'")
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SIZES = {"desk": (1400, 1000), "phone": (390, 844)}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "language", "size"),
+    [("full", "nl", "desk"), ("full", "en", "phone"), ("partial", "en", "desk"), ("empty", "nl", "phone")],
+)
+def test_axe_finds_nothing_and_the_page_stays_inside_its_window(
+    browser: Any, request: pytest.FixtureRequest, tmp_path: Path, name: str, language: Language, size: str
+) -> None:
+    source: Source = request.getfixturevalue(name)
+    file = tmp_path / "report.html"
+    file.write_text(render_report(source, language), "utf-8")
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    fetched: list[str] = []
+    page.on("request", lambda asked: fetched.append(asked.url))
+    page.goto(file.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = axe.Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    page.close()
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == []
+    assert wider == 0
+    assert fetched == [file.as_uri()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_of_a_plot_is_cut_off(browser: Any, full: Source, tmp_path: Path, language: Language) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(render_report(full, language), "utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(file.as_uri())
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('figure svg text')].filter(text => {
+            const inside = text.getBoundingClientRect(), around = text.closest('svg').getBoundingClientRect();
+            return inside.left < around.left - 1 || inside.right > around.right + 1;
+        }).map(text => text.textContent)"""
+    )
+    page.close()
+    assert cut == []
