@@ -96,7 +96,7 @@ def list_unknown(source: Source, texts: Texts) -> list[str]:
             unknown.append(texts("unknown.open", n=texts.count(open_ones), all=texts.count(len(facts))))
         if hidden:
             unknown.append(texts("unknown.hidden", n=texts.count(hidden)))
-        missing = sum(n for n in cube["customers_of_no_group"].values() if n > 0)
+        missing = any(n is None or n > 0 for n in cube["customers_of_no_group"].values())  # None: too few to tell
         unknown += [texts("unknown.no_group")] if missing else []
     said = [one[texts.language] for one in source.fairness.get("not_known") or ()]
     return [*unknown, *said, texts("unknown.always")]

@@ -224,9 +224,13 @@ def _group_columns(cube: Mapping[str, Any], texts: Texts) -> list[str]:
 
 def _nobody(cube: Mapping[str, Any], taxonomy: Taxonomy, texts: Texts) -> list[Block]:
     items = [
-        texts("tested.no_group", ground=name_ground(ground, texts), n=texts.count(n))
+        texts(
+            "tested.no_group",
+            ground=name_ground(ground, texts),
+            n=texts("units.hidden") if n is None else texts.count(n),
+        )
         for ground, n in cube["customers_of_no_group"].items()
-        if n > 0
+        if n is None or n > 0
     ]
     items += [tell_coverage(reason, taxonomy, texts) for reason in cube["coverage"]]
     return [Bullets(items)] if items else [Text(texts("tested.everybody"))]
