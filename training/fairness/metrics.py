@@ -117,7 +117,7 @@ def compare_pairs(
                 "n_effective": round(float(one.n[at]), 2), "share": _number(one.share[at]),
                 "share_against": _number(other.share[at]), "point": _number(point[at]),
                 "interval": _ends(low[at], high[at]), "low": endpoint.low, "high": endpoint.high, "p": _number(p[at]),
-                "n_needed": None if np.isnan(needed[at]) else int(needed[at]),
+                "n_needed": int(needed[at]) if np.isfinite(needed[at]) else None,
                 "reason": _undefined(endpoint, pair, one.whole[at], other.whole[at], low[at]),
             }
         )  # fmt: skip

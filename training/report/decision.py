@@ -74,14 +74,19 @@ def _worst(source: Source, texts: Texts) -> list[Block]:
 
 
 def _direct_distinction(swaps: Mapping[str, Any] | None, texts: Texts) -> list[list[Cell | str]]:
-    """Changed outcomes when only a name changed come before everything else."""
-    names = [kind for kind in (swaps or {}).get("kinds", []) if kind["kind"] == "names"]
+    """Outcomes that changed with a name, and the one other swap that changed most, come before all gaps."""
+    kinds = (swaps or {}).get("kinds", [])
+    names = [kind for kind in kinds if kind["kind"] == "names"]
     flips, changes = (sum(int(kind[what]) for kind in names) for what in ("flips", "score_changes"))
     pairs = sum(int(kind["pairs"]) for kind in names)
-    if not flips and not changes:
-        return []
-    said = texts("people.names", flips=texts.count(flips), changes=texts.count(changes), n=texts.count(pairs))
-    return [[said, verdict_cell(EXCEEDED, texts)]]
+    told = []
+    if flips or changes:
+        told.append(texts("people.names", flips=texts.count(flips), changes=texts.count(changes), n=texts.count(pairs)))
+    others = [kind for kind in kinds if kind["kind"] != "names" and kind["gated"] and kind["verdict"] == EXCEEDED]
+    for kind in sorted(others, key=lambda one: -one["flip_rate"])[:1]:
+        what = f"{texts.name('swaps', kind['kind'])}, {texts.name('origins', kind['origin'])}"
+        told.append(texts("people.swap", what=what, n=texts.count(kind["pairs"]), flips=texts.count(kind["flips"])))
+    return [[one, verdict_cell(EXCEEDED, texts)] for one in told]
 
 
 def list_unknown(source: Source, texts: Texts) -> list[str]:

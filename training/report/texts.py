@@ -13,6 +13,7 @@ Language = Literal["nl", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _SEPARATORS = {"nl": str.maketrans(",.", ".,"), "en": {}}
 _MINUS = "\N{MINUS SIGN}"
+_TINY = 0.0001
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class Texts:
         return f"{self.decimal(100 * share, digits)}%"
 
     def number(self, value: float) -> str:
-        """Any number: whole ones as such, others with three digits that count."""
+        """Any number: whole ones as such, others with three digits that count; a tiny one is not shown as zero."""
         if float(value).is_integer():
             return self.count(value)
+        if abs(value) < _TINY:
+            return self("units.less_than", value=self.decimal(_TINY, 4))
         digits = 4 if abs(value) < 0.01 else 3 if abs(value) < 1 else 2
         return self.decimal(value, digits)
 

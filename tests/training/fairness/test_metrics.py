@@ -175,3 +175,16 @@ def test_calibration_of_certain_and_right_probabilities_is_one() -> None:
     )[0]
     assert fact["point"] == 1
     assert fact["interval"][0] < 1 < fact["interval"][1]
+
+
+def test_a_group_of_which_nothing_is_expected_needs_no_number_rather_than_an_endless_one() -> None:
+    # Women have no probability at all: the number that would show calibration is endless, which JSON cannot say.
+    no = np.zeros(4, dtype=bool)
+    rows = Rows(
+        customer=np.arange(4), event=np.zeros(4, dtype=int), true=no, predicted=no,
+        probability=np.array([0.5, 0.5, 0.0, 0.0]),
+    )  # fmt: skip
+    groups = pd.DataFrame({"gender": pd.Categorical(["m", "m", "f", "f"], ["m", "f"])})
+    endpoint = Endpoint(rate="calibration", measure="observed_expected", low=0.8, high=1.25, over="pooled")
+    facts = compare(build_cube(rows, groups, events=("event",)), endpoint, references={"gender": "m"})
+    assert {fact["group"]: fact["n_needed"] for fact in facts}["f"] is None

@@ -166,6 +166,14 @@ def test_a_changed_outcome_by_a_name_comes_before_everything(full: Source, make:
     assert told.startswith("Wij veranderden alleen de naam in 5.990 gevallen. De uitkomst veranderde 2 keer")
 
 
+def test_another_swap_that_changes_too_much_is_on_the_first_page(full: Source, make: SimpleNamespace) -> None:
+    swaps = json.loads(json.dumps(full.part("swaps")))
+    swaps["kinds"][2] |= {"flips": 300, "flip_rate": 0.5, "verdict": "EXCEEDED"}
+    (first, *_) = parse(render_report(make.source({**full.fairness, "swaps": swaps}), "en")).xpath("//tbody/tr")
+    told = " ".join(first.text_content().split())
+    assert told.startswith("We changed only this: Shops, Moroccan. In 300 of 600 cases the outcome changed.")
+
+
 def test_a_gap_that_asks_for_four_answers_shows_them_or_says_that_they_are_open(make: SimpleNamespace) -> None:
     document = make.document()
     asking = [fact for fact in document["cube"]["secondary"] if fact["justify"] and fact["point"] is not None]

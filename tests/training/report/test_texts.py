@@ -61,6 +61,7 @@ def test_numbers_and_dates_are_written_as_the_language_does() -> None:
     assert (dutch.decimal(-1234.5, 1), english.decimal(-1234.5, 1)) == ("−1.234,5", "−1,234.5")
     assert english.decimal(-0.0001, 2) == "0.00"
     assert [english.number(value) for value in (3, 0.5, 0.0041, 12.345)] == ["3", "0.500", "0.0041", "12.35"]
+    assert dutch.number(0.000007) == "minder dan 0,0001"
     assert (dutch.day("2026-03-01T09:00:00Z"), english.day("2026-03-01")) == ("1 maart 2026", "1 March 2026")
 
 
