@@ -88,7 +88,7 @@ def _audit(home: Home, tables: list[str], passphrase: str) -> None:
     key = home.path.with_name(f"{home.path.name}-audit") / "vault.key"
     until = (date.today() + _KEPT).isoformat()  # noqa: DTZ011 - a day for people, not a moment
     environ = {VAULT_KEY_FILE: str(key), VAULT_PASSPHRASE: passphrase}
-    if not home.vault.is_dir() or not any(home.vault.iterdir()):
+    if not any(home.vault.glob("*.vault")):
         groups = str(_bank(home) / "vault" / "groups.csv")
         key.parent.mkdir(parents=True, exist_ok=True)
         key.unlink(missing_ok=True)
