@@ -56,7 +56,9 @@ def audit_cube(
         "policy_sha256": policy.sha256,
         "policy_bytes_sha256": policy.bytes_sha256,
         "events": list(cube.events),
-        "customers_of_no_group": dict(cube.unknown),
+        "customers_of_no_group": {
+            ground: None if 0 < n < policy.numbers["hide_below"] else n for ground, n in cube.unknown.items()
+        },
         "primary": primary,
         "secondary": explore(secondary, rate=policy.numbers["exploration_rate"]),
         "harm": harm,

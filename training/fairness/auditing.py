@@ -35,7 +35,7 @@ from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
 from training.fairness.findings import Finding, make_findings, not_known, worst_first
-from training.fairness.justifications import justified_cells, load_justifications
+from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
 from training.fairness.observing import Observed, observe
 from training.fairness.permission_rates import permission_by_group
@@ -119,19 +119,10 @@ def audit_candidate(
             audited.bookings, vault, release, audited.events, as_of=audited.as_of, policy=policy, seed=_SEED
         )
         step(_STEPS[5])
-        cube = audit_cube(
-            seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
-            justified=justified_cells(justifications),
-        )  # fmt: skip
-        few = range(1, int(policy.numbers["hide_below"]))
-        cube["customers_of_no_group"] = {
-            ground: None if n in few else n for ground, n in cube["customers_of_no_group"].items()
-        }
-        cube["coverage"] = [*cube["coverage"], *undeclared_values(policy, vault)]
         facts = {
             **_about(candidate, policy),
             "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
-            "cube": cube,
+            "cube": _cube_facts(seen, release, policy, vault, justifications),
             "swaps": swaps,
             "leakage": leakage,
             **dict.fromkeys(_NOT_MEASURED),
@@ -193,6 +184,17 @@ def _vault_of(groups: Groups, bookings: pd.DataFrame) -> pd.DataFrame:
     """The vault's attributes of the audited customers, with customer_id."""
     customers = np.sort(bookings["customer_id"].unique())
     return groups.of_customers(customers.tolist()).assign(customer_id=customers)
+
+
+def _cube_facts(
+    seen: Observed, release: Release, policy: FairnessPolicy, vault: pd.DataFrame, justifications: list[Justification]
+) -> dict[str, Any]:
+    """The facts of both cubes; values of the vault that no group has are a gap in coverage."""
+    cube = audit_cube(
+        seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
+        justified=justified_cells(justifications),
+    )  # fmt: skip
+    return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, vault)]}
 
 
 def _about(candidate: Candidate, policy: FairnessPolicy) -> dict[str, Any]:
