@@ -158,6 +158,45 @@ def audit(
 
 
 @app.command()
+def monitor(
+    vault_key: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, envvar=VAULT_KEY_FILE, help="Key of the vault of groups.")
+    ],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar=VAULT_PASSPHRASE)],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write pages and facts to.")],
+    release: Annotated[str, typer.Option(help="Release to look at; the champion when absent.")] = "",
+    detections: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Of `detect`, in place of the nightly runs.")
+    ] = None,
+    bookings: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="What the detections were made from.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="True life events, as far as known.")
+    ] = None,
+    permissions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Permission events, in place of the ledger.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+) -> None:
+    """Compare month by month what a release told groups of customers, and raise an alarm where a gap grows."""
+    import getpass
+
+    from training.fairness.monitoring.running import Sources, monitor_release
+    from training.report.files import write_monitoring
+
+    sources = Sources(detections=detections, bookings=bookings, events=events, permissions=permissions)
+    facts = monitor_release(
+        sources,
+        release_id=release or None,
+        vault_key=vault_key,
+        passphrase=passphrase,
+        who=who or getpass.getuser(),
+    )
+    write_monitoring(facts, out=out)
+
+
+@app.command()
 def compare(
     candidate: Annotated[str, typer.Option(help="Candidate or release; the newest candidate when absent.")] = "",
     other: Annotated[

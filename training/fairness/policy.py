@@ -23,11 +23,14 @@ MOST_PRIMARY = 8
 _NUMBERS = (
     "confidence", "power", "findings_alpha", "exploration_rate", "hide_below", "rate_from", "least_per_event",
 )  # fmt: skip
-_PARTS = {*_NUMBERS, "events", "grounds", "intersections", "primary", "secondary", "harm", "gates", "waivers"}
+_PARTS = {
+    *_NUMBERS, "events", "grounds", "intersections", "primary", "secondary", "harm", "gates", "monitoring", "waivers",
+}  # fmt: skip
 _GATES = {
     "objectors_processed", "special_category_terms", "name_pairs", "name_flips", "proxy_flip_rate", "placebo_excess",
-    "leakage_auc",
+    "leakage_auc", "worst_group_margin",
 }  # fmt: skip
+_MONITORING = {"false_alarm", "low", "high", "baseline_months", "drift_bins", "drift_watch", "drift_large"}
 _ENDPOINT = {"rate", "measure", "low", "high"}
 
 
@@ -75,6 +78,7 @@ class FairnessPolicy:
     harm_high: float
     harm: Mapping[str, Mapping[str, float]]  # offer class -> event -> weight
     gates: Mapping[str, float]
+    monitoring: Mapping[str, float]
     waivers: Mapping[str, Any]
 
     @property
@@ -116,7 +120,7 @@ def parse_fairness(text: str, *, source: str) -> FairnessPolicy:
     if not isinstance(data, dict) or set(data) != _PARTS:
         wrong = sorted(_PARTS ^ set(data if isinstance(data, dict) else {}))
         raise UnreadableDataError(f"{source}: [fairness] has keys too many or too few: {', '.join(wrong)}.")
-    faults = [*_ground_faults(data), *_endpoint_faults(data), *_number_faults(data)]
+    faults = [*_ground_faults(data), *_endpoint_faults(data), *_number_faults(data), *_monitoring_faults(data)]
     if faults:
         raise UnreadableDataError(f"{source} is no valid fairness policy: {'; '.join(faults)}.")
     grounds = {
@@ -141,7 +145,7 @@ def parse_fairness(text: str, *, source: str) -> FairnessPolicy:
         ),
         harm_high=float(data["harm"]["high"]),
         harm={name: table for name, table in data["harm"].items() if name != "high"},
-        gates=data["gates"], waivers=data["waivers"],
+        gates=data["gates"], monitoring=data["monitoring"], waivers=data["waivers"],
     )  # fmt: skip
 
 
@@ -212,6 +216,15 @@ def _number_faults(data: Mapping[str, Any]) -> list[str]:
     elif not _is_number(data["waivers"]["most_days"]) or not 1 <= data["waivers"]["most_days"] <= 90:
         faults.append("a waiver lasts 1 to 90 days")
     return faults
+
+
+def _monitoring_faults(data: Mapping[str, Any]) -> list[str]:
+    numbers = data["monitoring"]
+    if set(numbers) != _MONITORING or not all(_is_number(value) and value > 0 for value in numbers.values()):
+        return [f"monitoring must be the positive numbers {', '.join(sorted(_MONITORING))}"]
+    if numbers["false_alarm"] >= 1 or not numbers["low"] < 1 < numbers["high"]:
+        return ["monitoring needs a false_alarm below 1, and low and high on either side of 1"]
+    return []
 
 
 def _is_number(value: Any) -> bool:
