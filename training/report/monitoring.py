@@ -1,26 +1,18 @@
 """The months after a release as a page of its own and as a chapter of the next report, from the facts of `monitor`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from models.taxonomy import Taxonomy
 from training.report.blocks import Block, Bullets, Cell, Fold, Heading, Note, Section, Table, Text, Tone
 from training.report.gaps import name_cell, name_event
 from training.report.month_plots import plot_evidence, plot_months, share_of_alarm
+from training.report.source import Monitored
 from training.report.texts import Texts
 
 Facts = Mapping[str, Any]
 _MOST_WATCHED = 10
 _BANDS: dict[str, tuple[Tone, str]] = {"stable": ("good", "\u2713"), "watch": ("open", "?"), "large": ("bad", "\u2715")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Monitored:
-    """Facts of the latest measurement, and the hash of their file."""
-
-    facts: Facts
-    sha256: str
 
 
 def build_monitoring(facts: Facts, taxonomy: Taxonomy, texts: Texts) -> list[Section]:

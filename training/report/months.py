@@ -73,17 +73,25 @@ def _draw_panel(axes: Any, panel: Panel, low: float, high: float, words: Words) 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.tell(value)))
     axes.axhspan(low, high, color=SAFE, zorder=0, linewidth=0)
     axes.axhline(1.0, color=QUIET, linewidth=1, zorder=1)
-    for place, point in enumerate(panel.points):
-        if point is None:
+    for place, known in enumerate(panel.points):
+        if known is None:
             continue
-        ratio, start, end = point
-        inside = low <= ratio <= high
-        axes.plot([place, place], [max(start or 0.05, 0.05), min(end or 20.0, 20.0)], color=INK, linewidth=1.6)
-        axes.plot(place, min(max(ratio, 0.05), 20.0), marker="o" if inside else "s", color=GOOD if inside else BAD,
-                  markersize=7)  # fmt: skip
+        ratio, start, end = known
+        first, last = max(start or 0.05, 0.05), min(end or 20.0, 20.0)
+        marker, colour, fill = _look(first, last, low, high)
+        axes.plot([place, place], [first, last], color=INK, linewidth=1.6)
+        point = min(max(ratio, 0.05), 20.0)
+        axes.plot(place, point, marker=marker, color=colour, markerfacecolor=fill, markersize=7)
     axes.set_title(panel.title, loc="left", fontsize=_SIZE, color=INK)
     axes.set_ylabel(words.axis, color=INK)
     _undress(axes)
+
+
+def _look(first: float, last: float, low: float, high: float) -> tuple[str, str, str]:
+    """Whole interval inside the margin, outside, or neither: shape, colour and fill as in the forest plots."""
+    if low <= first and last <= high:
+        return "o", GOOD, GOOD
+    return ("s", BAD, BAD) if last < low or first > high else ("D", OPEN, "#ffffff")
 
 
 def draw_evidence(lines: Sequence[Line], months: Sequence[str], *, name: str, words: Words) -> Markup:
