@@ -24,6 +24,7 @@ def build_changes(source: Source, texts: Texts) -> list[Block]:
     if not (is_audited(before.facts) and source.fairness):
         return [*blocks, Text(texts("changes.not_audited"))]
     blocks += [Heading(texts("changes.primary")), *_primary(source, before, texts)]
+    blocks += _ratchet(source, texts)
     return [*blocks, *_findings(source.findings, read_findings(before.facts), texts)]
 
 
@@ -80,6 +81,28 @@ def _gap(fact: Fact | None, texts: Texts) -> list[Cell | str]:
     if fact is None:
         return [texts("changes.not_asked"), ""]
     return [tell_gap(fact, texts), verdict_cell(fact["verdict"], texts)]
+
+
+def _ratchet(source: Source, texts: Texts) -> list[Block]:
+    """The groups that are worst off with either model, both asked about the same customers."""
+    told = (source.part("ratchet") or {}).get("rows")
+    if not told:
+        return []
+    rows: list[Sequence[Cell | str]] = [
+        [
+            name_cell(row, texts), texts.count(row["n"]), texts.percent(row["champion"]),
+            texts.percent(row["candidate"]),
+            Cell(
+                text=texts.decimal(100 * row["point"], 1),
+                note=texts.span(*(texts.decimal(100 * end, 1) for end in row["interval"])),
+            ),
+            verdict_cell(row["verdict"], texts),
+        ]
+        for row in told if row["worst"]
+    ]  # fmt: skip
+    title, columns = texts("changes.ratchet"), texts.lines("changes.ratchet_columns")
+    table = Table(caption=title, columns=columns, rows=rows, numeric=frozenset({1, 2, 3, 4}))
+    return [Heading(title), table] if rows else []
 
 
 def _findings(now: Sequence[Finding], before: Sequence[Finding], texts: Texts) -> list[Block]:
