@@ -6,7 +6,7 @@ by it, so no answer leaves after it. Whatever cannot be read or written ends in 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from models.errors import IntegrityError, PermissionRefusedError
-from models.kill_switch import stopped_events
+from models.kill_switch import KillSwitches
 from models.permission import Permission, current_permission
 from models.purposes import AMSTERDAM, Purpose, PurposeRegistry
 from models.screening import Screening
@@ -105,6 +105,7 @@ class Gate:
     policy: Policy
     clock: Callable[[], datetime]
     strict_customers: bool = False
+    switches: KillSwitches = field(default_factory=KillSwitches)
 
     def answer(self, question: Question, *, deadline: Deadline | None = None) -> Answer:
         """Answer one question.
@@ -130,7 +131,7 @@ class Gate:
         """
         release = self.releases.current()
         with self.store.read() as connection:
-            stopped = stopped_events(connection)
+            stopped = self.switches.stopped(connection)
             cases = [_keep(self._admit, connection, question, release, stopped) for question in questions]
         judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
         with self.store.write() as connection:
@@ -138,7 +139,7 @@ class Gate:
                 judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
             # Whatever was stopped since: like a withdrawal, a kill switch that was acknowledged before this transaction
             # is seen by it.
-            stopped = stopped_events(connection)
+            stopped = self.switches.stopped(connection)
             return [
                 self._seal(connection, question, _without(outcome, stopped), release)
                 for question, outcome in zip(questions, judged, strict=True)

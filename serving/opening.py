@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 from models.detection import detect_events
+from models.kill_switch import KillSwitches
 from models.purposes import default_purposes
 from models.release import Release
+from models.signing import load_registry
 from models.store import open_store
 from serving.app import Desk
 from serving.champion import ChampionHolder
@@ -52,6 +54,7 @@ def open_desk(settings: Settings) -> Desk:
         policy=policy,
         clock=_now,
         strict_customers=settings.strict_customers,
+        switches=KillSwitches(lambda: load_registry(settings.home)),
     )
     return Desk(gate=gate, ledger=Ledger(store, registry), policy=policy, clock=_now)
 

@@ -13,8 +13,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from models.home import Home
+from models.kill_switch import KillSwitches
 from models.permission import PermissionEvent, append_permission
 from models.purposes import PurposeRegistry, default_purposes
+from models.signing import load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
 from serving.app import PREFIX, Desk, build_api, build_routes
@@ -144,6 +147,7 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
     gate = Gate(
         store=store, releases=FakeHolder(), registry=default_purposes(), records=StoredRecords(),
         detect=detector, policy=policy, clock=lambda: NOW,
+        switches=KillSwitches(lambda: load_registry(Home(tmp_path))),
     )  # fmt: skip
     desk = Desk(gate=gate, ledger=Ledger(store, gate.registry), policy=policy, clock=lambda: NOW)
     seen: list[Seen] = []
