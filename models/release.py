@@ -20,7 +20,9 @@ from models.board import (
     BoardDecision,
     Decision,
     approval_reasons,
+    copy_decisions,
     decisions_in_force,
+    has_new_decisions,
     read_decisions,
     sign_release,
 )
@@ -369,8 +371,9 @@ def promote_release(
     with lock_folder(home.releases):
         candidate = read_candidate(find_candidate([home.candidates], candidate_id))
         now = read_champion(home)
+        path = home.releases / candidate.id
         again = now is not None and now.release_id == candidate.id
-        if again and not brings_new_waivers(candidate, home.releases / candidate.id):
+        if again and not (brings_new_waivers(candidate, path) or has_new_decisions(candidate, path)):
             raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
         champion = read_candidate(home.releases / now.release_id) if now is not None else None
         reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo, at=at)
@@ -378,12 +381,12 @@ def promote_release(
             raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
         for name in (CLASSIFIER, DETECTOR):
             _open_model(candidate, name, trusted_types)
-        path = home.releases / candidate.id
         if dry_run:
             return Promotion(candidate.id, now.release_id if now else None, path, dry_run=True)
         write_folder(
             path, {**candidate.files, MANIFEST: (candidate.path / MANIFEST).read_bytes(), **_signed(candidate)}
         )
+        copy_decisions(candidate, path)
         copy_waivers(candidate, path)
         history = (*now.history, *(() if again else (now.release_id,))) if now else ()
         pointer = Champion(candidate.id, moment_text(at or datetime.now(UTC)), who, why, history)
@@ -418,12 +421,20 @@ def rollback_release(
         places = [place for place, known in enumerate(history) if to is None or known.startswith(to)]
         if not places:
             raise NoReleaseError("There is no earlier release to go back to. Promote another one.")
-        target = read_candidate(home.releases / history[places[-1]])
+        target = _with_later_decisions(home, history[places[-1]])
         registry, at = load_registry(home), at or datetime.now(UTC)
         _require_approval(target, read_decisions(target, registry), allow_demo=allow_demo)
         require_waivers_in_force(target, registry, allow_demo=allow_demo, at=at)
         pointer = Champion(target.id, moment_text(at), who, why, history[: places[-1]])
         return _move_pointer(home, pointer, action="rollback", leaving=now, store=store)
+
+
+def _with_later_decisions(home: Home, release_id: str) -> Candidate:
+    """A release with what was signed about it after its promotion: a refusal since then keeps it from answering."""
+    path = home.releases / release_id
+    if (home.candidates / release_id).is_dir():
+        copy_decisions(read_candidate(home.candidates / release_id), path)
+    return read_candidate(path)
 
 
 def _move_pointer(

@@ -182,7 +182,9 @@ def monitor(
     """Compare month by month what a release told groups of customers, and raise an alarm where a gap grows."""
     import getpass
 
-    from training.fairness.monitoring.running import Sources, monitor_release
+    from rich.console import Console
+
+    from training.fairness.monitoring.running import Sources, monitor_release, print_facts
     from training.report.files import write_monitoring
 
     sources = Sources(detections=detections, bookings=bookings, events=events, permissions=permissions)
@@ -193,6 +195,7 @@ def monitor(
         passphrase=passphrase,
         who=who or getpass.getuser(),
     )
+    print_facts(facts, Console(stderr=True, highlight=False, soft_wrap=True))
     write_monitoring(facts, out=out)
 
 

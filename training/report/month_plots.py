@@ -79,7 +79,7 @@ def plot_evidence(nearest: Sequence[Mapping[str, Any]], months: Sequence[str], t
         title=texts("monitor.evidence_plot"), says=" ".join(says), axis=texts("monitor.evidence_axis"),
         bound=texts("monitor.alarm_line"), tell=str,
     )  # fmt: skip
-    svg = draw_evidence(lines, months, name="evidence", words=words)
+    svg = draw_evidence(lines, months, name="evidence-plot", words=words)
     return Plot(title=texts("monitor.evidence_plot"), svg=svg, says=says)
 
 

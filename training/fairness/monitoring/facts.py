@@ -120,8 +120,11 @@ def watch(name: str, measured: Measured, policy: FairnessPolicy) -> list[dict[st
             margins = {side: margin * start[side == "high"] for side, margin in margins.items()}
             spent = alpha / 2
         for side in sides:
-            evidence = log_evidence(_after(months, first), margin=margins[side], side=side)
-            kept.append(_tell_watch(name, pair, side, measured, evidence, alpha=spent, first=first, start=start))
+            later = _after(months, first)
+            evidence = log_evidence(later, margin=margins[side], side=side)
+            told = _tell_evidence(list(measured.cube.periods)[first:], evidence, later, alpha=spent)
+            cell = {"question": name, "ground": pair.ground, "group": pair.group, "side": side}
+            kept.append({**cell, "start": None if start is None else list(start), **told})
     return [row for row in kept if row["months_watched"]]
 
 
@@ -145,21 +148,16 @@ def _after(months: Months, first: int) -> Months:
     return Months(**{name: values[first:] for name, values in vars(months).items()})
 
 
-def _tell_watch(
-    name: str, pair: Pair, side: Side, measured: Measured, evidence: np.ndarray, *, alpha: float, first: int,
-    start: tuple[float, float] | None,
-) -> dict[str, Any]:  # fmt: skip
-    months = list(measured.cube.periods)[first:]
+def _tell_evidence(months: list[str], evidence: np.ndarray, counted: Months, *, alpha: float) -> dict[str, Any]:
     raised = alarm_at(evidence, alpha=alpha)
+    both = (np.asarray(counted.units) > 0) & (np.asarray(counted.other_units) > 0)
+    by_month = zip(months, evidence, strict=True)
     return {
-        "question": name, "ground": pair.ground, "group": pair.group, "side": side,
-        "start": None if start is None else list(start),
-        "months_watched": int(sum(not measured.no_rate[month][_cells(pair)].any() for month in months)),
-        "evidence": {
-            month: float(min(value, _MOST_EVIDENCE)) for month, value in zip(months, evidence, strict=True)
-        },
-        "alarm_from": float(-np.log(alpha)), "alarm": None if raised is None else months[raised],
-    }  # fmt: skip
+        "months_watched": int(both.sum()),
+        "evidence": {month: float(min(value, _MOST_EVIDENCE)) for month, value in by_month},
+        "alarm_from": float(-np.log(alpha)),
+        "alarm": None if raised is None else months[raised],
+    }
 
 
 def alarms_of(watched: list[dict[str, Any]], rates: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def monitor_release(
             )
         step(_STEPS[1])
         customers = np.array(sorted(_who_allow(ledger, at)), dtype=object)
-        groups = open_vault(home, key_file=vault_key, passphrase=passphrase, purpose=PURPOSE, who=who)
+        groups = open_vault(home, key_file=vault_key, passphrase=passphrase, purpose=PURPOSE, who=who, at=at)
         frame = group_frame(policy, groups.of_customers(customers.tolist())).reset_index(drop=True)
         people = People(customers=customers, groups=frame[list(policy.grounds)], months=months)
         step(_STEPS[2])
