@@ -106,7 +106,7 @@ def fairness_document(customers: int = 4000, gap: float = 0.25, *, tested: bool 
              "text": {"nl": "Grote gezinnen.", "en": "Large families."}, "naive": figures,
              "release": {**figures, "per_1000": {"trapped": 0.0, "equal": 0.0}}}]},
         "justifications": [],
-        "self_tests": json.loads(self_tested()) if tested else [{"name": "equal_groups", "passed": True}],
+        "self_tests": json.loads(self_tested()) if tested else [{"name": "equal_groups", "passed": True, "found": 0.02, "n": 100}],
         "not_known": [{"nl": "Hoe het model werkt bij een andere bank.", "en": "How the model works at another bank."}],
     }  # fmt: skip
     return {**document, "findings": make_findings(document, default_fairness_policy())}
