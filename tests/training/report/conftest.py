@@ -106,12 +106,13 @@ def fairness_document(customers: int = 4000, gap: float = 0.25, *, tested: bool 
              "text": {"nl": "Grote gezinnen.", "en": "Large families."}, "naive": figures,
              "release": {**figures, "per_1000": {"trapped": 0.0, "equal": 0.0}}}]},
         "justifications": [],
-        "self_tests": json.loads(self_tested()) if tested else [{"name": "equal_groups", "passed": True, "found": 0.02, "n": 100}],
+        "self_tests": json.loads(self_tested()) if tested else [PASSED],
         "not_known": [{"nl": "Hoe het model werkt bij een andere bank.", "en": "How the model works at another bank."}],
     }  # fmt: skip
     return {**document, "findings": make_findings(document, default_fairness_policy())}
 
 
+PASSED = {"name": "equal_groups", "passed": True, "found": 0.02, "n": 100}
 EVALUATION: dict[str, Any] = {
     "headline": {"name": "event_macro_f1", "value": 0.871, "n": 1200},
     "counts": {"read": 500_000, "problems": 3, "no_permission": 90_000, "screened": 20_000, "no_label": 0,
