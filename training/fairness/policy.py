@@ -20,6 +20,7 @@ from training.fairness.cube import RATES, Cube
 from training.fairness.metrics import Endpoint, Measure
 
 MOST_PRIMARY = 8
+Cell = tuple[str, str]  # ground and group
 _NUMBERS = (
     "confidence", "power", "findings_alpha", "exploration_rate", "hide_below", "rate_from", "least_per_event",
 )  # fmt: skip
@@ -94,6 +95,25 @@ class FairnessPolicy:
         return single | {
             f"{a}*{b}": tuple(f"{x}*{y}" for x, y in product(single[a], single[b])) for a, b in self.intersections
         }
+
+    @property
+    def unions(self) -> dict[Cell, tuple[Cell, ...]]:
+        """Groups that are others of the same column together, as (ground, group): a merged one gives away its parts."""
+        found = {}
+        for whole, parts in product(self.grounds.values(), repeat=2):
+            if whole is parts or whole.column != parts.column:
+                continue
+            for name, values in whole.groups.items():
+                inside = [part for part, of_part in parts.groups.items() if set(of_part) <= set(values)]
+                if {value for part in inside for value in parts.groups[part]} == set(values):
+                    found[whole.name, name] = tuple((parts.name, part) for part in inside)
+        return found
+
+    @property
+    def finest(self) -> tuple[str, ...]:
+        """Grounds that merge no groups of another one."""
+        merged = {ground for (ground, _), parts in self.unions.items() if len(parts) > 1}
+        return tuple(ground for ground in self.grounds if ground not in merged)
 
     @property
     def event_weights(self) -> dict[str, float]:

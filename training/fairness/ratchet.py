@@ -71,7 +71,7 @@ def measure_ratchet(
     owner = np.searchsorted(customers, known["customer_id"].to_numpy(dtype=object))
     hits = [match_events(told, known).of_truth >= 0 for told in (found, champion_found)]
     counts = [np.bincount(owner, weights, minlength=len(customers)) for weights in (None, *map(_as_numbers, hits))]
-    rows = [row for ground in policy.grounds for row in _of_ground(ground, groups, counts, policy)]
+    rows = [row for ground in policy.finest for row in _of_ground(ground, groups, counts, policy)]
     worst = {_cell(_lowest(rows, model)) for model in ("champion", "candidate") if _lowest(rows, model)}
     return [{**row, "worst": _cell(row) in worst} for row in rows]
 

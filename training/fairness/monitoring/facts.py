@@ -52,8 +52,11 @@ def measure(question: Question, people: People, policy: FairnessPolicy) -> Measu
     """Count a question and say what of it stays inside."""
     cube = build_question_cube(question, people)
     whole = RATES[RATE][1]
-    limits = {"k": int(policy.numbers["hide_below"]), "rate_from": int(policy.numbers["rate_from"])}
-    hidden = {month: find_hidden(cube, period=month, **limits) for month in people.months}
+    k, rate_from = (int(policy.numbers[name]) for name in ("hide_below", "rate_from"))
+    hidden = {
+        month: find_hidden(cube, k=k, rate_from=rate_from, period=month, unions=policy.unions)
+        for month in people.months
+    }
     return Measured(
         cube=cube,
         no_rate={month: one.rates[whole][:, 0] for month, one in hidden.items()},
@@ -217,7 +220,7 @@ def drift_of(told: pd.DataFrame, people: People, policy: FairnessPolicy) -> list
         return []
     edges = score_bins(before["probability"], bins=int(numbers["drift_bins"]))
     rows = []
-    for ground in policy.grounds:
+    for ground in policy.finest:  # a merged group would give away a part that is hidden
         values = people.groups[ground].astype(object).to_numpy()
         names = people.groups[ground].cat.categories
         sides = [{str(name): part[values[part["place"]] == name] for name in names} for part in (before, now)]
