@@ -34,6 +34,7 @@ from models.release import Release, load_release
 from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.fairness.audit import audit_cube
+from training.fairness.clusters import cluster_errors
 from training.fairness.findings import Finding, make_findings, not_known, worst_first
 from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
@@ -126,6 +127,7 @@ def audit_candidate(
             "cube": _cube_facts(seen, release, policy, vault, justifications),
             "swaps": swaps,
             "leakage": leakage,
+            "clusters": cluster_errors(audited.bookings, seen.found, audited.events, policy, seed=_SEED),
             "ratchet": compare_with_champion(home, candidate.id, _questions(audited, seen), policy),
             **dict.fromkeys(_NOT_MEASURED),
             "permission_by_group": sources.permissions
