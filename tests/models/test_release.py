@@ -17,20 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from models import release as releases
-from models.candidate import write_folder
+from models.board import sign_release
+from models.candidate import Candidate, write_candidate, write_folder
 from models.errors import GateBlockedError, IntegrityError, LevensloopError, NoReleaseError, UsageError
 from models.home import Home
+from models.promotion import Promotion, promote_release, rollback_release
 from models.purposes import default_purposes
-from models.release import (
-    Candidate,
-    Promotion,
-    load_release,
-    promote_release,
-    read_champion,
-    rollback_release,
-    sign_release,
-    write_candidate,
-)
+from models.release import load_release, read_champion
 from models.screening import parse_screening
 from models.signing import (
     BOARD,

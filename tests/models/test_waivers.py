@@ -18,22 +18,16 @@ import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
 
 from models import release as releases
-from models.candidate import read_candidate
+from models.board import sign_release
+from models.candidate import Candidate, read_candidate, write_candidate
 from models.canonical import canonical_json, framed_sha256, moment_text, sha256_of
 from models.errors import GateBlockedError, IntegrityError, UsageError
 from models.findings import read_findings
 from models.home import Home
 from models.kill_switch import set_kill_switch
+from models.promotion import promote_release, rollback_release
 from models.purposes import default_purposes
-from models.release import (
-    Candidate,
-    load_release,
-    promote_release,
-    read_champion,
-    rollback_release,
-    sign_release,
-    write_candidate,
-)
+from models.release import load_release, read_champion
 from models.signing import (
     BOARD,
     PrivateKey,

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from models.board import sign_release
+from models.candidate import write_candidate
 from models.errors import IntegrityError, NoReleaseError
 from models.home import Home
+from models.promotion import promote_release, rollback_release
 from models.purposes import default_purposes
-from models.release import Release, load_release, promote_release, rollback_release, sign_release, write_candidate
+from models.release import Release, load_release
 from models.signing import BOARD, generate_key, load_private_key
 from serving.champion import ChampionHolder
 

@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.board import sign_release
+from models.candidate import write_candidate
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, LevensloopError, NoReleaseError
 from models.events import EventDetector
 from models.home import Home
 from models.points import Points
-from models.release import promote_release, sign_release, write_candidate
+from models.promotion import promote_release
 from models.signing import BOARD, generate_key, load_private_key
 from serving.running import build_environment, find_port, find_server, start_server, stop_server
 from serving.settings import Settings, read_settings

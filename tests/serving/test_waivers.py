@@ -18,15 +18,17 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from models.candidate import attach_fairness
+from models.board import sign_release
+from models.candidate import attach_fairness, write_candidate
 from models.classifier import BookingClassifier
 from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
 from models.events import EventDetector
 from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
 from models.kill_switch import set_kill_switch
 from models.points import Points
+from models.promotion import promote_release, rollback_release
 from models.purposes import default_purposes
-from models.release import Release, load_release, promote_release, rollback_release, sign_release, write_candidate
+from models.release import Release, load_release
 from models.signing import BOARD, PrivateKey, generate_key, load_private_key
 from models.store import open_store, trail
 from models.trail import verify_trail
