@@ -78,10 +78,12 @@ def _move(life: Life, home: Home, day: int) -> None:
     """Deposit, mover and new contracts; the first rent follows on the first of the month after."""
     if home.tenure == "own":
         return
-    dice = life.dice
+    dice, was_rented = life.dice, home.tenure == "rent"
     home.tenure, home.new_event = "rent", "rental_move"
-    home.cents = int(home.cents * dice.between(0.85, 1.35))
-    home.payer = _payer(life, "rent")
+    home.cents = int(home.cents * dice.between(0.7, 1.5))
+    stays = was_rented and dice.chance(figure("everyday", "housing_surprises")["same_landlord"])
+    if not stays:
+        home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))
     if dice.chance(0.7):
         if life.home.cash_share > 0.24 and dice.chance(0.4):
