@@ -1,5 +1,7 @@
 """The addresses that tell life events: one customer, or many at once."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -8,6 +10,7 @@ from serving.addresses import Address
 from serving.answers import Answer
 from serving.clients import ASKING
 from serving.desk import Desk, TheClient, TheDeadline, TheDesk, no_store
+from serving.detecting import Brought
 from serving.gate import Question
 from serving.problems import Problem, refuse
 from serving.schemas import EventsBatchRequest, EventsRequest, parse_bookings_of
@@ -16,15 +19,15 @@ from serving.told import EventsBatchTold, EventsTold
 
 def answer_events(asked: EventsRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """Events that this purpose may know, with evidence, reason and offers; bookings in the request are not stored."""
-    records, most = asked.bookings, desk.policy.limits.row_problems
-    read = None
-    if records is not None:
+    bring = None
+    if asked.bookings is not None:
+        bring = partial(_bring, asked, desk.policy.limits.row_problems)
+    question = Question(asked.customer_id, asked.purpose, client, asked.as_of)
+    return no_store(_body(desk.gate.answer(question, bring=bring, deadline=deadline), desk))
 
-        def read() -> Any:
-            return parse_bookings_of(records, customer_id=asked.customer_id, most_reported=most)
 
-    question = Question(asked.customer_id, asked.purpose, client, asked.as_of, read)
-    return no_store(_body(desk.gate.answer(question, deadline=deadline), desk))
+def _bring(asked: EventsRequest, most_reported: int, _customers: Sequence[str]) -> Brought:
+    return Brought(parse_bookings_of(asked.bookings or [], customer_id=asked.customer_id, most_reported=most_reported))
 
 
 def answer_events_batch(
