@@ -188,9 +188,7 @@ def other_server(make: Command, bank: SmallBank) -> Iterator[str]:
         "LEVENSLOOP_BENCH_DATABASE": f"sqlite:///{bank.home.path / 'empty.db'}",
     }  # fmt: skip
     log = (bank.home.path / "other.log").open("wb")
-    process = subprocess.Popen(
-        make(bank, port), env=environ, stdout=log, stderr=log, cwd=Path.cwd()
-    )
+    process = subprocess.Popen(make(bank, port), env=environ, stdout=log, stderr=log, cwd=Path.cwd())
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(url, process)

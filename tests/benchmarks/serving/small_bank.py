@@ -17,15 +17,17 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from models.board import sign_release
 from models.bookings import load_bookings
+from models.candidate import write_candidate
 from models.classifier import BookingClassifier
 from models.errors import UsageError
 from models.events import EventDetector
 from models.home import Home
 from models.permission import PermissionEvent, append_permission
 from models.points import Points
+from models.promotion import promote_release
 from models.purposes import default_purposes
-from models.release import promote_release, sign_release, write_candidate
 from models.signing import BOARD, generate_key, load_private_key
 from models.store import Store, open_store
 from serving.clients import ROLES, add_client
