@@ -8,10 +8,12 @@ from models.purposes import default_purposes
 from models.release import Release
 from models.signing import load_registry
 from models.store import open_store
-from serving.app import Desk
 from serving.champion import ChampionHolder
+from serving.clients import make_client_table
+from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
+from serving.once import Once
 from serving.policy import default_policy
 from serving.records import StoredRecords, make_customer_table
 from serving.settings import Settings
@@ -44,6 +46,7 @@ def open_desk(settings: Settings) -> Desk:
     champion.current()
     store = open_store(settings.home.database_url)
     make_customer_table(store)
+    make_client_table(store)
     registry, policy = default_purposes(), default_policy()
     gate = Gate(
         store=store,
@@ -56,7 +59,7 @@ def open_desk(settings: Settings) -> Desk:
         strict_customers=settings.strict_customers,
         switches=KillSwitches(lambda: load_registry(settings.home)),
     )
-    return Desk(gate=gate, ledger=Ledger(store, registry), policy=policy, clock=_now)
+    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now)
 
 
 def _now() -> datetime:
