@@ -53,6 +53,7 @@ from models.signing import KeyRegistry, load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
 from models.trail import append_trail
+from models.training_permission import find_training_end, read_trained_at
 from models.waivers import brings_new_waivers, copy_waivers, fairness_reasons, require_waivers_in_force
 
 __all__ = [
@@ -309,6 +310,16 @@ def _reasons_without_fairness_audit(candidate: Candidate) -> list[str]:
     return [] if is_audited(candidate.facts) else ["its fairness was not audited: run `levensloop audit`"]
 
 
+def _left_too_long_ago(home: Home, candidate: Candidate, store: Store | None, *, at: datetime) -> list[str]:
+    """What stands in the way of a candidate whose customers left so long ago that it must not answer any more."""
+    trained_at = read_trained_at(candidate)
+    if trained_at is None:
+        return []
+    with _opened(home, store) as ours, ours.read() as connection:
+        end = find_training_end(connection, trained_at=trained_at, now=at)
+    return [] if end is None or at < end else ["customers it was trained on left too long ago: train without them"]
+
+
 def _replaced_keys(decisions: tuple[BoardDecision, ...], registry: KeyRegistry) -> list[str]:
     in_force = {key.id for key in registry.in_force}
     return [
@@ -374,6 +385,7 @@ def promote_release(
             raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
         champion = read_candidate(home.releases / now.release_id) if now is not None else None
         reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo, at=at)
+        reasons += _left_too_long_ago(home, candidate, store, at=at or datetime.now(UTC))
         if reasons:
             raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
         for name in (CLASSIFIER, DETECTOR):

@@ -26,6 +26,8 @@ from models.store import Store, permission_events, trail, trail_commitments
 BEFORE_FIRST = "0" * 64
 # The kind of row that says a permission was appended to the ledger: body {purpose, action, permission_version, ...}.
 PERMISSION_RECORDED = "permission_recorded"
+# The kind of row that says permissions were erased with everything else of a customer: body {permissions, ...}.
+CUSTOMER_ERASED = "customer_erased"
 NOTHING_PERSONAL: Mapping[str, str] = MappingProxyType({})
 # A report names this many faults at most; a rewritten trail would name every row.
 FINDINGS_SHOWN = 100
@@ -89,11 +91,13 @@ class _Recorded:
     """What trail rows say about the ledger: by permission version the row's place and the columns it states.
 
     `without_version` counts rows that do not say which permission they mean; as many permissions may go unnamed.
+    `erased` holds by permission version the row that says it was erased.
     """
 
     events: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
     without_version: int = 0
+    erased: dict[int, int] = field(default_factory=dict)
 
     def add(self, seq: int, body: Any, findings: list[str]) -> None:
         """Take in the body of a row."""
@@ -107,6 +111,11 @@ class _Recorded:
             columns = permission_events.columns.keys()
             self.events[version] = (seq, {name: body[name] for name in columns if name in body})
             self.versions[seq] = version
+
+    def erase(self, seq: int, body: Any) -> None:
+        """Take in the body of a row that says which permissions were erased."""
+        versions = body.get("permissions") if isinstance(body, dict) else None
+        self.erased |= {version: seq for version in versions or () if isinstance(version, int)}
 
     def link(self, seq: int, customer_id: str) -> None:
         """Take in whom a row is about, where that was not erased."""
@@ -144,6 +153,20 @@ def append_trail(
     return row
 
 
+def read_row_body(text: str) -> dict[str, Any]:
+    """What a row says, from its column `body`.
+
+    Raises
+    ------
+    IntegrityError
+        It is not of the form that `append_trail` writes.
+    """
+    body = parse_json(text, dict, source="a row of the trail").get("body")
+    if not isinstance(body, dict):
+        raise IntegrityError("A row of the trail is not of its form. Run `levensloop trail verify`.")
+    return body
+
+
 def erase_commitments(connection: sa.Connection, name: str, value: str) -> int:
     """Erase what links trail rows to a person, inside `store.write()`; returns how many rows were unlinked."""
     found = (trail_commitments.c.name == name) & (trail_commitments.c.value == value)
@@ -168,7 +191,7 @@ def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry |
         if permission_events.name in present:
             _verify_ledger(connection, recorded, findings)
     return TrailReport(
-        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed)
+        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed, recorded)
     )
 
 
@@ -243,6 +266,8 @@ def _verify_chain(
             findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
         if kind == PERMISSION_RECORDED:
             recorded.add(at_seq, _parse_body(body).get("body"), findings)
+        elif kind == CUSTOMER_ERASED:
+            recorded.erase(at_seq, _parse_body(body).get("body"))
         seq, prev = at_seq, stated_hash
     findings.extend(f"row {missing} was signed but is not there: the trail was cut" for missing in sorted(signed))
     return rows, TrailRow(seq, str(prev)) if rows else None
@@ -279,6 +304,8 @@ def _verify_ledger(connection: sa.Connection, recorded: _Recorded, findings: lis
     unnamed = []
     for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_LEDGER).mappings():
         version = row["version"]
+        if version in recorded.erased:
+            findings.append(f"permission {version} was erased in row {recorded.erased[version]} but is still there")
         if version not in events:
             unnamed.append(version)
             continue
@@ -289,6 +316,7 @@ def _verify_ledger(connection: sa.Connection, recorded: _Recorded, findings: lis
     findings.extend(
         f"permission {version} was recorded in row {seq} but is not in the ledger"
         for version, (seq, _) in events.items()
+        if version not in recorded.erased
     )
     # A store whose permissions were never recorded in the trail has nothing to be held against.
     if recorded.events and len(unnamed) > recorded.without_version:
@@ -332,12 +360,17 @@ def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str
         raise IntegrityError("it is not a checkpoint") from error
 
 
-def _notes(rows: int, head: TrailRow | None, signed: Mapping[int, str]) -> tuple[str, ...]:
+def _notes(
+    rows: int, head: TrailRow | None, signed: Mapping[int, str], recorded: _Recorded
+) -> tuple[str, ...]:
+    told = ()
+    if recorded.erased:
+        times = len(set(recorded.erased.values()))
+        told = (f"{len(recorded.erased)} permissions are gone because {times} erasures named them",)
     if not signed:
-        return ("no checkpoint was checked, so a cut tail or a full rewrite would not show",) if rows else ()
+        unseen = "no checkpoint was checked, so a cut tail or a full rewrite would not show"
+        return (*told, unseen) if rows else told
     behind = (head.seq if head else 0) - max(signed)
-    return (
-        (f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none",)
-        if behind > 0
-        else ()
-    )
+    if behind > 0:
+        told = (*told, f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none")
+    return told

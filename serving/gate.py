@@ -24,10 +24,12 @@ from models.trail import append_trail
 from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
 from serving.care import CustomerFacts, Detection, find_sales_block
 from serving.deadline import Deadline
-from serving.offers import OfferChoice, SentOffer, choose_offers
+from serving.corrections import Corrected, find_corrected
+from serving.offers import History, OfferChoice, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse
 from serving.records import NightlyRun, Records, as_date
+from serving.send_window import find_send_window
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,8 +91,9 @@ class _Case:
     facts: CustomerFacts
     nightly: NightlyRun | None
     nightly_today: NightlyRun | None
-    sent: tuple[SentOffer, ...]
+    history: History
     stopped: frozenset[str]
+    corrected: Corrected
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Gate:
             # is seen by it.
             stopped = stopped_events(connection)
             return [
-                self._seal(connection, question, _without(outcome, stopped), release)
+                self._seal(connection, question, self._without(connection, question, outcome, stopped), release)
                 for question, outcome in zip(questions, judged, strict=True)
             ]
 
@@ -165,9 +168,12 @@ class Gate:
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
-        sent = self.records.find_sent_offers(connection, question.customer_id)
+        history = self.records.find_history(connection, question.customer_id)
+        corrected = find_corrected(connection, question.customer_id, days=self.policy.same_event_days)
         known = facts or CustomerFacts(question.customer_id)
-        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
+        return _Case(
+            question, release, purpose, as_of, today, known, nightly, nightly_today, history, stopped, corrected
+        )
 
     def _find_purpose(self, purpose_id: str) -> Purpose:
         try:
@@ -193,14 +199,14 @@ class Gate:
         """
         taxonomy = case.release.taxonomy
         if case.question.read_bookings is None:
-            detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
+            detections, bookings_count = age_detections(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
             today: tuple[Detection, ...] = ()
         else:
             bookings = case.question.read_bookings()
             detections, bookings_count = self._detect(bookings, case, as_of=case.as_of), len(bookings)
             is_now = case.as_of == case.today or not case.purpose.products
             today = detections if is_now else self._detect(bookings, case, as_of=case.today)
-        today += _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
+        today += age_detections(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
         block = find_sales_block(
             today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
         )
@@ -208,7 +214,7 @@ class Gate:
         choice = OfferChoice((), ())
         if case.purpose.products:
             choice = choose_offers(
-                events, case.facts, block=block, sent=case.sent, as_of=case.as_of, today=case.today,
+                events, case.facts, block=block, history=case.history, as_of=case.as_of, today=case.today,
                 taxonomy=taxonomy, cap_days=self.policy.offer_cap_days,
             )  # fmt: skip
         made_by = (case.release.id, case.release.model_version)
@@ -233,7 +239,7 @@ class Gate:
     def _may_tell(self, found: Detection, case: _Case) -> bool:
         event, purpose = case.release.taxonomy.event(found.event), case.purpose
         only = self.policy.only_events.get(purpose.id)
-        if event.retired or event.id in case.stopped:
+        if event.retired or event.id in case.stopped or case.corrected.holds(found.event, found.onset_date):
             return False
         return event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
@@ -270,18 +276,25 @@ class Gate:
             permission.regime, permission.notice_version, permission.version, permission.valid_until
         )
         place = TrailPlace(row.seq, row.hash)
-        return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place)
+        window = find_send_window(self.policy.hours, at=self.clock())
+        return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place, window)
 
-
-def _without(outcome: Judgement | Problem, stopped: frozenset[str]) -> Judgement | Problem:
-    """The judgement without what must not be told any more; what it would have offered is not replaced."""
-    if isinstance(outcome, Problem) or not stopped:
-        return outcome
-    choice = OfferChoice(
-        tuple(offer for offer in outcome.choice.offers if offer.event not in stopped),
-        tuple(held for held in outcome.choice.held_back if held.event not in stopped),
-    )
-    return replace(outcome, events=tuple(e for e in outcome.events if e.event not in stopped), choice=choice)
+    def _without(
+        self, connection: sa.Connection, question: Question, outcome: Judgement | Problem, stopped: frozenset[str]
+    ) -> Judgement | Problem:
+        """The judgement without what must not be told any more; what it would have offered is not replaced."""
+        if isinstance(outcome, Problem) or not outcome.events:
+            return outcome
+        corrected = find_corrected(connection, question.customer_id, days=self.policy.same_event_days)
+        told = tuple(e for e in outcome.events if e.event not in stopped and not corrected.holds(e.event, e.onset_date))
+        if len(told) == len(outcome.events):
+            return outcome
+        kept = {e.event for e in told}
+        choice = OfferChoice(
+            tuple(offer for offer in outcome.choice.offers if offer.event in kept),
+            tuple(held for held in outcome.choice.held_back if held.event in kept),
+        )
+        return replace(outcome, events=told, choice=choice)
 
 
 def _require(permission: Permission) -> Permission:
@@ -303,7 +316,7 @@ def _keep(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Proble
         return error.problem
 
 
-def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
+def age_detections(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
     """Stored detections as they stand on `as_of`: an open event ends `useful_days` after the day it was detected.
 
     An event that the taxonomy in force does not have was found under another one and says nothing here.

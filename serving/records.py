@@ -17,8 +17,10 @@ from models.errors import UnreadableDataError
 from models.purposes import AMSTERDAM
 from models.store import Store, complaints, detections, offers
 from serving.care import CustomerFacts, Detection
-from serving.offers import SentOffer
+from serving.offers import History, SentOffer
 
+# Answers to an offer after which its product is not offered again.
+REFUSING, ACCEPTING = ("no", "stop"), "yes"
 CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
 _METADATA = sa.MetaData()
 customers = sa.Table(
@@ -58,8 +60,8 @@ _FIND_DETECTIONS = (
     .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == sa.bindparam("as_of"))
     .order_by(detections.c.event, detections.c.onset_date)
 )
-_FIND_SENT = sa.select(offers.c.event, offers.c.product, offers.c.at).where(
-    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state == "sent"
+_FIND_HISTORY = sa.select(offers.c.event, offers.c.product, offers.c.state, offers.c.answer, offers.c.at).where(
+    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state != "recalled"
 )
 
 
@@ -82,8 +84,8 @@ class Records(Protocol):
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
         """The last run for a day up to `as_of` that judged this customer; None when none did."""
 
-    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
-        """Every offer reported as sent."""
+    def find_history(self, connection: sa.Connection, customer_id: str) -> History:
+        """Every offer reported as sent, and what the customer said to it."""
 
 
 class StoredRecords:
@@ -116,10 +118,15 @@ class StoredRecords:
             run["as_of"], run["release_id"], run["model_version"], tuple(_stored_detection(row) for row in found)
         )
 
-    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
-        """Sent offers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
-        rows = connection.execute(_FIND_SENT, {"customer_id": customer_id})
-        return tuple(SentOffer(event, product, at.astimezone(AMSTERDAM).date()) for event, product, at in rows)
+    def find_history(self, connection: sa.Connection, customer_id: str) -> History:
+        """Sent offers and answers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
+        rows = connection.execute(_FIND_HISTORY, {"customer_id": customer_id}).all()
+        sent = (row for row in rows if row.state == "sent")
+        return History(
+            tuple(SentOffer(row.event, row.product, row.at.astimezone(AMSTERDAM).date()) for row in sent),
+            refused=frozenset(row.product for row in rows if row.answer in REFUSING),
+            accepted=frozenset(row.product for row in rows if row.answer == ACCEPTING),
+        )
 
 
 def make_customer_table(store: Store) -> None:

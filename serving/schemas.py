@@ -35,6 +35,7 @@ def _parse_day(value: object) -> date:
 
 
 Day = Annotated[date, BeforeValidator(_parse_day)]
+Moment = Annotated[AwareDatetime, BeforeValidator(lambda value: _parse_moment(value))]
 
 
 class Request(BaseModel):
@@ -98,7 +99,7 @@ class PermissionEventRequest(Request):
     language: Name | None = None
     channel: Name = "api"
     actor: Name = "customer"
-    at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _parse_moment(value))] = None
+    at: Moment | None = None
     evidence: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
@@ -172,9 +173,7 @@ def _row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> Proble
     )
 
 
-def _parse_moment(value: object) -> datetime | None:
-    if value is None:
-        return None
+def _parse_moment(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("is not a moment (RFC 3339)")
     try:

@@ -202,6 +202,18 @@ def review(
     write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
 
 
+@app.command("prove-exclusion")
+def prove_exclusion(
+    release: Annotated[str, typer.Option(help="Release or candidate, by its id or the beginning of it.")],
+    bookings: _File,
+    permissions: _File,
+) -> None:
+    """Show from the files it was trained on that no objector's booking is in a release; exit code 30 when not."""
+    from training.exclusion import prove_exclusion_of_files
+
+    prove_exclusion_of_files(release, bookings=bookings, permissions=permissions)
+
+
 @app.command()
 def report(
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write the pages to.")],

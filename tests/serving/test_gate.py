@@ -76,6 +76,8 @@ def test_answer_has_the_shape_of_the_contract(bank: Any) -> None:
                         "kind": "savings",
                         "name": {"nl": "Kinderrekening", "en": "Children's account"},
                         "form": "offer",
+                        # Noon in Amsterdam: from now until ten at night, an hour ahead of UTC.
+                        "send_window": {"not_before": "2026-11-22T11:00:00Z", "not_after": "2026-11-22T21:00:00Z"},
                     }
                 ],
             }
