@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from models.canonical import moment_text, parse_moment
 from models.errors import LevensloopError, StoreUnavailableError, UsageError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 2
 # How long a writer waits for another one, in milliseconds; longer waits answer "unavailable".
 BUSY_TIMEOUT_MS = 5_000
 OPENING_TRIES = 50
@@ -109,7 +109,6 @@ detections = sa.Table(
     sa.Column("release_id", sa.String, nullable=False),
 )
 
-# What became of offers, one row per report: a sent offer that was answered has two.
 offers = sa.Table(
     "offers",
     METADATA,
@@ -120,11 +119,6 @@ offers = sa.Table(
     sa.Column("state", sa.String, sa.CheckConstraint("state IN ('sent', 'answered', 'recalled')"), nullable=False),
     sa.Column("answer", sa.String),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("purpose", sa.String),
-    sa.Column("onset_date", sa.Date),
-    sa.Column("permission_version", sa.Integer),  # of the answer that made the offer
-    sa.Column("trail_seq", sa.Integer),  # the row of the report in the trail
-    sa.Column("refused", sa.String),  # why it should not have been sent, when it was sent all the same
     sa.Index("offers_customer", "customer_id", "at"),
 )
 
@@ -138,7 +132,6 @@ corrections = sa.Table(
     sa.Column("correction", sa.String, nullable=False),  # what the customer says instead, one of serving's codes
     sa.Column("remark", sa.Text),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("evidence", sa.Text),  # booking ids the event rested on, as a JSON list
     sa.Index("corrections_customer", "customer_id", "event"),
 )
 
@@ -217,22 +210,8 @@ release_fallbacks = sa.Table(
     sa.Column("trail_seq", sa.Integer, nullable=False),
 )
 
-# Ledger rows that may be deleted, because an erasure in the trail names them; the row stands here before it goes there.
-erased_permissions = sa.Table(
-    "erased_permissions",
-    METADATA,
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("at", Moment, nullable=False),
-)
-
 # What came with each version of the schema after the first.
-_ADDED: dict[int, tuple[sa.Table, ...]] = {2: (kill_switches, release_fallbacks), 3: (erased_permissions,)}
-_NEW_COLUMNS: dict[int, tuple[sa.Column[Any], ...]] = {
-    3: (
-        offers.c.purpose, offers.c.onset_date, offers.c.permission_version, offers.c.trail_seq, offers.c.refused,
-        corrections.c.evidence,
-    )
-}  # fmt: skip
+_ADDED: dict[int, tuple[sa.Table, ...]] = {2: (kill_switches, release_fallbacks)}
 
 # What makes an INSERT OR REPLACE throw away a row of history: its place, and in the ledger the key of a request.
 _TAKEN = {
@@ -243,10 +222,7 @@ _TAKEN = {
 }
 # A table, the verb it refuses, and when (always, unless told); PostgreSQL gets rights instead, when it comes.
 _REFUSED: tuple[tuple[sa.Table, str, str], ...] = (
-    *((table, "UPDATE", "") for table in _TAKEN),
-    (trail, "DELETE", ""),
-    (kill_switches, "DELETE", ""),
-    (permission_events, "DELETE", "NOT EXISTS (SELECT 1 FROM erased_permissions WHERE version = OLD.version)"),
+    *((table, verb, "") for table in _TAKEN for verb in ("UPDATE", "DELETE")),
     # SQLite runs delete triggers on a replacement only where recursive_triggers is on, which a foreign client need not
     # do; a BEFORE INSERT trigger runs always.
     *((table, "INSERT", taken) for table, taken in _TAKEN.items()),
@@ -260,8 +236,9 @@ def _make_triggers(connection: sa.Connection) -> None:
     for table, verb, when in _REFUSED:
         if table.name not in present:
             continue  # `verify_trail` names a table that was taken away
-        name = f"{table.name}_no_{'replace' if verb == 'INSERT' else verb.lower()}"
-        condition = f"WHEN {when}" if when else ""
+        name, condition = (
+            (f"{table.name}_no_replace", f"WHEN {when}") if when else (f"{table.name}_no_{verb.lower()}", "")
+        )
         connection.exec_driver_sql(
             f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} {condition} "
             f"BEGIN SELECT RAISE(ABORT, '{name}'); END"
@@ -414,10 +391,6 @@ def _check_version(connection: sa.Connection) -> None:
     elif found in range(1, SCHEMA_VERSION):
         for version in range(found + 1, SCHEMA_VERSION + 1):
             METADATA.create_all(connection, tables=_ADDED[version])
-            for column in _NEW_COLUMNS.get(version, ()):
-                kind = column.type.compile(connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
-        connection.exec_driver_sql("DROP TRIGGER IF EXISTS permission_events_no_delete")
         connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
     elif found != SCHEMA_VERSION:
         raise StoreUnavailableError(
