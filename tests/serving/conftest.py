@@ -136,8 +136,14 @@ def make_booking(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+def bank_url(tmp_path: Path) -> str:
+    """Where the bank keeps everything; a test module that runs on both databases asks for `database_url` instead."""
+    return f"sqlite:///{tmp_path / 'levensloop.db'}"
+
+
+@pytest.fixture
+def bank(bank_url: str) -> Iterator[Bank]:
+    store = open_store(bank_url)
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
