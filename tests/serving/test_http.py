@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -428,3 +429,17 @@ def test_shown_notice_may_be_dated_back(bank: Any) -> None:
 def test_answers_are_json_that_every_reader_reads(bank: Any) -> None:
     text = append(bank).text
     assert json.loads(text, parse_constant=pytest.fail)["action"] == "consented"
+
+
+def test_broken_store_answers_503_and_is_not_ready(bank: Any, tmp_path: Any) -> None:
+    bank.record("consented")
+    assert bank.ask().status_code == 200
+    assert bank.desk.is_ready()
+    bank.store.close()
+    for path in tmp_path.glob("levensloop.db*"):
+        path.unlink()
+    shutil.copy(__file__, tmp_path / "levensloop.db")
+    response = bank.ask()
+    assert (response.status_code, response.json()["type"]) == (503, "urn:levensloop:problem:store-unavailable")
+    assert response.headers["retry-after"] == "5"
+    assert not bank.desk.is_ready()
