@@ -94,6 +94,7 @@ detections = sa.Table(
     sa.Column("release_id", sa.String, nullable=False),
 )
 
+# What became of offers, one row per report: a sent offer that was answered has two.
 offers = sa.Table(
     "offers",
     METADATA,
@@ -104,6 +105,11 @@ offers = sa.Table(
     sa.Column("state", sa.String, sa.CheckConstraint("state IN ('sent', 'answered', 'recalled')"), nullable=False),
     sa.Column("answer", sa.String),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("purpose", sa.String),
+    sa.Column("onset_date", sa.Date),
+    sa.Column("permission_version", sa.Integer),  # of the answer that made the offer
+    sa.Column("trail_seq", sa.Integer),  # the row of the report in the trail
+    sa.Column("refused", sa.String),  # why it should not have been sent, when it was sent all the same
     sa.Index("offers_customer", "customer_id", "at"),
 )
 
@@ -117,6 +123,7 @@ corrections = sa.Table(
     sa.Column("correction", sa.String, nullable=False),  # what the customer says instead, one of serving's codes
     sa.Column("remark", sa.Text),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("evidence", sa.Text),  # booking ids the event rested on, as a JSON list
     sa.Index("corrections_customer", "customer_id", "event"),
 )
 
@@ -231,7 +238,17 @@ purpose_registries = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Permissions that may be deleted, because an erasure in the trail names them; a row stands here before it goes there.
+erased_permissions = sa.Table(
+    "erased_permissions",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # Tables in which no row is ever changed, removed or replaced.
-HISTORY = (permission_events, trail, kill_switches, purpose_registries)
+HISTORY = (permission_events, trail, kill_switches, purpose_registries, erased_permissions)
+# ... but a row of these may go when its version stands among the erased ones.
+LEAVING = {permission_events: erased_permissions}
 # A commitment may be erased, never changed.
 ERASABLE = (trail_commitments,)

@@ -366,10 +366,8 @@ def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str
         raise IntegrityError("it is not a checkpoint") from error
 
 
-def _notes(
-    rows: int, head: TrailRow | None, signed: Mapping[int, str], recorded: _Recorded
-) -> tuple[str, ...]:
-    told = ()
+def _notes(rows: int, head: TrailRow | None, signed: Mapping[int, str], recorded: _Recorded) -> tuple[str, ...]:
+    told: tuple[str, ...] = ()
     if recorded.erased:
         times = len(set(recorded.erased.values()))
         told = (f"{len(recorded.erased)} permissions are gone because {times} erasures named them",)

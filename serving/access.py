@@ -112,7 +112,10 @@ def _find_trail(connection: sa.Connection, customer_id: str) -> list[dict[str, A
     """What was answered, refused or recorded about the customer: the rows of the chain, with their hashes."""
     mine = (trail_commitments.c.name == "customer_id") & (trail_commitments.c.value == customer_id)
     rows = connection.execute(
-        sa.select(trail).join(trail_commitments, trail_commitments.c.seq == trail.c.seq).where(mine).order_by(trail.c.seq)
+        sa.select(trail)
+        .join(trail_commitments, trail_commitments.c.seq == trail.c.seq)
+        .where(mine)
+        .order_by(trail.c.seq)
     ).mappings()
     return [
         {"seq": row["seq"], "at": rfc3339(row["at"]), "kind": row["kind"], "hash": row["hash"],

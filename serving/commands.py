@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from serving.rights_commands import app as rights
+
 app = typer.Typer()
+app.add_typer(rights)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
 _Url = Annotated[str, typer.Option(help="Address of the service; the one that runs here when absent.")]
@@ -107,13 +110,18 @@ def nightly(
     as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
 ) -> None:
-    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from."""
+    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from.
+
+    Afterwards sent offers are reconciled with permissions, and what is too old is deleted.
+    """
     import os
 
     from rich.console import Console
 
     from models.commands import parse_day
+    from serving.housekeeping import keep_house
     from serving.nightly import run_nightly_file
+    from serving.rights_commands import tell_deleted, tell_reconciliation
     from serving.settings import read_settings
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -126,6 +134,9 @@ def nightly(
     )
     told = f"{summary.judged} of {summary.customers} customers allow it and were judged"
     console.print(f"{told}; {summary.detections} detections kept.")
+    night = keep_house(settings.home)
+    tell_deleted(night.deleted)
+    tell_reconciliation(night.sent)
 
 
 @app.command()

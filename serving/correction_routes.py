@@ -26,9 +26,7 @@ def correct_event(asked: CorrectionRequest, desk: TheDesk, write: TheWrite) -> J
     return no_store(desk.once.answer(write, asked, act, now=desk.clock()), status=201)
 
 
-def signal_overdraft(
-    asked: OverdraftRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline
-) -> JSONResponse:
+def signal_overdraft(asked: OverdraftRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """The service message about an overdraft; it needs no permission for offers and never names a product."""
     client.require_purpose(PURPOSE)
     records, most = asked.bookings, desk.policy.limits.row_problems

@@ -1,4 +1,4 @@
-"""What a customer says about an inferred event: "not right" or "not mine". It is never shown again, from this answer on.
+"""What a customer says about an inferred event: "not right" or "not mine". From this answer on it is never shown.
 
 A correction is also a label for a person's review: `levensloop corrections` writes them for `levensloop review`.
 """
@@ -32,7 +32,7 @@ class CorrectionRequest(Request):
     event: Name
     onset_date: Day
     correction: Correction
-    evidence: Annotated[list[Text], Field(max_length=500)] = []
+    evidence: Annotated[list[Text], Field(default_factory=list, max_length=500)]
     remark: Text | None = None
 
 
@@ -74,13 +74,21 @@ def record_correction(
     kept = {"customer_id": asked.customer_id, "event": asked.event, "onset_date": asked.onset_date}
     connection.execute(
         corrections.insert(),
-        {**kept, "correction": asked.correction, "remark": asked.remark, "evidence": canonical_json(evidence), "at": now},
+        {
+            **kept,
+            "correction": asked.correction,
+            "remark": asked.remark,
+            "evidence": canonical_json(evidence),
+            "at": now,
+        },
     )
     recalled = recall_event(connection, asked.customer_id, asked.event, because=asked.correction, at=now)
     body = {"event": asked.event, "correction": asked.correction, "bookings": len(evidence), "recalled": recalled}
     row = append_trail(connection, CORRECTED, body, personal={"customer_id": asked.customer_id}, at=now)
     return {
-        **{**kept, "onset_date": asked.onset_date.isoformat()},
+        "customer_id": asked.customer_id,
+        "event": asked.event,
+        "onset_date": asked.onset_date.isoformat(),
         "correction": asked.correction,
         "bookings": len(evidence),
         "recalled": recalled,

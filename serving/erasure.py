@@ -86,9 +86,7 @@ def _find_objections(
     rows = connection.execute(sa.select(table).filter_by(customer_id=customer_id).order_by(table.c.version)).mappings()
     events: dict[str, list[PermissionRecord]] = {}
     for row in rows:
-        record = PermissionRecord(
-            row["version"], row["action"], row["notice_version"], row["notice_sha256"], row["at"]
-        )
+        record = PermissionRecord(row["version"], row["action"], row["notice_version"], row["notice_sha256"], row["at"])
         events.setdefault(row["purpose"], []).append(record)
     return [
         PermissionEvent(

@@ -23,8 +23,8 @@ from models.taxonomy import Taxonomy
 from models.trail import append_trail
 from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
 from serving.care import CustomerFacts, Detection, find_sales_block
-from serving.deadline import Deadline
 from serving.corrections import Corrected, find_corrected
+from serving.deadline import Deadline
 from serving.offers import History, OfferChoice, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse

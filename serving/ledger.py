@@ -18,7 +18,9 @@ from models.purposes import Purpose, PurposeRegistry
 from models.store import Store, idempotency
 from models.trail import append_trail
 from serving.answers import rfc3339
+from serving.gate import SERVED_CLIENTS
 from serving.problems import refuse
+from serving.recalls import ENDING, recall_offers
 from serving.schemas import PermissionEventRequest
 
 RECORDED = "permission_recorded"
@@ -65,6 +67,7 @@ class Ledger:
                 personal={"customer_id": event.customer_id},
                 at=now,
             )
+            self._take_back(connection, event, version, now=now)
             answer = {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
@@ -82,6 +85,13 @@ class Ledger:
         with self.store.read() as connection:
             held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
+
+    def _take_back(self, connection: sa.Connection, event: PermissionEvent, version: int, *, now: datetime) -> None:
+        """Offers made under a permission that this event ends; engines learn it from the outbox."""
+        if event.action in ENDING and SERVED_CLIENTS & set(self.registry.purpose(event.purpose).clients):
+            recall_offers(
+                connection, event.customer_id, because=event.action, at=now, purpose=event.purpose, version=version
+            )
 
     def _held(self, connection: sa.Connection, event: PermissionEvent, *, now: datetime) -> dict[str, Any]:
         held = current_permission(connection, event.customer_id, event.purpose, registry=self.registry, at=now)

@@ -1,4 +1,4 @@
-"""The addresses around offers: ask again when sending, report what was sent and answered, and read what was recalled."""
+"""The addresses around offers: ask again when sending, report what was sent and answered, read what was recalled."""
 
 from typing import Any
 

@@ -110,9 +110,7 @@ def choose_offers(
     offers: list[Offer] = []
     held: list[HeldBack] = []
     for detection in sorted(detections, key=lambda found: _rank(found, taxonomy)):
-        offer, kept = _judge_event(
-            detection, facts, capped=capped, history=history, as_of=as_of, taxonomy=taxonomy
-        )
+        offer, kept = _judge_event(detection, facts, capped=capped, history=history, as_of=as_of, taxonomy=taxonomy)
         held += kept
         if offer is not None and offers:
             held.append(HeldBack(offer.event, offer.product.id, "one_offer_per_customer"))
@@ -145,9 +143,7 @@ def _judge_event(
     for offerable in event.products:
         product = taxonomy.product(offerable.product)
         first_day = detection.onset_date + timedelta(days=offerable.after_days)
-        reason = whole or _judge_product(
-            product, event, facts, history=history, first_day=first_day, as_of=as_of
-        )
+        reason = whole or _judge_product(product, event, facts, history=history, first_day=first_day, as_of=as_of)
         if reason is None and offer is not None:
             reason = "one_offer_per_event"
         if reason is None:

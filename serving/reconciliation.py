@@ -113,9 +113,10 @@ def _sweep(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime
     waiting = sa.select(offers.c.customer_id, offers.c.purpose).where(offers.c.state == "sent").distinct()
     taken = 0
     for customer_id, purpose in connection.execute(waiting).all():
-        if purpose not in registry.ids or current_permission(
-            connection, customer_id, purpose, registry=registry, at=at
-        ).allowed:
+        if (
+            purpose not in registry.ids
+            or current_permission(connection, customer_id, purpose, registry=registry, at=at).allowed
+        ):
             continue
         if any(offer.purpose == purpose for offer in find_open_offers(connection, customer_id, at=at)):
             taken += recall_offers(connection, customer_id, because="not_allowed", at=at, purpose=purpose)

@@ -6,7 +6,7 @@ given, so that everything an answer rests on is one consistent view.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from models.purposes import AMSTERDAM
 from models.store import Store, complaints, customers, detections, offers, runs
 from serving.care import CustomerFacts, Detection
 from serving.offers import History, SentOffer
+from serving.recalls import find_open_offers, recall_offers
 
 # Answers to an offer after which its product is not offered again.
 REFUSING, ACCEPTING = ("no", "stop"), "yes"
@@ -128,11 +129,13 @@ def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
     return tuple(_parse_customer(row, source=path.name) for row in frame.to_dict("records"))
 
 
-def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
+def write_customers(store: Store, facts: Iterable[CustomerFacts], *, at: datetime | None = None) -> int:
     """Put customers into the table; one that is there already is replaced, the last of a repeated one counts.
 
-    Returns how many were written.
+    Open offers of who complains or is in arrears now are recalled in the same transaction. Returns how many were
+    written.
     """
+    facts = list(facts)
     rows = {
         one.customer_id: {
             "customer_id": one.customer_id,
@@ -149,7 +152,16 @@ def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
         with store.write() as connection:
             connection.execute(replaced, [{"replaced": customer_id} for customer_id in rows])
             connection.execute(customers.insert(), list(rows.values()))
+            _recall_blocked(connection, facts, at=at or datetime.now(UTC))
     return len(rows)
+
+
+def _recall_blocked(connection: sa.Connection, facts: Iterable[CustomerFacts], *, at: datetime) -> None:
+    """Take back the open offers of customers to whom nothing may be sold now."""
+    for one in facts:
+        because = "open_complaint" if one.open_complaint else "arrears" if one.in_arrears else ""
+        if because and find_open_offers(connection, one.customer_id, at=at):
+            recall_offers(connection, one.customer_id, because=because, at=at)
 
 
 def write_run(

@@ -210,12 +210,11 @@ class OfferDesk:
             if offer.is_sent or now - offer.at <= valid:
                 return offer
         raise _held(
-            "offer_not_made", "No valid answer made this offer, or it was recalled. Ask for the customer's events again."
+            "offer_not_made",
+            "No valid answer made this offer, or it was recalled. Ask for the customer's events again.",
         )
 
-    def _require_free(
-        self, connection: sa.Connection, asked: OfferSentRequest, *, at: datetime, now: datetime
-    ) -> None:
+    def _require_free(self, connection: sa.Connection, asked: OfferSentRequest, *, at: datetime, now: datetime) -> None:
         """Care, caps, earlier answers, corrections, kill switches and hours, as they stand today."""
         reason = self._reason_today(connection, asked, now=now)
         if reason is not None:

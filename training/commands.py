@@ -195,11 +195,18 @@ def review(
     permissions: _FileOrNone = None,
     release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
     size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="From `levensloop corrections`; stands first."),
+    ] = None,
 ) -> None:
     """List the bookings most worth a look - likely mislabelled first, then doubtful - to be filled in."""
     from training.review_files import write_queue
 
-    write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
+    write_queue(
+        bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size,
+        corrections=corrections,
+    )  # fmt: skip
 
 
 @app.command("prove-exclusion")

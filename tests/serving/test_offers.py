@@ -81,7 +81,8 @@ def test_one_customer_gets_one_offer_on_the_event_detected_last() -> None:
 )
 def test_a_sent_offer_holds_back_every_other_for_thirty_days(sent_on: date, held: list[str]) -> None:
     choice = choose(
-        detected("travel_booked", date(2026, 11, 1)), history=History((SentOffer("child_birth", "child_account", sent_on),))
+        detected("travel_booked", date(2026, 11, 1)),
+        history=History((SentOffer("child_birth", "child_account", sent_on),)),
     )
     assert told(choice)["held"] == held
 
