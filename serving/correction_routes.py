@@ -9,10 +9,10 @@ from serving.addresses import Address
 from serving.corrections import CorrectionRequest, record_correction
 from serving.desk import TheClient, TheDeadline, TheDesk, TheWrite, no_store
 from serving.offer_told import CorrectionTold, OverdraftTold
-from serving.overdraft import PURPOSE, OverdraftRequest, build_signal
+from serving.overdraft import OverdraftRequest, build_signal
+from serving.permissions import SPEAKING_FOR_CUSTOMERS
 from serving.schemas import parse_bookings_of
 
-SPEAKING_FOR_CUSTOMERS = frozenset({"customer_page", "contact_desk"})
 SIGNALLING = frozenset({"offer_engine", "customer_page"})
 
 
@@ -21,14 +21,13 @@ def correct_event(asked: CorrectionRequest, desk: TheDesk, write: TheWrite) -> J
 
     def act(connection: sa.Connection) -> dict[str, Any]:
         taxonomy = desk.gate.releases.current().taxonomy
-        return record_correction(connection, asked, taxonomy=taxonomy, now=desk.clock())
+        return record_correction(connection, asked, taxonomy=taxonomy, client=write.client.name, now=desk.clock())
 
     return no_store(desk.once.answer(write, asked, act, now=desk.clock()), status=201)
 
 
 def signal_overdraft(asked: OverdraftRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """The service message about an overdraft; it needs no permission for offers and never names a product."""
-    client.require_purpose(PURPOSE)
     records, most = asked.bookings, desk.policy.limits.row_problems
     read = None
     if records is not None:
@@ -36,7 +35,7 @@ def signal_overdraft(asked: OverdraftRequest, desk: TheDesk, client: TheClient, 
         def read() -> Any:
             return parse_bookings_of(records, customer_id=asked.customer_id, most_reported=most)
 
-    answer = desk.gate.answer(asked.question(read), deadline=deadline)
+    answer = desk.gate.answer(asked.question(client, read), deadline=deadline)
     return no_store(build_signal(answer, desk.policy.overdraft))
 
 

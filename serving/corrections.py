@@ -57,7 +57,7 @@ def find_corrected(connection: sa.Connection, customer_id: str, *, days: int) ->
 
 
 def record_correction(
-    connection: sa.Connection, asked: CorrectionRequest, *, taxonomy: Taxonomy, now: datetime
+    connection: sa.Connection, asked: CorrectionRequest, *, taxonomy: Taxonomy, client: str, now: datetime
 ) -> dict[str, Any]:
     """Keep a correction and take back what was offered on the event, inside `store.write()`.
 
@@ -83,7 +83,13 @@ def record_correction(
         },
     )
     recalled = recall_event(connection, asked.customer_id, asked.event, because=asked.correction, at=now)
-    body = {"event": asked.event, "correction": asked.correction, "bookings": len(evidence), "recalled": recalled}
+    body = {
+        "event": asked.event,
+        "correction": asked.correction,
+        "bookings": len(evidence),
+        "recalled": recalled,
+        "client": client,
+    }
     row = append_trail(connection, CORRECTED, body, personal={"customer_id": asked.customer_id}, at=now)
     return {
         "customer_id": asked.customer_id,

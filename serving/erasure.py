@@ -107,7 +107,8 @@ def _outlives(events: list[PermissionRecord], purpose: Purpose, *, at: datetime)
 def _erase_permissions(connection: sa.Connection, customer_id: str, *, at: datetime) -> list[int]:
     """The ledger rows; the database lets a row go only when it stands among the erased ones first."""
     mine = permission_events.c.customer_id == customer_id
-    versions = list(connection.execute(sa.select(permission_events.c.version).where(mine)).scalars())
+    found = sa.select(permission_events.c.version).where(mine).order_by(permission_events.c.version)
+    versions = list(connection.execute(found).scalars())
     if versions:
         connection.execute(erased_permissions.insert(), [{"version": version, "at": at} for version in versions])
         connection.execute(permission_events.delete().where(mine))

@@ -31,12 +31,12 @@ def report_sent(asked: OfferSentRequest, desk: TheDesk, write: TheWrite) -> JSON
     offers = OfferDesk(desk.gate)
 
     def act(connection: sa.Connection) -> dict[str, Any]:
-        return offers.send(connection, asked, now=desk.clock())
+        return offers.send(connection, asked, client=write.client.name, now=desk.clock())
 
     try:
         return no_store(desk.once.answer(write, asked, act, now=desk.clock()), status=201)
     except ProblemError as error:
-        _record_refusal(desk, offers, asked, error)
+        _record_refusal(desk, offers, asked, error, client=write.client.name)
         raise
 
 
@@ -45,7 +45,7 @@ def report_answered(asked: OfferAnsweredRequest, desk: TheDesk, write: TheWrite)
     offers = OfferDesk(desk.gate)
 
     def act(connection: sa.Connection) -> dict[str, Any]:
-        return offers.answer(connection, asked, now=desk.clock(), may=write.client.require_purpose)
+        return offers.answer(connection, asked, client=write.client, now=desk.clock())
 
     return no_store(desk.once.answer(write, asked, act, now=desk.clock()), status=201)
 
@@ -64,10 +64,12 @@ def _require_all_purposes(client: Client, desk: Desk) -> None:
             client.require_purpose(purpose.id)
 
 
-def _record_refusal(desk: Desk, offers: OfferDesk, asked: OfferSentRequest, error: ProblemError) -> None:
+def _record_refusal(
+    desk: Desk, offers: OfferDesk, asked: OfferSentRequest, error: ProblemError, *, client: str
+) -> None:
     if is_recorded(error):
         with desk.store.write() as connection:
-            offers.record_refusal(connection, asked, error.problem, now=desk.clock())
+            offers.record_refusal(connection, asked, error.problem, client=client, now=desk.clock())
 
 
 ADDRESSES = (

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from serving.told import Day, Moment, Place, Texts, Told
+from serving.told import Day, Granted, Moment, Place, Texts, Told, WindowTold
 
 
 class PermissionCheckTold(Told):
@@ -78,6 +78,6 @@ class OverdraftTold(Told):
     detected_on: Day | None
     evidence: list[str]
     message: Texts | None
-    send_window: dict[str, Moment]
-    permission: dict[str, Any]
+    send_window: WindowTold
+    permission: Granted
     trail: Place

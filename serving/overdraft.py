@@ -10,6 +10,7 @@ import pandas as pd
 
 from models.errors import IntegrityError
 from serving.answers import Answer, permission_granted, window_body
+from serving.clients import Client
 from serving.gate import Question
 from serving.policy import Sentence
 from serving.schemas import Booking, CustomerId, Day, Request
@@ -28,9 +29,9 @@ class OverdraftRequest(Request):
     as_of: Day | None = None
     bookings: list[Booking] | None = None
 
-    def question(self, read_bookings: Callable[[], pd.DataFrame] | None) -> Question:
+    def question(self, client: Client, read_bookings: Callable[[], pd.DataFrame] | None) -> Question:
         """The question to the gate."""
-        return Question(self.customer_id, PURPOSE, self.as_of, read_bookings)
+        return Question(self.customer_id, PURPOSE, client, self.as_of, read_bookings)
 
 
 def build_signal(answer: Answer, message: Sentence) -> dict[str, Any]:

@@ -5,7 +5,6 @@ selecting and sending. What is refused stands in the trail; what was sent all th
 and is found by the nightly reconciliation.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -16,9 +15,10 @@ from models.kill_switch import stopped_events
 from models.permission import PermissionEvent, append_permission, current_permission
 from models.purposes import AMSTERDAM
 from models.store import offers, permission_events
-from models.trail import TrailRow, append_trail
+from models.trail import PERMISSION_RECORDED, TrailRow, append_trail
 from serving.answers import rfc3339, window_body
 from serving.care import CustomerFacts, Detection, find_sales_block
+from serving.clients import Client
 from serving.corrections import CorrectionRequest, find_corrected, record_correction
 from serving.gate import Gate, age_detections
 from serving.offers import choose_offers
@@ -96,7 +96,7 @@ class OfferDesk:
             "because": because,
         }
 
-    def send(self, connection: sa.Connection, asked: OfferSentRequest, *, now: datetime) -> dict[str, Any]:
+    def send(self, connection: sa.Connection, asked: OfferSentRequest, *, client: str, now: datetime) -> dict[str, Any]:
         """Record an offer as sent.
 
         Raises
@@ -110,7 +110,7 @@ class OfferDesk:
         self._require_free(connection, asked, at=at, now=now)
         body = {
             "purpose": asked.purpose, "event": asked.event, "product": asked.product,
-            "permission_version": made.permission_version, "made_in": made.seq,
+            "permission_version": made.permission_version, "made_in": made.seq, "client": client,
         }  # fmt: skip
         row = append_trail(connection, SENT, body, personal={"customer_id": asked.customer_id}, at=now)
         _keep(connection, asked, state="sent", at=at, version=made.permission_version, seq=row.seq)
@@ -124,12 +124,18 @@ class OfferDesk:
         }
 
     def record_refusal(
-        self, connection: sa.Connection, asked: OfferSentRequest, problem: Problem, *, now: datetime
+        self, connection: sa.Connection, asked: OfferSentRequest, problem: Problem, *, client: str, now: datetime
     ) -> TrailRow:
         """Keep in the trail that a report was refused; an offer that is out already counts as sent."""
         why = problem.extra.get("reason", problem.kind)
         known = asked.purpose if asked.purpose in self.gate.registry.ids else "unregistered"
-        body = {"purpose": known, "outcome": problem.kind, "reason": why, "is_out": asked.sent_at is not None}
+        body = {
+            "purpose": known,
+            "outcome": problem.kind,
+            "reason": why,
+            "is_out": asked.sent_at is not None,
+            "client": client,
+        }
         row = append_trail(connection, NOT_SENT, body, personal={"customer_id": asked.customer_id}, at=now)
         if asked.sent_at is not None and not _is_kept(connection, asked):
             _keep(connection, asked, state="sent", at=asked.sent_at, version=None, seq=row.seq, refused=why)
@@ -140,12 +146,10 @@ class OfferDesk:
         connection: sa.Connection,
         asked: OfferAnsweredRequest,
         *,
+        client: Client,
         now: datetime,
-        may: Callable[[str], None] = lambda _purpose: None,
     ) -> dict[str, Any]:
         """Record what the customer said; `stop` is an objection and `wrong` a correction, both from now on.
-
-        `may` raises when the caller may not speak about the purpose of the offer.
 
         Raises
         ------
@@ -156,9 +160,11 @@ class OfferDesk:
         sent = connection.execute(mine.where(offers.c.state == "sent").order_by(offers.c.id.desc())).mappings().first()
         if sent is None:
             raise refuse(404, "offer-unknown", "No such offer was reported as sent to this customer. Report it first.")
-        may(str(sent["purpose"]))
+        client.require_purpose(str(sent["purpose"]))
         body = {"event": asked.event, "product": asked.product, "answer": asked.answer}
-        row = append_trail(connection, ANSWERED, body, personal={"customer_id": asked.customer_id}, at=now)
+        row = append_trail(
+            connection, ANSWERED, {**body, "client": client.name}, personal={"customer_id": asked.customer_id}, at=now
+        )
         kept = {name: sent[name] for name in ("customer_id", "purpose", "event", "product", "onset_date")}
         version = sent["permission_version"]
         connection.execute(
@@ -167,13 +173,15 @@ class OfferDesk:
              "at": now},
         )  # fmt: skip
         if asked.answer == "stop":
-            self._object(connection, asked.customer_id, str(sent["purpose"]), now=now)
+            self._object(connection, asked.customer_id, str(sent["purpose"]), client=client, now=now)
         if asked.answer == "wrong" and sent["onset_date"] is not None:
             wrong = CorrectionRequest.model_construct(
                 customer_id=asked.customer_id, event=asked.event, onset_date=sent["onset_date"],
                 correction="not_right", evidence=[], remark=None,
             )  # fmt: skip
-            record_correction(connection, wrong, taxonomy=self.gate.releases.current().taxonomy, now=now)
+            record_correction(
+                connection, wrong, taxonomy=self.gate.releases.current().taxonomy, client=client.name, now=now
+            )
         return {**body, "customer_id": asked.customer_id, "trail": {"seq": row.seq, "hash": row.hash}}
 
     def _moment_of(self, asked: OfferSentRequest, *, now: datetime) -> datetime:
@@ -248,13 +256,15 @@ class OfferDesk:
         # Another product of the event comes first today; this one was made when it did not, which is no reason.
         return None if held.get(asked.product) == "one_offer_per_event" else held.get(asked.product)
 
-    def _object(self, connection: sa.Connection, customer_id: str, purpose: str, *, now: datetime) -> None:
+    def _object(
+        self, connection: sa.Connection, customer_id: str, purpose: str, *, client: Client, now: datetime
+    ) -> None:
         event = PermissionEvent(
             customer_id=customer_id, purpose=purpose, action="objected", channel="offer", actor="customer", at=now
         )
         version = append_permission(connection, event, self.gate.registry)
-        recorded = {"purpose": purpose, "action": "objected", "permission_version": version}
-        append_trail(connection, "permission_recorded", recorded, personal={"customer_id": customer_id}, at=now)
+        recorded = {"purpose": purpose, "action": "objected", "permission_version": version, "client": client.name}
+        append_trail(connection, PERMISSION_RECORDED, recorded, personal={"customer_id": customer_id}, at=now)
         recall_offers(connection, customer_id, because="objected", at=now, purpose=purpose, version=version)
 
 

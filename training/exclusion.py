@@ -57,7 +57,7 @@ def prove_exclusion_of_files(release_id: str, *, bookings: Path, permissions: Pa
     home = home or find_home()
     candidate = read_candidate(find_candidate([home.releases, home.candidates], release_id))
     stated = candidate.manifest["permission"]
-    if "snapshot_sha256" not in stated or "bookings_sha256" not in stated:
+    if not stated.get("snapshot_sha256") or not stated.get("bookings_sha256"):
         raise UsageError(
             f"Release {candidate.id[:12]} does not state which bookings it read. Train again with --permissions."
         )

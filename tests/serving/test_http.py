@@ -326,7 +326,10 @@ def test_what_is_seen_of_a_request_is_our_own_address(bank: Any) -> None:
 
 def test_description_lists_every_address(bank: Any) -> None:
     paths = bank.client.get("/v1/openapi.json").json()["paths"]
-    assert set(paths) == {"/events", "/events:batch", "/permissions", "/permissions:current"}
+    assert set(paths) == {
+        "/events", "/events:batch", "/permissions", "/permissions:current", "/permissions:check", "/offers:sent",
+        "/offers:answered", "/outbox:pull", "/corrections", "/overdraft-signals",
+    }  # fmt: skip
 
 
 def test_every_status_has_a_problem() -> None:
@@ -453,6 +456,8 @@ def test_broken_store_answers_503_and_is_not_ready(bank: Any, tmp_path: Any) -> 
     assert (response.status_code, response.json()["type"]) == (503, "urn:levensloop:problem:store-unavailable")
     assert response.headers["retry-after"] == "5"
     assert not bank.desk.is_ready()
+
+
 def test_key_of_one_client_says_nothing_of_anothers(bank: Any, connect: Any) -> None:
     """The same Idempotency-Key of two clients are two requests."""
     other = add_client(
