@@ -13,25 +13,24 @@ import sqlalchemy as sa
 
 from models.canonical import canonical_json, sha256_of
 from models.errors import PermissionRefusedError
-from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, append_permission, current_permission
-from models.purposes import Purpose, PurposeRegistry
+from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, current_permission
+from models.purposes import Purpose, PurposeRegistry, PurposeSource
+from models.recording import record_permission
 from models.store import Store, idempotency
-from models.trail import append_trail
 from serving.answers import rfc3339
 from serving.problems import refuse
 from serving.schemas import PermissionEventRequest
 
-RECORDED = "permission_recorded"
 # Whose keys these are. One caller until clients have their own API keys.
 CLIENT = "local"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Permission events of one store under one purpose registry."""
+    """Permission events of one store, under the purpose registry that is in force when one comes."""
 
     store: Store
-    registry: PurposeRegistry
+    registry: PurposeSource
 
     def append(self, asked: PermissionEventRequest, *, idempotency_key: str, now: datetime) -> dict[str, Any]:
         """Append an event; with the return of this method it counts.
@@ -50,48 +49,46 @@ class Ledger:
         UsageError
             The event misses what its action needs.
         """
-        purpose = self._find_purpose(asked.purpose)
-        event = _build_event(asked, purpose, now=now)
         request_sha256 = sha256_of(canonical_json(asked.model_dump(mode="json")).encode())
         with self.store.write() as connection:
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, asked.purpose)
+            event = _build_event(asked, purpose, now=now)
             earlier = _find_earlier(connection, idempotency_key, request_sha256)
             if earlier is not None:
-                return {**earlier, "permission": self._held(connection, event, now=now)}
-            version = append_permission(connection, event, self.registry)
-            row = append_trail(
-                connection,
-                RECORDED,
-                {"purpose": purpose.id, "action": event.action, "permission_version": version},
-                personal={"customer_id": event.customer_id},
-                at=now,
-            )
+                return {**earlier, "permission": _held(connection, event, registry, now=now)}
+            recorded = record_permission(connection, event, registry, at=now)
             answer = {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
-                "version": version,
-                "permission": self._held(connection, event, now=now),
-                "trail": {"seq": row.seq, "hash": row.hash},
+                "version": recorded.version,
+                "permission": _held(connection, event, registry, now=now),
+                "trail": {"seq": recorded.row.seq, "hash": recorded.row.hash},
             }
             _keep_answer(connection, idempotency_key, request_sha256, answer, now=now)
         return answer
 
     def read(self, customer_id: str, purpose_id: str, *, now: datetime) -> dict[str, Any]:
         """The permission that holds now, from the ledger; nothing is cached."""
-        purpose = self._find_purpose(purpose_id)
         with self.store.read() as connection:
-            held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, purpose_id)
+            held = current_permission(connection, customer_id, purpose.id, registry=registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
 
-    def _held(self, connection: sa.Connection, event: PermissionEvent, *, now: datetime) -> dict[str, Any]:
-        held = current_permission(connection, event.customer_id, event.purpose, registry=self.registry, at=now)
-        return permission_body(held)
 
-    def _find_purpose(self, purpose_id: str) -> Purpose:
-        try:
-            return self.registry.purpose(purpose_id)
-        except PermissionRefusedError as error:
-            raise refuse(403, "purpose-unknown", str(error)) from error
+def _held(
+    connection: sa.Connection, event: PermissionEvent, registry: PurposeRegistry, *, now: datetime
+) -> dict[str, Any]:
+    return permission_body(current_permission(connection, event.customer_id, event.purpose, registry=registry, at=now))
+
+
+def _find_purpose(registry: PurposeRegistry, purpose_id: str) -> Purpose:
+    try:
+        return registry.purpose(purpose_id)
+    except PermissionRefusedError as error:
+        raise refuse(403, "purpose-unknown", str(error)) from error
 
 
 def permission_body(held: Permission) -> dict[str, Any]:

@@ -100,6 +100,9 @@ def train(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also fit on a tenth, a quarter and a half of the customers.")
     ] = False,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customers.csv of the bank: nobody under 18 is in.")
+    ] = None,
 ) -> None:
     """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
     from training.run import train_candidate
@@ -115,6 +118,7 @@ def train(
         seed=seed,
         reviewed=reviewed or (),
         learning_curve=learning_curve,
+        customers=customers,
     )
 
 
