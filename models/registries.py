@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from models.canonical import canonical_json, moment_text, parse_json, sha256_of
 from models.errors import IntegrityError, UnreadableDataError, UsageError
+from models.history_check import INSTALLED
 from models.home import Home
 from models.purposes import Purpose, PurposeRegistry, default_purposes, parse_purposes
 from models.signing import (
@@ -28,7 +29,6 @@ from models.signing import (
 from models.store import open_store, purpose_registries
 from models.trail import TrailRow, append_trail
 
-INSTALLED = "purposes_installed"
 SIGNER: Role = "data_protection_officer"
 _LAST = (
     sa.select(purpose_registries.c.id, purpose_registries.c.sha256).order_by(purpose_registries.c.id.desc()).limit(1)
@@ -127,7 +127,7 @@ def install_purposes(
     try:
         with store.write() as connection:
             registries = read_registries(connection, keys, allow_demo=True)
-            _require_change(registries[-1], registry)
+            _require_change(registries, registry)
             signed = {"role": str(key.role), "person": key.person, "reason": reason.strip(), "at": moment_text(at)}
             statement = _statement(registries, registry, signed)
             signature = sign_statement(private_key, statement)
@@ -205,29 +205,35 @@ def _verify(row: sa.RowMapping, keys: KeyRegistry, *, previous: str, allow_demo:
     return registry
 
 
-def _require_change(old: PurposeRegistry, new: PurposeRegistry) -> None:
-    if old.sha256 == new.sha256:
+def _require_change(registries: list[PurposeRegistry], new: PurposeRegistry) -> None:
+    if registries[-1].sha256 == new.sha256:
         raise UsageError("This registry is in force already. Nothing was changed.")
-    before = {purpose.id: purpose for purpose in old.purposes}
-    faults = [fault for p in new.purposes if p.id in before for fault in _notice_faults(before[p.id], p)]
+    faults = []
+    for purpose in new.purposes:
+        earlier = [old for registry in registries for old in registry.purposes if old.id == purpose.id]
+        faults += _notice_faults(earlier, purpose) if earlier else []
     if faults:
         raise UsageError(f"The registry was not installed: {'; '.join(faults)}.")
 
 
-def _notice_faults(old: Purpose, new: Purpose) -> list[str]:
-    """Other words are another notice: they need a version of their own, and nobody can have seen them before."""
+def _notice_faults(earlier: list[Purpose], new: Purpose) -> list[str]:
+    """Other words are another notice: they need a version of their own, and nobody can have seen them before.
+
+    Going back to a notice that was in force is no new notice: who consented to it did so.
+    """
+    same = [old for old in earlier if old.notice_version == new.notice_version]
     checks = {
-        f"{new.id} has other notice texts under version {new.notice_version}; give them a new version": (
-            new.notice_version == old.notice_version and new.notice_sha256 != old.notice_sha256
+        f"{new.id} has other notice texts under version {new.notice_version}; give them a new version": any(
+            old.notice_sha256 != new.notice_sha256 for old in same
+        ),
+        f"{new.id} moves the first day of notice {new.notice_version}": any(
+            old.notice_from != new.notice_from for old in same
         ),
         f"{new.id} becomes opt_out under a notice that asked for consent; give it a notice that says so": (
-            (old.regime, new.regime) == ("opt_in", "opt_out") and new.notice_version == old.notice_version
+            new.regime == "opt_out" and any(old.regime == "opt_in" for old in same)
         ),
         f"the notice of {new.id} begins before the one that it replaces": (
-            new.notice_version != old.notice_version and new.notice_from < old.notice_from
-        ),
-        f"{new.id} moves the first day of the notice in force": (
-            new.notice_version == old.notice_version and new.notice_from != old.notice_from
+            not same and new.notice_from < earlier[-1].notice_from
         ),
     }
     return [fault for fault, holds in checks.items() if holds]

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from models.canonical import parse_json, parse_moment
 from models.errors import IntegrityError, PermissionRefusedError
+from models.history_check import INSTALLED
 from models.ledger_check import PERMISSION_RECORDED
 from models.permission import PermissionRecord, decide
 from models.purposes import PurposeRegistry, default_purposes
-from models.registries import INSTALLED
 from models.store import Store, permission_events, trail, trail_commitments
 
 ANSWERED = "events_answered"
@@ -85,7 +85,7 @@ def replay_trail(store: Store, registries: list[PurposeRegistry]) -> ReplayRepor
     """
     answers, proved, findings, installed = 0, 0, [], 0
     with store.read() as connection:
-        ledger = _Ledger({row[0]: (row[1], row[2], PermissionRecord(row[0], *row[3:])) for row in _read(connection)})
+        ledger = _Ledger({row.version: (row.customer_id, row.purpose, _record(row)) for row in _read(connection)})
         for seq, at, kind, text, customer_id in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_ROWS):
             body = _parse(text)
             if kind == PERMISSION_RECORDED:
@@ -100,6 +100,10 @@ def replay_trail(store: Store, registries: list[PurposeRegistry]) -> ReplayRepor
                     findings.append(f"the answer of row {seq} has no permission: {why}")
                 proved += why == ""
     return ReplayReport(answers, proved, tuple(findings[:FINDINGS_SHOWN]))
+
+
+def _record(row: sa.Row[Any]) -> PermissionRecord:
+    return PermissionRecord(row.version, row.action, row.notice_version, row.notice_sha256, row.at)
 
 
 def _read(connection: sa.Connection) -> sa.Result[Any]:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json
 from models.durable import write_durably
 from models.errors import IntegrityError, StoreUnavailableError, UsageError
+from models.history_check import SIGNED_TABLES, SignedRows, check_signed
 from models.ledger_check import PERMISSION_RECORDED, RecordedPermissions, check_ledger
 from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
 from models.store import Store, permission_events, trail, trail_commitments
@@ -125,11 +126,13 @@ def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry |
     """
     findings: list[str] = []
     signed = _load_checkpoints(checkpoints, registry, findings) if checkpoints is not None else {}
-    rows, head, commitments, recorded = 0, None, 0, RecordedPermissions()
+    rows, head, commitments = 0, None, 0
+    recorded, by_hand = RecordedPermissions(), SignedRows()
     with _damage_as_finding(findings), store.read() as connection, _texts_as_they_stand(connection):
         present = _present_tables(connection, findings)
         if trail.name in present:
-            rows, head = _verify_chain(connection, dict(signed), recorded, findings)
+            rows, head = _verify_chain(connection, dict(signed), recorded, by_hand, findings)
+            check_signed(connection, by_hand, set(sa.inspect(connection).get_table_names()), findings)
         if {trail.name, trail_commitments.name} <= present:
             commitments = _verify_commitments(connection, recorded, findings)
         if permission_events.name in present:
@@ -199,7 +202,11 @@ def _present_tables(connection: sa.Connection, findings: list[str]) -> set[str]:
 
 
 def _verify_chain(
-    connection: sa.Connection, signed: dict[int, str], recorded: RecordedPermissions, findings: list[str]
+    connection: sa.Connection,
+    signed: dict[int, str],
+    recorded: RecordedPermissions,
+    by_hand: SignedRows,
+    findings: list[str],
 ) -> tuple[int, TrailRow | None]:
     """Walk the chain; `signed` holds the hashes that checkpoints vouch for and is emptied on the way."""
     rows, seq, prev = 0, 0, BEFORE_FIRST
@@ -216,6 +223,8 @@ def _verify_chain(
             findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
         if kind == PERMISSION_RECORDED:
             recorded.add(at_seq, _parse_body(body).get("body"), findings)
+        elif kind in SIGNED_TABLES:
+            by_hand.add(at_seq, kind, _parse_body(body).get("body"))
         seq, prev = at_seq, stated_hash
     findings.extend(f"row {missing} was signed but is not there: the trail was cut" for missing in sorted(signed))
     return rows, TrailRow(seq, str(prev)) if rows else None

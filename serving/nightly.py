@@ -75,8 +75,8 @@ def run_nightly_file(
     store = open_store(settings.home.database_url)
     try:
         return run_nightly(
-            read.frame, as_of=as_of, store=store, release=release, registry=InstalledPurposes(settings.home, settings.demo),
-            detect=detect_events, clock=clock,
+            read.frame, as_of=as_of, store=store, release=release, detect=detect_events, clock=clock,
+            registry=InstalledPurposes(settings.home, settings.demo),
         )  # fmt: skip
     finally:
         store.close()
