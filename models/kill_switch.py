@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from models.candidate import TAXONOMY, read_candidate
 from models.canonical import moment_text
 from models.errors import UsageError
+from models.history_check import SWITCHED
 from models.home import Home
 from models.release import read_champion
 from models.signing import PrivateKey, Role, load_registry, sign_statement
@@ -21,7 +22,6 @@ from models.taxonomy import default_taxonomy, parse_taxonomy
 from models.trail import TrailRow, append_trail
 
 State = Literal["on", "off"]
-SWITCHED = "kill_switch"
 _LAST = sa.select(sa.func.max(kill_switches.c.id)).group_by(kill_switches.c.event)
 _STOPPED = sa.select(kill_switches.c.event).where(kill_switches.c.id.in_(_LAST), kill_switches.c.state == "on")
 

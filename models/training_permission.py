@@ -13,7 +13,7 @@ from models.candidate import Candidate, packaged_policy, parse_policy
 from models.canonical import framed_sha256
 from models.errors import IntegrityError
 from models.permission import PermissionRecord, decide
-from models.purposes import PurposeRegistry, default_purposes
+from models.purposes import PurposeRegistry
 from models.store import permission_events
 
 PURPOSE = "model_training"
@@ -58,12 +58,14 @@ def find_first_leaving(
     return min(left, default=None)
 
 
-def find_training_end(connection: sa.Connection, *, trained_at: datetime, now: datetime) -> datetime | None:
+def find_training_end(
+    connection: sa.Connection, *, trained_at: datetime, registry: PurposeRegistry, now: datetime
+) -> datetime | None:
     """The moment from which a release must not answer, so many days after its first customer left; None: no such one.
 
     The days are those of the policy in force.
     """
-    left = find_first_leaving(connection, trained_at=trained_at, registry=default_purposes(), now=now)
+    left = find_first_leaving(connection, trained_at=trained_at, registry=registry, now=now)
     days = int(parse_policy(packaged_policy())["training"]["most_days_after_leaving"])
     return None if left is None else left + timedelta(days=days)
 

@@ -80,7 +80,13 @@ class Answer:
 
 
 def build_trail_body(
-    purpose: str, judgement: Judgement, *, client: str, permission_version: int, policy_version: str
+    purpose: str,
+    judgement: Judgement,
+    *,
+    client: str,
+    permission_version: int,
+    policy_version: str,
+    registry_sha256: str,
 ) -> dict[str, Any]:
     """The content of the trail row of an answer: counts and ids of ours, nothing of a booking."""
     return {
@@ -89,6 +95,7 @@ def build_trail_body(
         "purpose": purpose,
         "as_of": judgement.as_of.isoformat(),
         "permission_version": permission_version,
+        "purposes": registry_sha256,
         "release": judgement.release_id,
         "policy": policy_version,
         "bookings": judgement.bookings_count,

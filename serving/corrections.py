@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from models.canonical import canonical_json
+from models.recalls import recall_event
 from models.store import corrections, detections
 from models.taxonomy import Taxonomy
 from models.trail import append_trail
 from serving.problems import refuse
-from serving.recalls import recall_event
 from serving.schemas import CustomerId, Day, Name, Request, Text
 
 CORRECTED = "correction_recorded"

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from models.canonical import canonical_json, framed_sha256
 from models.errors import UsageError
+from models.ledger_check import CUSTOMER_ERASED, PERMISSION_RECORDED
 from models.permission import PermissionEvent, PermissionRecord, append_permission, decide
 from models.purposes import Purpose, PurposeRegistry
 from models.store import METADATA, Store, erased_permissions, outbox, permission_events
-from models.trail import CUSTOMER_ERASED, PERMISSION_RECORDED, append_trail, erase_commitments
+from models.trail import append_trail, erase_commitments
 from serving.holdings import find_traces, holds_id, personal_holdings
 
 ERASED_MESSAGE = "customer_erased"

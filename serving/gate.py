@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from models.errors import IntegrityError, PermissionRefusedError
 from models.kill_switch import stopped_events
 from models.permission import Permission, current_permission
-from models.purposes import AMSTERDAM, Purpose, PurposeRegistry
+from models.purposes import AMSTERDAM, Purpose, PurposeRegistry, PurposeSource
 from models.screening import Screening
 from models.store import Store
 from models.taxonomy import Taxonomy
@@ -37,6 +37,9 @@ T = TypeVar("T")
 ANSWERED, REFUSED = "events_answered", "events_refused"
 # Statuses of refusals that stand in the trail: not allowed, and judged but too late to be told.
 RECORDED = frozenset({403, 504})
+_PURPOSES_CHANGED = Problem(
+    503, "purposes-changed", "What bookings may be used for changed while this was judged. Ask again."
+)
 
 
 class ServedRelease(Protocol):
@@ -102,7 +105,7 @@ class Gate:
 
     store: Store
     releases: ReleaseHolder
-    registry: PurposeRegistry
+    registry: PurposeSource
     records: Records
     detect: Detect
     policy: Policy
@@ -133,30 +136,39 @@ class Gate:
         """
         release = self.releases.current()
         with self.store.read() as connection:
-            stopped = stopped_events(connection)
-            cases = [_keep(self._admit, connection, question, release, stopped) for question in questions]
+            judged_by, stopped = self.registry.in_force(connection), stopped_events(connection)
+            cases = [_keep(self._admit, connection, question, release, judged_by, stopped) for question in questions]
         judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
         with self.store.write() as connection:
             if deadline is not None and not deadline.claim():
                 judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
-            # Whatever was stopped since: like a withdrawal, a kill switch that was acknowledged before this transaction
-            # is seen by it.
-            stopped = stopped_events(connection)
+            # Whatever was stopped since: like a withdrawal, a kill switch or a purpose registry that was acknowledged
+            # before this transaction is seen by it.
+            registry, stopped = self.registry.in_force(connection), stopped_events(connection)
+            if registry.sha256 != judged_by.sha256:
+                judged = [_PURPOSES_CHANGED if isinstance(one, Judgement) else one for one in judged]
             return [
-                self._seal(connection, question, self._without(connection, question, outcome, stopped), release)
+                self._seal(
+                    connection, question, self._without(connection, question, outcome, stopped), release, registry
+                )
                 for question, outcome in zip(questions, judged, strict=True)
             ]
 
     def _admit(
-        self, connection: sa.Connection, question: Question, release: ServedRelease, stopped: frozenset[str]
+        self,
+        connection: sa.Connection,
+        question: Question,
+        release: ServedRelease,
+        registry: PurposeRegistry,
+        stopped: frozenset[str],
     ) -> _Case:
         """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
         today = self.clock().astimezone(AMSTERDAM).date()
         as_of = question.as_of or today
         if as_of > today:
             raise refuse(422, "as-of-in-the-future", "as_of lies in the future. Give today or an earlier day.")
-        purpose = self._find_purpose(question)
-        _require(self._permission(connection, question))
+        purpose = _find_purpose(registry, question)
+        _require(self._permission(connection, question, registry))
         facts = self.records.find_customer(connection, question.customer_id)
         nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
         nightly = None
@@ -167,7 +179,7 @@ class Gate:
         if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
-            raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
+            raise _refuse_minor()
         history = self.records.find_history(connection, question.customer_id)
         corrected = find_corrected(connection, question.customer_id, days=self.policy.same_event_days)
         known = facts or CustomerFacts(question.customer_id)
@@ -175,22 +187,9 @@ class Gate:
             question, release, purpose, as_of, today, known, nightly, nightly_today, history, stopped, corrected
         )
 
-    def _find_purpose(self, question: Question) -> Purpose:
-        """The purpose, if life events are told for it, to a client of this role, whose key covers it."""
-        try:
-            purpose = self.registry.purpose(question.purpose)
-        except PermissionRefusedError as error:
-            raise refuse(403, "purpose-unknown", str(error)) from error
-        if not purpose.event_classes or not ASKING & set(purpose.clients):
-            raise refuse(403, "purpose-not-served", "Life events are not told for this purpose.")
-        question.client.require_purpose(purpose.id)
-        if not question.client.roles & set(purpose.clients):
-            raise refuse(403, "purpose-not-for-role", "The purpose registry does not let this client's role ask this.")
-        return purpose
-
-    def _permission(self, connection: sa.Connection, question: Question) -> Permission:
+    def _permission(self, connection: sa.Connection, question: Question, registry: PurposeRegistry) -> Permission:
         return current_permission(
-            connection, question.customer_id, question.purpose, registry=self.registry, at=self.clock()
+            connection, question.customer_id, question.purpose, registry=registry, at=self.clock()
         )
 
     def _judge(self, case: _Case) -> Judgement:
@@ -248,23 +247,31 @@ class Gate:
         return event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
     def _seal(
-        self, connection: sa.Connection, question: Question, outcome: Judgement | Problem, release: ServedRelease
+        self,
+        connection: sa.Connection,
+        question: Question,
+        outcome: Judgement | Problem,
+        release: ServedRelease,
+        registry: PurposeRegistry,
     ) -> Answer | Problem:
         """Permission again and the trail row, in one transaction; a problem is recorded when it is a refusal."""
         if isinstance(outcome, Judgement):
-            permission = self._permission(connection, question)
-            refusal = _keep(_require, permission)
-            if isinstance(refusal, Problem):
-                outcome = refusal
-            else:
-                return self._record_answer(connection, question, outcome, permission, release.taxonomy)
+            permitted = _keep(self._still_permitted, connection, question, registry)
+            if isinstance(permitted, Permission):
+                return self._record_answer(connection, question, outcome, permitted, release.taxonomy, registry)
+            outcome = permitted
         if outcome.status in RECORDED:
-            known = question.purpose if question.purpose in self.registry.ids else "unregistered"
+            known = question.purpose if question.purpose in registry.ids else "unregistered"
             body = {
                 "outcome": outcome.kind, "purpose": known, "release": release.id, "client": question.client.name,
             }  # fmt: skip
             append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         return outcome
+
+    def _still_permitted(self, connection: sa.Connection, question: Question, registry: PurposeRegistry) -> Permission:
+        """The permission now; ProblemError when purpose or permission are gone since the question was judged."""
+        _find_purpose(registry, question)
+        return _require(self._permission(connection, question, registry))
 
     def _record_answer(
         self,
@@ -273,10 +280,11 @@ class Gate:
         judgement: Judgement,
         permission: Permission,
         taxonomy: Taxonomy,
+        registry: PurposeRegistry,
     ) -> Answer:
         body = build_trail_body(
-            question.purpose, judgement, client=question.client.name,
-            permission_version=permission.version, policy_version=self.policy.version,
+            question.purpose, judgement, client=question.client.name, permission_version=permission.version,
+            policy_version=self.policy.version, registry_sha256=registry.sha256,
         )  # fmt: skip
         row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         granted = GrantedPermission(
@@ -304,7 +312,23 @@ class Gate:
         return replace(outcome, events=told, choice=choice)
 
 
+def _find_purpose(registry: PurposeRegistry, question: Question) -> Purpose:
+    """The purpose, if life events are told for it, to a client of this role, whose key covers it."""
+    try:
+        purpose = registry.purpose(question.purpose)
+    except PermissionRefusedError as error:
+        raise refuse(403, "purpose-unknown", str(error)) from error
+    if not purpose.event_classes or not ASKING & set(purpose.clients):
+        raise refuse(403, "purpose-not-served", "Life events are not told for this purpose.")
+    question.client.require_purpose(purpose.id)
+    if not question.client.roles & set(purpose.clients):
+        raise refuse(403, "purpose-not-for-role", "The purpose registry does not let this client's role ask this.")
+    return purpose
+
+
 def _require(permission: Permission) -> Permission:
+    if permission.because == "minor":
+        raise _refuse_minor()
     if not permission.allowed:
         raise refuse(
             403,
@@ -313,6 +337,10 @@ def _require(permission: Permission) -> Permission:
             because=permission.because,
         )
     return permission
+
+
+def _refuse_minor() -> ProblemError:
+    return refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
 
 
 def _keep(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Problem:

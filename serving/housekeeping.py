@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models.home import Home
-from models.purposes import default_purposes
+from models.registries import read_purposes_in_force
 from models.store import open_store
 from serving.policy import default_policy
 from serving.reconciliation import Reconciliation, reconcile
@@ -39,10 +39,10 @@ def keep_house(home: Home, *, clock: Callable[[], datetime] = _now) -> Night:
 def reconcile_home(home: Home, *, clock: Callable[[], datetime] = _now) -> Reconciliation:
     """The reconciliation alone, for `levensloop reconcile`."""
     with closing(open_store(home.database_url)) as store:
-        return reconcile(store, default_purposes(), clock=clock)
+        return reconcile(store, read_purposes_in_force(home), clock=clock)
 
 
 def enforce_home(home: Home, *, clock: Callable[[], datetime] = _now) -> dict[str, int]:
     """The deletion alone, for `levensloop retention enforce`."""
     with closing(open_store(home.database_url)) as store:
-        return enforce_retention(store, default_policy(), default_purposes(), clock=clock)
+        return enforce_retention(store, default_policy(), read_purposes_in_force(home), clock=clock)

@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi.responses import JSONResponse
 
+from models.purposes import PurposeRegistry
+from models.recalls import ENGINE
 from serving.addresses import Address
 from serving.clients import Client
 from serving.desk import Desk, TheClient, TheDesk, TheWrite, no_store
@@ -15,7 +17,7 @@ from serving.sending import OfferAnsweredRequest, OfferDesk, OfferSentRequest, P
 
 SENDING = frozenset({"offer_engine", "customer_page"})
 ANSWERING = frozenset({"offer_engine", "customer_page", "contact_desk"})
-ENGINES = frozenset({"offer_engine"})
+ENGINES = frozenset({ENGINE})
 
 
 def check_permission(asked: PermissionCheckRequest, desk: TheDesk, client: TheClient) -> JSONResponse:
@@ -52,15 +54,15 @@ def report_answered(asked: OfferAnsweredRequest, desk: TheDesk, write: TheWrite)
 
 def pull_outbox(asked: OutboxPullRequest, desk: TheDesk, client: TheClient) -> JSONResponse:
     """Messages about offers that were taken back, in order; asking for those after a number says it was read."""
-    _require_all_purposes(client, desk)
     with desk.store.write() as connection:
+        _require_all_purposes(client, desk.gate.registry.in_force(connection))
         return no_store(pull_messages(connection, asked, now=desk.clock()))
 
 
-def _require_all_purposes(client: Client, desk: Desk) -> None:
-    """Messages are about every purpose with products, so only who may ask for all of them reads them."""
-    for purpose in desk.gate.registry.purposes:
-        if purpose.products:
+def _require_all_purposes(client: Client, registry: PurposeRegistry) -> None:
+    """Messages are about every purpose an engine asks for, so only who may ask for all of them reads them."""
+    for purpose in registry.purposes:
+        if ENGINE in purpose.clients:
             client.require_purpose(purpose.id)
 
 

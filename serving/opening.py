@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from models.detection import detect_events
-from models.purposes import default_purposes
+from models.registries import InstalledPurposes
 from models.release import Release
 from models.store import open_store
 from serving.champion import ChampionHolder
@@ -44,7 +44,7 @@ def open_desk(settings: Settings) -> Desk:
     champion.current()
     store = open_store(settings.home.database_url)
     make_client_table(store)
-    registry, policy = default_purposes(), default_policy()
+    registry, policy = InstalledPurposes(settings.home, settings.demo), default_policy()
     gate = Gate(
         store=store,
         releases=champion,

@@ -11,11 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models.ledger_check import PERMISSION_RECORDED
 from models.permission import PermissionRecord, current_permission, decide
 from models.purposes import PurposeRegistry
+from models.recalls import find_open_offers, recall_offers
 from models.store import Store, offers, permission_events, trail, trail_commitments
-from models.trail import PERMISSION_RECORDED, append_trail, read_row_body
-from serving.recalls import find_open_offers, recall_offers
+from models.trail import append_trail, read_row_body
 
 RECONCILED = "sent_reconciled"
 _SENT = sa.select(offers).where(offers.c.state == "sent").order_by(offers.c.id)

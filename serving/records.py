@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from models.errors import UnreadableDataError
 from models.purposes import AMSTERDAM
+from models.recalls import find_open_offers, recall_offers
 from models.store import Store, complaints, customers, detections, offers, runs
 from serving.care import CustomerFacts, Detection
 from serving.offers import History, SentOffer
-from serving.recalls import find_open_offers, recall_offers
 
 # Answers to an offer after which its product is not offered again.
 REFUSING, ACCEPTING = ("no", "stop"), "yes"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from models.durable import write_durably
 from models.errors import IntegrityError, UsageError
 from models.home import Home, find_home
-from models.purposes import default_purposes
+from models.registries import read_purposes_in_force
 from models.store import corrections, open_store
 from models.taxonomy import default_taxonomy
 from serving.access import export_customer
@@ -24,10 +24,11 @@ CORRECTION_COLUMNS = ("booking_id", "customer_id", "event", "onset_date", "corre
 
 def export_customer_to(customer_id: str, out: Path, *, home: Home | None = None) -> int:
     """Write the access export of a customer; returns how many kinds of data hold something."""
-    with closing(open_store((home or find_home()).database_url)) as store:
+    home = home or find_home()
+    with closing(open_store(home.database_url)) as store:
         export = export_customer(
-            store, customer_id, registry=default_purposes(), taxonomy=default_taxonomy(), policy=default_policy(),
-            clock=lambda: datetime.now(UTC),
+            store, customer_id, registry=read_purposes_in_force(home), taxonomy=default_taxonomy(),
+            policy=default_policy(), clock=lambda: datetime.now(UTC),
         )  # fmt: skip
     _write(out, json.dumps(export, indent=2, ensure_ascii=False, allow_nan=False))
     return sum(bool(section["rows"]) for section in export["held"])
@@ -41,9 +42,10 @@ def erase_customer_of_home(customer_id: str, *, who: str, why: str, home: Home |
     IntegrityError
         The id still stands somewhere; the message says where. What could be erased is.
     """
-    with closing(open_store((home or find_home()).database_url)) as store:
+    home = home or find_home()
+    with closing(open_store(home.database_url)) as store:
         erased = erase_customer(
-            store, customer_id, who=who, why=why, registry=default_purposes(), clock=lambda: datetime.now(UTC)
+            store, customer_id, who=who, why=why, registry=read_purposes_in_force(home), clock=lambda: datetime.now(UTC)
         )
     if not erased.is_whole:
         where = ", ".join(f"{place} ({count})" for place, count in erased.traces.items())

@@ -12,10 +12,12 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from models.kill_switch import stopped_events
-from models.permission import PermissionEvent, append_permission, current_permission
+from models.permission import PermissionEvent, current_permission
 from models.purposes import AMSTERDAM
+from models.recalls import ENDING, OpenOffer, find_open_offers
+from models.recording import record_permission
 from models.store import offers, permission_events
-from models.trail import PERMISSION_RECORDED, TrailRow, append_trail
+from models.trail import TrailRow, append_trail
 from serving.answers import rfc3339, window_body
 from serving.care import CustomerFacts, Detection, find_sales_block
 from serving.clients import Client
@@ -23,7 +25,6 @@ from serving.corrections import CorrectionRequest, find_corrected, record_correc
 from serving.gate import Gate, age_detections
 from serving.offers import choose_offers
 from serving.problems import Problem, ProblemError, refuse
-from serving.recalls import ENDING, OpenOffer, find_open_offers, recall_offers
 from serving.schemas import CustomerId, Day, Moment, Name, Request
 from serving.send_window import find_send_window
 
@@ -128,7 +129,7 @@ class OfferDesk:
     ) -> TrailRow:
         """Keep in the trail that a report was refused; an offer that is out already counts as sent."""
         why = problem.extra.get("reason", problem.kind)
-        known = asked.purpose if asked.purpose in self.gate.registry.ids else "unregistered"
+        known = asked.purpose if asked.purpose in self.gate.registry.in_force(connection).ids else "unregistered"
         body = {
             "purpose": known,
             "outcome": problem.kind,
@@ -194,9 +195,10 @@ class OfferDesk:
         return at
 
     def _permission(self, connection: sa.Connection, customer_id: str, purpose: str, *, now: datetime) -> Any:
-        if purpose not in self.gate.registry.ids:
+        registry = self.gate.registry.in_force(connection)
+        if purpose not in registry.ids:
             raise refuse(403, "purpose-unknown", "This purpose is not registered.")
-        return current_permission(connection, customer_id, purpose, registry=self.gate.registry, at=now)
+        return current_permission(connection, customer_id, purpose, registry=registry, at=now)
 
     def _require_permission(self, connection: sa.Connection, asked: OfferSentRequest, *, now: datetime) -> OpenOffer:
         """The answer that made this offer, under a permission that still holds."""
@@ -206,7 +208,7 @@ class OfferDesk:
                 403, "permission-refused", "This customer does not allow this purpose now. Do not send the offer.",
                 because=held.because,
             )  # fmt: skip
-        valid = timedelta(hours=self.gate.registry.purpose(asked.purpose).valid_hours)
+        valid = timedelta(hours=self.gate.registry.in_force(connection).purpose(asked.purpose).valid_hours)
         for offer in find_open_offers(connection, asked.customer_id, at=now):
             if (offer.purpose, offer.event, offer.product) != (asked.purpose, asked.event, asked.product):
                 continue
@@ -262,10 +264,7 @@ class OfferDesk:
         event = PermissionEvent(
             customer_id=customer_id, purpose=purpose, action="objected", channel="offer", actor="customer", at=now
         )
-        version = append_permission(connection, event, self.gate.registry)
-        recorded = {"purpose": purpose, "action": "objected", "permission_version": version, "client": client.name}
-        append_trail(connection, PERMISSION_RECORDED, recorded, personal={"customer_id": customer_id}, at=now)
-        recall_offers(connection, customer_id, because="objected", at=now, purpose=purpose, version=version)
+        record_permission(connection, event, self.gate.registry.in_force(connection), at=now, client=client.name)
 
 
 def has_ended_since(connection: sa.Connection, customer_id: str, purpose: str, version: int) -> bool:

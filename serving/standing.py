@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from models.candidate import read_candidate
 from models.findings import Finding
 from models.home import Home
+from models.registries import InstalledPurposes
 from models.signing import load_registry
 from models.store import open_store, release_fallbacks
 from models.trail import append_trail
@@ -71,11 +72,16 @@ class Standing:
             store = open_store(self.home.database_url)
             try:
                 with store.read() as connection:
-                    self._asked = (at.date(), find_training_end(connection, trained_at=self.trained_at, now=at))
+                    self._asked = (at.date(), self._ask_end(connection, self.trained_at, at))
             finally:
                 store.close()
         end = self._asked[1]
         return end is not None and at >= end
+
+    def _ask_end(self, connection: sa.Connection, trained_at: datetime, at: datetime) -> datetime | None:
+        # Demo keys may stand under the registry here: whether they count decides who may answer, not who left.
+        registry = InstalledPurposes(self.home, allow_demo=True).in_force(connection)
+        return find_training_end(connection, trained_at=trained_at, registry=registry, now=at)
 
 
 def read_standing(home: Home, release_id: str) -> Standing:

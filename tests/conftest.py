@@ -117,6 +117,7 @@ def _drop_guards(connection: sa.Connection) -> None:
         found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
         drops = [f"DROP TRIGGER {name}" for name in found]
     else:
-        drops = ["DROP FUNCTION IF EXISTS levensloop_keep_history CASCADE"]
+        guards = ("levensloop_keep_history", "levensloop_keep_history_permission_events")
+        drops = [f"DROP FUNCTION IF EXISTS {name} CASCADE" for name in guards]
     for drop in drops:
         connection.exec_driver_sql(drop)

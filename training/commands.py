@@ -100,6 +100,9 @@ def train(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also fit on a tenth, a quarter and a half of the customers.")
     ] = False,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customers.csv of the bank: nobody under 18 is in.")
+    ] = None,
 ) -> None:
     """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
     from training.run import train_candidate
@@ -115,6 +118,7 @@ def train(
         seed=seed,
         reviewed=reviewed or (),
         learning_curve=learning_curve,
+        customers=customers,
     )
 
 
@@ -214,11 +218,14 @@ def prove_exclusion(
     release: Annotated[str, typer.Option(help="Release or candidate, by its id or the beginning of it.")],
     bookings: _File,
     permissions: _File,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The table of customers that training was given.")
+    ] = None,
 ) -> None:
     """Show from the files it was trained on that no objector's booking is in a release; exit code 30 when not."""
     from training.exclusion import prove_exclusion_of_files
 
-    prove_exclusion_of_files(release, bookings=bookings, permissions=permissions)
+    prove_exclusion_of_files(release, bookings=bookings, permissions=permissions, customers=customers)
 
 
 @app.command()

@@ -4,7 +4,8 @@ The release states two hashes: of the customers who allowed training at that mom
 that door. Both are worked out again here; when they are equal, the training read these bookings and no others.
 """
 
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from models.bookings import load_bookings
 from models.candidate import find_candidate, read_candidate
 from models.errors import IntegrityError, UsageError
 from models.home import Home, find_home
-from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
-from models.purposes import default_purposes
+from models.permission_files import load_permissions, permission_snapshot_sha256, permissions_as_of
+from models.registries import read_registries
+from models.signing import load_registry
+from models.store import open_store
 from models.training_permission import NOES, PURPOSE, hash_admitted
 from training.dataset import registry_for
+from training.door import Door, open_door
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,10 @@ class ExclusionProof:
         return self.snapshot_is_equal and self.bookings_are_equal and not self.objectors_bookings_in_release
 
 
-def prove_exclusion_of_files(release_id: str, *, bookings: Path, permissions: Path, home: Home | None = None) -> None:
-    """Print the proof as JSON on stdout.
+def prove_exclusion_of_files(
+    release_id: str, *, bookings: Path, permissions: Path, customers: Path | None = None, home: Home | None = None
+) -> None:
+    """Print the proof as JSON on stdout; `customers` is the table that training was given, if it was.
 
     Raises
     ------
@@ -61,9 +67,9 @@ def prove_exclusion_of_files(release_id: str, *, bookings: Path, permissions: Pa
         raise UsageError(
             f"Release {candidate.id[:12]} does not state which bookings it read. Train again with --permissions."
         )
-    proof = prove_exclusion(
-        candidate.id, stated, bookings=load_bookings(bookings).frame, permissions=load_permissions(permissions)
-    )
+    door = _door_of(home, stated, customers)
+    tables = {"bookings": load_bookings(bookings).frame, "permissions": load_permissions(permissions)}
+    proof = prove_exclusion(candidate.id, stated, door=door, **tables)
     Console(soft_wrap=True).print_json(data={**asdict(proof), "holds": proof.holds})
     if not proof.holds:
         raise IntegrityError(
@@ -73,12 +79,12 @@ def prove_exclusion_of_files(release_id: str, *, bookings: Path, permissions: Pa
 
 
 def prove_exclusion(
-    release_id: str, stated: dict[str, Any], *, bookings: pd.DataFrame, permissions: pd.DataFrame
+    release_id: str, stated: dict[str, Any], *, door: Door, bookings: pd.DataFrame, permissions: pd.DataFrame
 ) -> ExclusionProof:
     """Work out again what the release read; `stated` is the permission of its manifest."""
     at = datetime.fromisoformat(stated["at"])
-    registry = registry_for(permissions[permissions["at"] <= at], default_purposes(), [], purpose=PURPOSE)
-    allowed = permissions_as_of(permissions, PURPOSE, at, registry)
+    registry = registry_for(permissions[permissions["at"] <= at], door.purposes, [], purpose=PURPOSE)
+    allowed = permissions_as_of(permissions, PURPOSE, at, registry) - door.minors
     snapshot = permission_snapshot_sha256(allowed, purpose=PURPOSE, at=at, registry=registry)
     noes = permissions[(permissions["purpose"] == PURPOSE) & permissions["action"].isin(NOES)]
     objectors = set(noes.loc[noes["at"] <= at, "customer_id"]) - allowed
@@ -99,3 +105,14 @@ def prove_exclusion(
         left_since=len(allowed - now_allowed),
         left_since_bookings_in_release=int(read["customer_id"].isin(allowed - now_allowed).sum()),
     )
+
+
+def _door_of(home: Home, stated: dict[str, Any], customers: Path | None) -> Door:
+    """The door as it stood in front of the training: under the purposes that the release names."""
+    door = open_door(home, table=customers)
+    if stated.get("purposes_sha256") in (None, door.purposes.sha256):
+        return door
+    with closing(open_store(home.database_url)) as store, store.read() as connection:
+        registries = read_registries(connection, load_registry(home), allow_demo=True)
+    known = {registry.sha256: registry for registry in registries}
+    return replace(door, purposes=known.get(stated["purposes_sha256"], door.purposes))

@@ -14,6 +14,7 @@ from models.home import Home, find_home
 from models.progress import track_steps
 from models.release import load_release
 from training.dataset import MARKED, permitted_bookings
+from training.door import open_door
 from training.fitting import one_thread
 from training.labels import label_bookings, load_labels, validate_labels
 from training.reading import load_table
@@ -48,12 +49,13 @@ def write_queue(
     UsageError
         Nothing is left to review, or `out` cannot be written.
     """
-    release = load_release(home or find_home(), release_id, allow_demo=True)
+    home = home or find_home()
+    release = load_release(home, release_id, allow_demo=True)
     notes = [release.warning] if release.warning else []
     with one_thread(), track_steps("Reviewing", steps=3 if labels else 2) as step:
         step("reading and screening")
         read = load_bookings(bookings)
-        frame, _ = permitted_bookings(read.frame, permissions, notes)
+        frame, _ = permitted_bookings(read.frame, permissions, notes, door=open_door(home))
         open_frame = admit(frame, release.screening)
         if not len(open_frame):
             raise UsageError("No booking is left to review: all are screened, faulty or without permission.")

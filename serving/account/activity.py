@@ -5,10 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models.recalls import RECALLED
 from models.store import complaints, offers, trail
 from models.trail import read_row_body
 from serving.account.hiding import tell_months
-from serving.recalls import RECALLED
 
 _KINDS = (
     "events_answered", "events_refused", "offer_sent", "offer_answered", "offer_refused", RECALLED,

@@ -8,7 +8,7 @@ from models.canonical import canonical_json
 from models.durable import write_durably
 from models.errors import UsageError
 from models.home import Home
-from models.purposes import default_purposes
+from models.registries import read_purposes_in_force
 from models.store import open_store
 from serving.account.facts import build_facts
 from serving.account.page import render_account
@@ -28,7 +28,7 @@ def write_account(home: Home, out: Path, *, at: datetime) -> Path:
         A release, a signature or a waiver does not verify. A trail that does not is told in the account.
     """
     with closing(open_store(home.database_url)) as store:
-        facts = build_facts(home, store, default_purposes(), default_policy(), at=at)
+        facts = build_facts(home, store, read_purposes_in_force(home), default_policy(), at=at)
     try:
         write_durably(out / MACHINE, canonical_json(facts).encode())
         write_durably(out / PAGE, render_account(facts, machine=MACHINE).encode())

@@ -20,11 +20,9 @@ from models.permission import (
     append_permission,
     current_permission,
     decide,
-    load_permissions,
-    permission_snapshot_sha256,
-    permissions_as_of,
     permitted_customers,
 )
+from models.permission_files import load_permissions, permission_snapshot_sha256, permissions_as_of
 from models.purposes import Purpose, PurposeRegistry, default_purposes
 from models.store import Store, open_store
 

@@ -111,6 +111,7 @@ def test_trail_row_holds_counts_and_ids_and_no_customer(bank: Any) -> None:
         "purpose": "own_product_offers",
         "as_of": "2026-11-22",
         "permission_version": 1,
+        "purposes": bank.registry.sha256,
         "release": "r" * 64,
         "policy": "2026.11.1",
         "bookings": 1,

@@ -473,14 +473,14 @@ def test_key_of_one_client_says_nothing_of_anothers(bank: Any, connect: Any) -> 
 
 def test_repetition_while_the_first_still_runs_is_told_so(bank: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     began, goes_on = threading.Event(), threading.Event()
-    in_time = ledger.append_permission
+    in_time = ledger.record_permission
 
-    def append_slowly(*arguments: Any) -> int:
+    def append_slowly(*arguments: Any, **options: Any) -> Any:
         began.set()
         goes_on.wait(5)
-        return in_time(*arguments)
+        return in_time(*arguments, **options)
 
-    monkeypatch.setattr(ledger, "append_permission", append_slowly)
+    monkeypatch.setattr(ledger, "record_permission", append_slowly)
     answers: list[Any] = []
     first = threading.Thread(target=lambda: answers.append(append(bank)))
     first.start()
@@ -497,7 +497,7 @@ def test_write_that_failed_can_be_tried_again_with_its_key(bank: Any, monkeypatc
         raise StoreUnavailableError("no room")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ledger, "append_trail", fail)
+        broken.setattr(ledger, "record_permission", fail)
         assert_problem(append(bank), 503, "store-unavailable")
     assert count(bank, permission_events) == 0
     assert append(bank).json()["version"] == 1

@@ -172,8 +172,8 @@ def test_access_tells_every_row_with_plain_labels_and_evidence(lived: Any) -> No
         "What we asked you and what you answered": 1,
         "Messages about you to systems that send offers": 1,
         "Answers to requests about you, in case a request is repeated": 6,
-        # Three permissions, the answer, sent, answered, the correction, the recall.
-        "Rows of the trail that are about you": 8,
+        # Three permissions, the answer, sent, answered, the correction.
+        "Rows of the trail that are about you": 7,
     }
     (event,) = held["Events we inferred from your bookings"]["rows"]
     assert (event["evidence"], event["probability"], event["onset_date"]) == ("b1", 0.9, "2026-10-01")
@@ -224,7 +224,7 @@ def test_erasure_counts_what_went_and_the_trail_names_nobody(lived: Any) -> None
     erased = erase(lived)
     assert {table: count for table, count in erased.rows.items() if count} == {
         "permission_events": 3, "customers": 1, "detections": 1, "runs": 1, "offers": 2, "corrections": 1,
-        "complaints": 1, "questions": 1, "outbox": 1, "idempotency": 6, "trail_commitments": 8,
+        "complaints": 1, "questions": 1, "outbox": 1, "idempotency": 6, "trail_commitments": 7,
     }  # fmt: skip
     with lived.store.read() as connection:
         text = connection.execute(sa.select(trail.c.body).where(trail.c.seq == erased.trail_seq)).scalar_one()
@@ -337,7 +337,7 @@ def test_every_table_is_emptied_when_its_days_are_over_and_not_a_day_before(live
     with lived.store.write() as connection:
         connection.execute(complaints.update().values(closed_at=NOW))
     assert enforce(lived, NOW + timedelta(days=731)) == {"complaints": 2}
-    assert enforce(lived, NOW + timedelta(days=1827)) == {"offers": 4, "corrections": 2, "trail_commitments": 18}
+    assert enforce(lived, NOW + timedelta(days=1827)) == {"offers": 4, "corrections": 2, "trail_commitments": 24}
     assert verify_trail(lived.store, None, None).ok
 
 

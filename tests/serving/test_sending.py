@@ -289,10 +289,10 @@ def test_answered_offer_is_not_recalled(offered: Any) -> None:
 
 
 def test_no_to_another_purpose_recalls_nothing(offered: Any) -> None:
-    permit(offered, "objected", purpose="service_contact")
-    permit(offered, "withdrawn", purpose="model_training")  # of no concern to engines
+    for other in ("overdraft_signal", "service_contact", "model_training"):  # engines ask for the first alone
+        permit(offered, "objected", purpose=other)
     (message,) = pull(offered)["messages"]
-    assert (message["body"]["purpose"], message["body"]["offers"]) == ("service_contact", [])
+    assert (message["body"]["purpose"], message["body"]["offers"]) == ("overdraft_signal", [])
     assert send(offered).status_code == 201
 
 

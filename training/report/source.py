@@ -12,7 +12,8 @@ from models.board import BoardDecision, decisions_in_force, read_decisions
 from models.candidate import POLICY, SCREENING, TAXONOMY, find_candidate, newest_candidate, parse_policy, read_candidate
 from models.findings import Finding, read_findings
 from models.home import Home
-from models.purposes import Purpose, default_purposes
+from models.purposes import Purpose
+from models.registries import read_purposes_in_force
 from models.screening import parse_screening
 from models.signing import load_registry
 from models.taxonomy import Taxonomy, parse_taxonomy
@@ -128,7 +129,7 @@ def read_source(home: Home, candidate_id: str, *, at: datetime | None = None) ->
         taxonomy=parse_taxonomy(candidate.text(TAXONOMY), source=TAXONOMY),
         policy=candidate.text(POLICY),
         screened=[category.id for category in screening.categories],
-        purposes=default_purposes().purposes,
+        purposes=read_purposes_in_force(home).purposes,
         decisions=read_decisions(candidate, registry),
         waivers=read_waivers(terms, registry),
         terms=terms,

@@ -4,19 +4,24 @@ An engine may hold offers that it was told and has not sent yet, and offers that
 named in one message. Messages are kept until they were read; reading one twice does no harm, for each has its number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from models.canonical import canonical_json
-from models.purposes import PurposeRegistry, default_purposes
+from models.errors import IntegrityError
+from models.permission import PermissionEvent
+from models.purposes import Purpose, PurposeRegistry, default_purposes
 from models.store import offers, outbox, trail, trail_commitments
 from models.trail import append_trail, read_row_body
 
 ENDING = frozenset({"withdrawn", "objected", "expired"})
 RECALLED = "offers_recalled"
+# The word of the purpose registry for who sends offers.
+ENGINE = "offer_engine"
 # The trail kind of an answer that may have made offers (`serving.gate`).
 ANSWERED = "events_answered"
 _ANSWERS = (
@@ -63,11 +68,18 @@ def find_made_offers(connection: sa.Connection, customer_id: str, *, since: date
     """Offers in answers about a customer since a moment, the newest first."""
     made = []
     for row in connection.execute(_ANSWERS, {"customer_id": customer_id, "since": since}):
-        body = read_row_body(row.body)
-        for named in body["offers"]:
-            event, product = named.split("/")
-            made.append(MadeOffer(body["purpose"], event, product, body["permission_version"], row.seq, row.at))
+        try:
+            made += _made_in(row.seq, row.at, read_row_body(row.body))
+        except (IntegrityError, KeyError, ValueError):
+            # A damaged row is for `trail verify` to name; it must not keep a customer from withdrawing.
+            continue
     return made
+
+
+def _made_in(seq: int, at: datetime, body: Mapping[str, Any]) -> list[MadeOffer]:
+    pairs = [named.split("/") for named in body["offers"]]
+    version = int(body["permission_version"])
+    return [MadeOffer(str(body["purpose"]), event, product, version, seq, at) for event, product in pairs]
 
 
 def find_open_offers(
@@ -125,6 +137,16 @@ def recall_offers(
     return len(mine)
 
 
+def recall_ended(
+    connection: sa.Connection, event: PermissionEvent, purpose: Purpose, version: int, *, at: datetime
+) -> None:
+    """Take back what was offered under a permission that an event ends, where an engine may ask for its purpose."""
+    if event.action in ENDING and ENGINE in purpose.clients:
+        recall_offers(
+            connection, event.customer_id, because=event.action, at=at, purpose=event.purpose, version=version
+        )
+
+
 def recall_event(connection: sa.Connection, customer_id: str, event: str, *, because: str, at: datetime) -> int:
     """Take back a customer's open offers on one event; no message when there are none."""
     mine = [offer for offer in find_open_offers(connection, customer_id, at=at) if offer.event == event]
@@ -143,23 +165,28 @@ def _take_back(
     purpose: str | None,
     version: int | None,
 ) -> None:
-    """The row in the trail, one row per offer, and the message to engines."""
+    """The message to engines; where offers are open, a row in the trail and one per offer too."""
     told = {"purpose": purpose, "because": because, "permission_version": version}
+    if mine:
+        body = {**told, "offers": len(mine)}
+        row = append_trail(connection, RECALLED, body, personal={"customer_id": customer_id}, at=at)
+        connection.execute(offers.insert(), [_recalled_row(customer_id, offer, row.seq, at=at) for offer in mine])
     named = [
         {"event": offer.event, "product": offer.product, "state": "sent" if offer.is_sent else "made"} for offer in mine
     ]
-    row = append_trail(
-        connection, RECALLED, {**told, "offers": len(mine)}, personal={"customer_id": customer_id}, at=at
-    )
-    rows = [
-        {
-            "customer_id": customer_id, "purpose": offer.purpose, "event": offer.event, "product": offer.product,
-            "onset_date": offer.onset_date, "permission_version": offer.permission_version, "state": "recalled",
-            "trail_seq": row.seq, "at": at,
-        }
-        for offer in mine
-    ]  # fmt: skip
-    if rows:
-        connection.execute(offers.insert(), rows)
     message = {"customer_id": customer_id, **told, "offers": named}
     connection.execute(outbox.insert(), {"topic": RECALLED, "body": canonical_json(message), "at": at})
+
+
+def _recalled_row(customer_id: str, offer: OpenOffer, seq: int, *, at: datetime) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "purpose": offer.purpose,
+        "event": offer.event,
+        "product": offer.product,
+        "onset_date": offer.onset_date,
+        "permission_version": offer.permission_version,
+        "state": "recalled",
+        "trail_seq": seq,
+        "at": at,
+    }
