@@ -1,5 +1,7 @@
 """The addresses for what helps the customer alone: "this is not right", and the message about an overdraft."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +10,7 @@ from fastapi.responses import JSONResponse
 from serving.addresses import Address
 from serving.corrections import CorrectionRequest, record_correction
 from serving.desk import TheClient, TheDeadline, TheDesk, TheWrite, no_store
+from serving.detecting import Brought
 from serving.offer_told import CorrectionTold, OverdraftTold
 from serving.overdraft import OverdraftRequest, build_signal
 from serving.permissions import SPEAKING_FOR_CUSTOMERS
@@ -28,15 +31,15 @@ def correct_event(asked: CorrectionRequest, desk: TheDesk, write: TheWrite) -> J
 
 def signal_overdraft(asked: OverdraftRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """The service message about an overdraft; it needs no permission for offers and never names a product."""
-    records, most = asked.bookings, desk.policy.limits.row_problems
-    read = None
-    if records is not None:
-
-        def read() -> Any:
-            return parse_bookings_of(records, customer_id=asked.customer_id, most_reported=most)
-
-    answer = desk.gate.answer(asked.question(client, read), deadline=deadline)
+    bring = None
+    if asked.bookings is not None:
+        bring = partial(_bring, asked, desk.policy.limits.row_problems)
+    answer = desk.gate.answer(asked.question(client), bring=bring, deadline=deadline)
     return no_store(build_signal(answer, desk.policy.overdraft))
+
+
+def _bring(asked: OverdraftRequest, most_reported: int, _customers: Sequence[str]) -> Brought:
+    return Brought(parse_bookings_of(asked.bookings or [], customer_id=asked.customer_id, most_reported=most_reported))
 
 
 ADDRESSES = (

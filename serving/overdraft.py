@@ -3,10 +3,7 @@
 A customer mutes it with an objection to the purpose `overdraft_signal`; nothing else decides about it.
 """
 
-from collections.abc import Callable
 from typing import Any
-
-import pandas as pd
 
 from models.errors import IntegrityError
 from serving.answers import Answer, permission_granted, window_body
@@ -29,9 +26,9 @@ class OverdraftRequest(Request):
     as_of: Day | None = None
     bookings: list[Booking] | None = None
 
-    def question(self, client: Client, read_bookings: Callable[[], pd.DataFrame] | None) -> Question:
+    def question(self, client: Client) -> Question:
         """The question to the gate."""
-        return Question(self.customer_id, PURPOSE, client, self.as_of, read_bookings)
+        return Question(self.customer_id, PURPOSE, client, self.as_of)
 
 
 def build_signal(answer: Answer, message: Sentence) -> dict[str, Any]:
