@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from models.board import read_decisions
 from models.candidate import read_candidate
 from models.home import Home
-from models.release import PROMOTIONS, read_champion
+from models.promotion import PROMOTIONS
+from models.release import read_champion
 from models.signing import KeyRegistry, load_registry
 from models.store import Store, kill_switches
 from models.trail import verify_trail

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from models.board import sign_release
+from models.candidate import write_candidate
 from models.home import Home
 from models.kill_switch import set_kill_switch
+from models.promotion import promote_release
 from models.purposes import default_purposes, notice_sha256
-from models.release import promote_release, sign_release, write_candidate
 from models.signing import BOARD, PrivateKey, generate_key, load_private_key
 from models.store import complaints
 from serving.account.files import write_account

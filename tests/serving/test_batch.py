@@ -1,4 +1,4 @@
-"""Many customers at once, by their ids or with their bookings as NDJSON: who goes in comes out, and nobody as another."""
+"""Many customers at once, by ids or with bookings as NDJSON: who goes in comes out, and nobody as another."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
 
-from models.candidate import Candidate
+from models.board import sign_release
+from models.candidate import Candidate, write_candidate
 from models.errors import GateBlockedError, IntegrityError, NoReleaseError
 from models.home import Home
 from models.permission import PermissionEvent, append_permission
+from models.promotion import promote_release
 from models.purposes import default_purposes
-from models.release import promote_release, sign_release, write_candidate
 from models.signing import BOARD, generate_key, load_private_key
 from models.store import open_store, trail
 from models.training_permission import find_first_leaving, read_trained_at

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from models.candidate import write_candidate
 from models.errors import IntegrityError, UsageError
 from models.home import Home
 from models.purposes import default_purposes
-from models.release import write_candidate
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from models.training_permission import hash_admitted
