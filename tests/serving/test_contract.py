@@ -31,7 +31,7 @@ def operation_of(address: Any, mode: GenerationMode) -> Any:
 
 def with_known_values(body: Any, data: st.DataObject) -> Any:
     """Now and then a customer and a purpose that exist, or nothing but refusals would be seen."""
-    if isinstance(body, dict) and data.draw(st.booleans(), label="known"):
+    if isinstance(body, dict) and data.draw(st.sampled_from([True, True, False]), label="known"):
         known = {
             "customer_id": "c-1", "customer_ids": ["c-1", "c-2"], "purpose": data.draw(st.sampled_from(KNOWN)),
             "as_of": "2026-11-01", "at": None, "bookings": data.draw(st.sampled_from([[], [], None])),
@@ -64,7 +64,7 @@ def test_every_answer_is_one_that_the_description_names(bank: Any, address: Any,
     make_offer(bank)
     statuses: set[int] = set()
 
-    @seed(6)
+    @seed(7)
     @settings(
         max_examples=EXAMPLES // 2 if address.size == "bookings" else EXAMPLES,  # bookings take long to make up
         deadline=None,
