@@ -92,12 +92,11 @@ def customers(
     from rich.console import Console
 
     from models.store import open_store
-    from serving.records import load_customers, make_customer_table, write_customers
+    from serving.records import load_customers, write_customers
     from serving.settings import read_settings
 
     facts = load_customers(table)
     store = open_store(read_settings().home.database_url)
-    make_customer_table(store)
     write_customers(store, facts)
     Console(stderr=True, highlight=False).print(f"{len(facts)} customers taken over.")
 

@@ -20,7 +20,7 @@ from models.purposes import AMSTERDAM, PurposeRegistry, default_purposes
 from models.store import Store, open_store
 from serving.gate import SERVED_CLIENTS, Detect, ServedRelease
 from serving.opening import verify_release
-from serving.records import make_customer_table, write_run
+from serving.records import write_run
 from serving.settings import Settings
 
 
@@ -73,7 +73,6 @@ def run_nightly_file(
         raise UsageError("Some bookings have no customer_id, which the nightly run needs. Give every one its customer.")
     store = open_store(settings.home.database_url)
     try:
-        make_customer_table(store)
         return run_nightly(
             read.frame, as_of=as_of, store=store, release=release, registry=default_purposes(),
             detect=detect_events, clock=clock,

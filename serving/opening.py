@@ -11,7 +11,7 @@ from serving.champion import ChampionHolder
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.policy import default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 from serving.settings import Settings
 
 
@@ -41,7 +41,6 @@ def open_desk(settings: Settings) -> Desk:
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
     store = open_store(settings.home.database_url)
-    make_customer_table(store)
     registry, policy = default_purposes(), default_policy()
     gate = Gate(
         store=store,

@@ -15,31 +15,11 @@ import sqlalchemy as sa
 
 from models.errors import UnreadableDataError
 from models.purposes import AMSTERDAM
-from models.store import Store, complaints, detections, offers
+from models.store import Store, complaints, customers, detections, offers, runs
 from serving.care import CustomerFacts, Detection
 from serving.offers import SentOffer
 
 CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
-_METADATA = sa.MetaData()
-customers = sa.Table(
-    "customers",
-    _METADATA,
-    sa.Column("customer_id", sa.String, primary_key=True),
-    sa.Column("is_adult", sa.Boolean, nullable=False),
-    sa.Column("language", sa.String, nullable=False),
-    sa.Column("products_held", sa.Text, nullable=False),  # product ids, space separated
-    sa.Column("open_complaint", sa.Boolean, nullable=False),
-    sa.Column("in_arrears", sa.Boolean, nullable=False),
-)
-# One row per customer and nightly run, also when nothing was found: the last run counts, not the last find.
-runs = sa.Table(
-    "runs",
-    _METADATA,
-    sa.Column("customer_id", sa.String, primary_key=True),
-    sa.Column("as_of", sa.Date, primary_key=True),
-    sa.Column("release_id", sa.String, nullable=False),
-    sa.Column("model_version", sa.String, nullable=False),
-)
 # Built once: building a statement costs more than running it.
 _FIND_CUSTOMER = sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id"))
 _FIND_COMPLAINT = (
@@ -122,12 +102,6 @@ class StoredRecords:
         return tuple(SentOffer(event, product, at.astimezone(AMSTERDAM).date()) for event, product, at in rows)
 
 
-def make_customer_table(store: Store) -> None:
-    """Make serving's own tables, customers and runs, when they are not there."""
-    with store.write() as connection:
-        _METADATA.create_all(connection)
-
-
 def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
     """Read customers.csv: customer_id, is_adult, language, products_held (space separated), open_complaint, in_arrears.
 
@@ -163,7 +137,6 @@ def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
         }
         for one in facts
     }
-    make_customer_table(store)
     if rows:
         replaced = customers.delete().where(customers.c.customer_id == sa.bindparam("replaced"))
         with store.write() as connection:

@@ -22,7 +22,7 @@ from serving.edge import Edge, Seen
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.policy import Policy, default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 
 with warnings.catch_warnings():
     # Starlette wants a fork of httpx here; the service itself and its client use httpx.
@@ -138,7 +138,6 @@ def make_booking(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
     store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
-    make_customer_table(store)
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
