@@ -83,11 +83,12 @@ class Answer:
 
 
 def build_trail_body(
-    purpose: str, judgement: Judgement, *, permission_version: int, policy_version: str
+    purpose: str, judgement: Judgement, *, client: str, permission_version: int, policy_version: str
 ) -> dict[str, Any]:
     """The content of the trail row of an answer: counts and ids of ours, nothing of a booking."""
     return {
         "outcome": "answered",
+        "client": client,
         "purpose": purpose,
         "as_of": judgement.as_of.isoformat(),
         "permission_version": permission_version,

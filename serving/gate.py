@@ -23,6 +23,7 @@ from models.taxonomy import Taxonomy
 from models.trail import append_trail
 from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
 from serving.care import CustomerFacts, Detection, find_sales_block
+from serving.clients import ASKING, Client
 from serving.deadline import Deadline
 from serving.offers import OfferChoice, SentOffer, choose_offers
 from serving.policy import Policy
@@ -34,8 +35,6 @@ T = TypeVar("T")
 ANSWERED, REFUSED = "events_answered", "events_refused"
 # Statuses of refusals that stand in the trail: not allowed, and judged but too late to be told.
 RECORDED = frozenset({403, 504})
-# Who asks through this service; a purpose that is for training or the audit alone is not answered here.
-SERVED_CLIENTS = frozenset({"offer_engine", "customer_page", "contact_desk"})
 
 
 class ServedRelease(Protocol):
@@ -73,6 +72,7 @@ class Question:
 
     customer_id: str
     purpose: str
+    client: Client
     as_of: date | None = None
     read_bookings: Callable[[], pd.DataFrame] | None = None
 
@@ -152,7 +152,7 @@ class Gate:
         as_of = question.as_of or today
         if as_of > today:
             raise refuse(422, "as-of-in-the-future", "as_of lies in the future. Give today or an earlier day.")
-        purpose = self._find_purpose(question.purpose)
+        purpose = self._find_purpose(question)
         _require(self._permission(connection, question))
         facts = self.records.find_customer(connection, question.customer_id)
         nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
@@ -169,13 +169,17 @@ class Gate:
         known = facts or CustomerFacts(question.customer_id)
         return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
 
-    def _find_purpose(self, purpose_id: str) -> Purpose:
+    def _find_purpose(self, question: Question) -> Purpose:
+        """The purpose, if life events are told for it, to a client of this role, whose key covers it."""
         try:
-            purpose = self.registry.purpose(purpose_id)
+            purpose = self.registry.purpose(question.purpose)
         except PermissionRefusedError as error:
             raise refuse(403, "purpose-unknown", str(error)) from error
-        if not purpose.event_classes or not SERVED_CLIENTS & set(purpose.clients):
+        if not purpose.event_classes or not ASKING & set(purpose.clients):
             raise refuse(403, "purpose-not-served", "Life events are not told for this purpose.")
+        question.client.require_purpose(purpose.id)
+        if not question.client.roles & set(purpose.clients):
+            raise refuse(403, "purpose-not-for-role", "The purpose registry does not let this client's role ask this.")
         return purpose
 
     def _permission(self, connection: sa.Connection, question: Question) -> Permission:
@@ -250,7 +254,9 @@ class Gate:
                 return self._record_answer(connection, question, outcome, permission, release.taxonomy)
         if outcome.status in RECORDED:
             known = question.purpose if question.purpose in self.registry.ids else "unregistered"
-            body = {"outcome": outcome.kind, "purpose": known, "release": release.id}
+            body = {
+                "outcome": outcome.kind, "purpose": known, "release": release.id, "client": question.client.name,
+            }  # fmt: skip
             append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         return outcome
 
@@ -263,8 +269,9 @@ class Gate:
         taxonomy: Taxonomy,
     ) -> Answer:
         body = build_trail_body(
-            question.purpose, judgement, permission_version=permission.version, policy_version=self.policy.version
-        )
+            question.purpose, judgement, client=question.client.name,
+            permission_version=permission.version, policy_version=self.policy.version,
+        )  # fmt: skip
         row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         granted = GrantedPermission(
             permission.regime, permission.notice_version, permission.version, permission.valid_until

@@ -6,10 +6,12 @@ from models.detection import detect_events
 from models.purposes import default_purposes
 from models.release import Release
 from models.store import open_store
-from serving.app import Desk
 from serving.champion import ChampionHolder
+from serving.clients import make_client_table
+from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
+from serving.once import Once
 from serving.policy import default_policy
 from serving.records import StoredRecords
 from serving.settings import Settings
@@ -41,6 +43,7 @@ def open_desk(settings: Settings) -> Desk:
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
     store = open_store(settings.home.database_url)
+    make_client_table(store)
     registry, policy = default_purposes(), default_policy()
     gate = Gate(
         store=store,
@@ -52,7 +55,7 @@ def open_desk(settings: Settings) -> Desk:
         clock=_now,
         strict_customers=settings.strict_customers,
     )
-    return Desk(gate=gate, ledger=Ledger(store, registry), policy=policy, clock=_now)
+    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now)
 
 
 def _now() -> datetime:

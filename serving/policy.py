@@ -21,8 +21,13 @@ class Limits:
 
     body_bytes: int
     bookings_body_bytes: int
+    batch_body_bytes: int
     batch_customers: int
     timeout_seconds: float
+    batch_timeout_seconds: float
+    batches_at_once: int
+    requests_per_second: float
+    burst_seconds: float
     requests_at_once: int
     row_problems: int
 

@@ -14,6 +14,7 @@ from models.bookings import bookings_from_records
 from models.store import complaints, offers, trail
 from models.trail import verify_trail
 from serving.care import CustomerFacts
+from serving.clients import ROLES, Client
 from serving.gate import Question
 from serving.problems import ProblemError
 from serving.records import write_customers, write_run
@@ -97,11 +98,12 @@ def test_trail_row_holds_counts_and_ids_and_no_customer(bank: Any) -> None:
         assert "c-1" not in connection.execute(sa.select(trail.c.body)).scalar_one()
     assert row == {
         "outcome": "answered",
+        "client": "tester",
         "purpose": "own_product_offers",
         "as_of": "2026-11-22",
         "permission_version": 1,
         "release": "r" * 64,
-        "policy": "2026.11.0",
+        "policy": "2026.11.1",
         "bookings": 1,
         "detections": 1,
         "events": ["child_birth"],
@@ -155,12 +157,13 @@ def test_no_question_asked_after_an_acknowledged_withdrawal_is_answered(bank: An
         while len(served) < 400:
             late = acknowledged.is_set()  # before the question leaves: in doubt it counts as early
             try:
-                bank.desk.gate.answer(Question("c-1", "own_product_offers", None, lambda: frame))
+                bank.desk.gate.answer(Question("c-1", "own_product_offers", client, None, lambda: frame))
                 served.append((late, 200))
             except ProblemError as error:
                 served.append((late, error.problem.status))
 
     frame = bookings_from_records([], source="test").frame
+    client = Client("tester", ROLES, frozenset({"own_product_offers"}))
     bank.record("consented")
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:

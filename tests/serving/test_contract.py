@@ -1,0 +1,93 @@
+"""The API description is true: schemathesis asks every address what it allows and what it does not.
+
+Everything that comes back must be described: no status that is not listed, no body of another shape, no 5xx.
+`LEVENSLOOP_EXAMPLES` says how many questions per address; `make soak` asks many more.
+"""
+
+import os
+from datetime import date
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from serving.app import ADDRESSES, build_api
+from serving.records import write_run
+
+EXAMPLES = int(os.environ.get("LEVENSLOOP_EXAMPLES", "30"))
+KNOWN = [*["own_product_offers"] * 4, "overdraft_signal", "service_contact", "model_training", "third_party_sharing"]
+
+
+def operation_of(address: Any, mode: GenerationMode) -> Any:
+    schema = schemathesis.openapi.from_dict(build_api().openapi())
+    schema.config.generation.update(modes=[mode])
+    return schema[address.path][address.method]
+
+
+def with_known_values(body: Any, data: st.DataObject) -> Any:
+    """Now and then a customer and a purpose that exist, or nothing but refusals would be seen."""
+    if isinstance(body, dict) and data.draw(st.booleans(), label="known"):
+        known = {
+            "customer_id": "c-1", "customer_ids": ["c-1", "c-2"], "purpose": data.draw(st.sampled_from(KNOWN)),
+            "as_of": "2026-11-01", "at": None, "bookings": data.draw(st.sampled_from([[], [], None])),
+        }  # fmt: skip
+        return {**body, **{name: value for name, value in known.items() if name in body}}
+    return body
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("address", ADDRESSES, ids=lambda address: f"{address.method} {address.path}")
+def test_every_answer_is_one_that_the_description_names(bank: Any, address: Any, mode: GenerationMode) -> None:
+    bank.record("consented")
+    bank.detector.find("child_birth", onset=date(2026, 10, 1))
+    frame = bank.detector(None, as_of=date(2026, 10, 1), release=None)
+    with bank.store.write() as connection:
+        made = {"customers": ["c-1"], "as_of": date(2026, 10, 1), "release_id": "n" * 64, "model_version": "nightly-1"}
+        write_run(connection, frame, **made)
+    statuses: set[int] = set()
+
+    @seed(6)
+    @settings(
+        max_examples=EXAMPLES // 3 if address.size == "bookings" else EXAMPLES,  # bookings take long to make up
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation_of(address, mode).as_strategy(), data=st.data())
+    def ask(case: Any, data: st.DataObject) -> None:
+        case.body = with_known_values(case.body, data)
+        request = case.as_transport_kwargs(base_url="http://testserver/v1")
+        given_headers = {**request["headers"], "Authorization": bank.client.headers["Authorization"]}
+        sent = {name: request[name] for name in ("json", "data", "params") if request.get(name) is not None}
+        if isinstance(sent.get("data"), bytes | str):
+            sent["content"] = sent.pop("data")
+        response = bank.client.request(request["method"], request["url"], headers=given_headers, **sent)
+        statuses.add(response.status_code)
+        assert response.status_code < 500
+        assert len(response.headers["x-request-id"]) == 36
+        # Keys have tests of their own; whether days, amounts and repeated ids make sense no schema can say.
+        case.validate_response(response, excluded_checks=[ignored_auth, positive_data_acceptance])
+
+    ask()
+    assert statuses <= address.statuses | {address.status}
+    if mode is GenerationMode.POSITIVE:
+        assert address.status in statuses
+
+
+def test_description_is_openapi_3_1_and_names_key_and_statuses() -> None:
+    described = build_api().openapi()
+    assert described["openapi"] == "3.1.0"
+    assert described["servers"] == [{"url": "/v1"}]
+    assert set(described["paths"]) == {address.path for address in ADDRESSES}
+    for address in ADDRESSES:
+        operation = described["paths"][address.path][address.method.lower()]
+        assert operation["security"] == [{"client": sorted(address.roles)}]
+        assert {int(status) for status in operation["responses"]} == address.statuses | {address.status}
+        names = {parameter["name"] for parameter in operation.get("parameters", [])}
+        assert ("Idempotency-Key" in names) is address.is_write
+        assert address.roles
+        assert operation["responses"][str(address.status)]["content"]["application/json"]["schema"]
