@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from models.errors import UsageError
 from models.purposes import AMSTERDAM
-from models.store import Store, complaints, contact_attempts
+from models.store import complaints, contact_attempts
 from models.trail import append_trail
 from serving.contact.history import Contact, find_last_contacts
 from serving.contact.letters.sending import LetterDesk, find_language
@@ -77,45 +77,57 @@ class OpenedComplaint:
     letter: RenderedLetter | None
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedComplaint:
+    """A closed complaint and the letter with its answer, where one may be sent."""
+
+    complaint: Complaint
+    letter: RenderedLetter | None
+
+
 @dataclass(frozen=True)
 class ComplaintDesk:
-    """Complaints of one store under one rule."""
+    """Complaints under one rule. Every method works inside the connection it is given, a writing one where it writes."""
 
-    store: Store
     rule: ComplaintRule
     letters: LetterDesk
 
     def open(
-        self, customer_id: str, *, subject: str, remark: str, channel: str, language: str | None, at: datetime
+        self,
+        connection: sa.Connection,
+        customer_id: str,
+        *,
+        subject: str,
+        remark: str,
+        channel: str,
+        language: str | None,
+        at: datetime,
     ) -> OpenedComplaint:
-        """Record a complaint; with the return of this method every offer is stopped and the promise runs.
+        """Record a complaint; with its commit every offer is stopped and the promise runs.
 
         Nobody is refused: not an unknown customer, and not while the letter that confirms it may not be sent.
         """
         _require_code(subject, self.rule.subjects, "subject")
         by = self.rule.call_back_by(at)
-        with self.store.write() as connection:
-            spoken = language or find_language(connection, customer_id)
-            row = {
-                "customer_id": customer_id, "subject": subject, "remark": remark.strip() or None, "channel": channel,
-                "language": spoken, "at": at, "call_back_by": by,
-            }  # fmt: skip
-            number = connection.execute(complaints.insert().values(**row)).inserted_primary_key[0]
-            body = {"subject": subject, "complaint": number, "channel": channel}
-            append_trail(connection, OPENED, body, personal={"customer_id": customer_id}, at=at)
-            letter = self._confirm(connection, customer_id, number, by, language=spoken, at=at)
-            complaint = self._find(connection, number)
-        return OpenedComplaint(complaint, say_promise(by, spoken), letter)
+        spoken = language or find_language(connection, customer_id)
+        row = {
+            "customer_id": customer_id, "subject": subject, "remark": remark.strip() or None, "channel": channel,
+            "language": spoken, "at": at, "call_back_by": by,
+        }  # fmt: skip
+        number = connection.execute(complaints.insert().values(**row)).inserted_primary_key[0]
+        body = {"subject": subject, "complaint": number, "channel": channel}
+        append_trail(connection, OPENED, body, personal={"customer_id": customer_id}, at=at)
+        letter = self._confirm(connection, customer_id, number, by, language=spoken, at=at)
+        return OpenedComplaint(self._find(connection, number), say_promise(by, spoken), letter)
 
-    def queue(self, *, at: datetime) -> tuple[QueueEntry, ...]:
+    def queue(self, connection: sa.Connection, *, at: datetime) -> tuple[QueueEntry, ...]:
         """Open complaints, those first whose promise ends first."""
-        with self.store.read() as connection:
-            rows = self._read(connection, complaints.c.closed_at.is_(None))
-            # Whom we talked to already waits for an answer, no longer for a call.
-            waiting = sorted(rows, key=lambda one: (one.called_back_at is not None, one.call_back_by, one.id))
-            return tuple(QueueEntry(one, one.is_late(at), self._contacts_before(connection, one)) for one in waiting)
+        rows = self._read(connection, complaints.c.closed_at.is_(None))
+        # Whom we talked to already waits for an answer, no longer for a call.
+        waiting = sorted(rows, key=lambda one: (one.called_back_at is not None, one.call_back_by, one.id))
+        return tuple(self._entry(connection, complaint, at=at) for complaint in waiting)
 
-    def find(self, complaint_id: int, *, at: datetime) -> QueueEntry:
+    def find(self, connection: sa.Connection, complaint_id: int, *, at: datetime) -> QueueEntry:
         """One complaint with its last contacts.
 
         Raises
@@ -123,11 +135,11 @@ class ComplaintDesk:
         ProblemError
             404.
         """
-        with self.store.read() as connection:
-            complaint = self._find(connection, complaint_id)
-            return QueueEntry(complaint, complaint.is_late(at), self._contacts_before(connection, complaint))
+        return self._entry(connection, self._find(connection, complaint_id), at=at)
 
-    def record_attempt(self, complaint_id: int, *, colleague: str, result: str, at: datetime) -> Complaint:
+    def record_attempt(
+        self, connection: sa.Connection, complaint_id: int, *, colleague: str, result: str, at: datetime
+    ) -> Complaint:
         """Record a try to call; the first talk keeps the promise.
 
         Raises
@@ -136,19 +148,25 @@ class ComplaintDesk:
             404, or 409 when the complaint is closed.
         """
         _require_code(result, self.rule.attempts, "result")
-        with self.store.write() as connection:
-            complaint = self._find_open(connection, complaint_id)
-            row = {"complaint_id": complaint_id, "colleague": colleague, "result": result, "at": at}
-            connection.execute(contact_attempts.insert().values(**row))
-            if result == "reached" and complaint.called_back_at is None:
-                self._update(connection, complaint_id, called_back_at=at)
-            if result == "not_reached" and self.letters.can_send("complaint_not_reached"):
-                self._write(connection, complaint, "complaint_not_reached", {}, day=at, at=at)
-            return self._find(connection, complaint_id)
+        complaint = self._find_open(connection, complaint_id)
+        row = {"complaint_id": complaint_id, "colleague": colleague, "result": result, "at": at}
+        connection.execute(contact_attempts.insert().values(**row))
+        if result == "reached" and complaint.called_back_at is None:
+            _update(connection, complaint_id, called_back_at=at)
+        if result == "not_reached" and self.letters.can_send("complaint_not_reached"):
+            self._write(connection, complaint, "complaint_not_reached", {}, day=at, at=at)
+        return self._find(connection, complaint_id)
 
     def close(
-        self, complaint_id: int, *, colleague: str, outcome: str, handling: str, at: datetime
-    ) -> tuple[Complaint, RenderedLetter | None]:
+        self,
+        connection: sa.Connection,
+        complaint_id: int,
+        *,
+        colleague: str,
+        outcome: str,
+        handling: str,
+        at: datetime,
+    ) -> ClosedComplaint:
         """Close a complaint, erase the customer's own words and send the answer, where its letter may be sent.
 
         `handling` is what was done, in one or two plain sentences: it goes into letter and log.
@@ -161,33 +179,31 @@ class ComplaintDesk:
             An unknown outcome, or no handling.
         """
         _require_code(outcome, self.rule.outcomes, "outcome")
-        if not handling.strip():
+        handling = " ".join(handling.split())
+        if not handling:
             raise UsageError("Say what was done about the complaint: the log has to hold it.")
-        with self.store.write() as connection:
-            complaint = self._find_open(connection, complaint_id)
-            if complaint.called_back_at is None and outcome != "withdrawn":
-                raise refuse(409, "not-called-back", "Call the customer first: a call was promised.")
-            closed = {"closed_at": at, "outcome": outcome, "handling": handling.strip(), "closed_by": colleague}
-            self._update(connection, complaint_id, remark=None, **closed)
-            body = {"complaint": complaint_id, "outcome": outcome}
-            append_trail(connection, CLOSED, body, personal={"customer_id": complaint.customer_id}, at=at)
-            letter = self._answer(connection, complaint, outcome, handling.strip(), at=at)
-            return self._find(connection, complaint_id), letter
+        complaint = self._find_open(connection, complaint_id)
+        if complaint.called_back_at is None and outcome != "withdrawn":
+            raise refuse(409, "not-called-back", "Call the customer first: a call was promised.")
+        closed = {"closed_at": at, "outcome": outcome, "handling": handling, "closed_by": colleague}
+        _update(connection, complaint_id, remark=None, **closed)
+        body = {"complaint": complaint_id, "outcome": outcome}
+        append_trail(connection, CLOSED, body, personal={"customer_id": complaint.customer_id}, at=at)
+        letter = self._answer(connection, complaint, outcome, handling, at=at)
+        return ClosedComplaint(self._find(connection, complaint_id), letter)
 
-    def log(self, first_day: datetime, until: datetime) -> tuple[Complaint, ...]:
-        """The complaints log of a period by day of receipt, as the law asks for it; `until` is not included."""
-        with self.store.read() as connection:
-            found = self._read(connection, (complaints.c.at >= first_day) & (complaints.c.at < until))
+    def log(self, connection: sa.Connection, since: datetime, until: datetime) -> tuple[Complaint, ...]:
+        """The complaints log of a period by number, as the law asks for it; `until` is not included."""
+        found = self._read(connection, (complaints.c.at >= since) & (complaints.c.at < until))
         return tuple(sorted(found, key=lambda one: one.id))
 
-    def forget(self, *, at: datetime) -> int:
+    def forget(self, connection: sa.Connection, *, at: datetime) -> int:
         """Delete closed complaints that the log need not keep any longer; how many there were."""
         before = at - timedelta(days=self.rule.keep_days)
         old = sa.select(complaints.c.id).where(complaints.c.closed_at < before)
-        with self.store.write() as connection:
-            numbers = list(connection.execute(old).scalars())
-            connection.execute(contact_attempts.delete().where(contact_attempts.c.complaint_id.in_(numbers)))
-            connection.execute(complaints.delete().where(complaints.c.id.in_(numbers)))
+        numbers = list(connection.execute(old).scalars())
+        connection.execute(contact_attempts.delete().where(contact_attempts.c.complaint_id.in_(numbers)))
+        connection.execute(complaints.delete().where(complaints.c.id.in_(numbers)))
         return len(numbers)
 
     def _confirm(
@@ -220,8 +236,9 @@ class ComplaintDesk:
             channel="letter", at=at,
         )  # fmt: skip
 
-    def _contacts_before(self, connection: sa.Connection, complaint: Complaint) -> tuple[Contact, ...]:
-        return find_last_contacts(connection, complaint.customer_id, most=self.rule.shown_contacts)
+    def _entry(self, connection: sa.Connection, complaint: Complaint, *, at: datetime) -> QueueEntry:
+        contacts = find_last_contacts(connection, complaint.customer_id, most=self.rule.shown_contacts)
+        return QueueEntry(complaint, complaint.is_late(at), contacts)
 
     def _find_open(self, connection: sa.Connection, complaint_id: int) -> Complaint:
         complaint = self._find(connection, complaint_id)
@@ -248,8 +265,9 @@ class ComplaintDesk:
             answer_by=self.rule.answer_by(row["at"]), attempts=tuple(attempts), closed_at=row["closed_at"], **texts,
         )  # fmt: skip
 
-    def _update(self, connection: sa.Connection, complaint_id: int, **values: Any) -> None:
-        connection.execute(complaints.update().where(complaints.c.id == complaint_id).values(**values))
+
+def _update(connection: sa.Connection, complaint_id: int, **values: Any) -> None:
+    connection.execute(complaints.update().where(complaints.c.id == complaint_id).values(**values))
 
 
 def _read_attempts(connection: sa.Connection, numbers: list[int]) -> dict[int, list[Attempt]]:

@@ -1,7 +1,9 @@
 """Complaints: the promise clock, the stop of all offers, what the colleague sees, and what the log keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 
 from models.errors import UsageError
 from models.purposes import AMSTERDAM
-from models.store import Store, complaints, questions, trail
+from models.store import Store, complaints, open_store, questions, trail
 from models.trail import verify_trail
 from serving.contact.complaints import ComplaintDesk
 from serving.contact.letters.sending import LetterDesk
@@ -64,21 +66,48 @@ def test_promise_and_day_in_words() -> None:
     assert say_day(date(2026, 3, 1), "nl") == "1 maart 2026"
 
 
-def make_desk(store: Store, *, demo: bool = True) -> ComplaintDesk:
-    return ComplaintDesk(store, RULE, LetterDesk(reviews=(), demo=demo, phone=RULE.phone))
+@dataclass
+class Office:
+    """Complaints of one store, each act in a transaction of its own."""
+
+    store: Store
+    demo: bool = True
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(ComplaintDesk(RULE, LetterDesk(reviews=(), demo=self.demo, phone=RULE.phone)), name)
+
+        def in_transaction(*args: Any, **kwargs: Any) -> Any:
+            with self.store.write() as connection:
+                return act(connection, *args, **kwargs)
+
+        return in_transaction
 
 
-def complain(desk: ComplaintDesk, customer_id: str = "c-1", **changes: Any) -> int:
+def complain(desk: Office, customer_id: str = "c-1", **changes: Any) -> int:
     given = {"subject": "asked_again", "remark": WORDS, "channel": "app", "language": None, "at": NOON, **changes}
-    return desk.open(customer_id, **given).complaint.id
+    number: int = desk.open(customer_id, **given).complaint.id
+    return number
 
 
 @pytest.fixture
-def desk(any_store: Store) -> ComplaintDesk:
-    return make_desk(any_store)
+def desk(tmp_path: Path) -> Iterator[Office]:
+    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+    yield Office(store)
+    store.close()
 
 
-def test_complaint_opens_a_call_back_at_once_and_says_so_in_plain_words(desk: ComplaintDesk) -> None:
+def test_complaint_lives_from_call_to_answer_in_both_databases(any_store: Store) -> None:
+    desk = Office(any_store)
+    number = complain(desk)
+    desk.record_attempt(number, colleague="anna", result="not_reached", at=NOON)
+    desk.record_attempt(number, colleague="anna", result="reached", at=NOON)
+    assert len(desk.queue(at=NOON)[0].complaint.attempts) == 2
+    desk.close(number, colleague="anna", outcome="upheld", handling="Vraag gestopt.", at=NOON)
+    assert [one.outcome for one in desk.log(NOON, NOON + timedelta(days=1))] == ["upheld"]
+    assert desk.forget(at=NOON + timedelta(days=400)) == 1
+
+
+def test_complaint_opens_a_call_back_at_once_and_says_so_in_plain_words(desk: Office) -> None:
     opened = desk.open(
         "c-1", subject="tone", remark=WORDS, channel="app", language="nl", at=amsterdam("2026-04-03T16:50")
     )
@@ -89,8 +118,8 @@ def test_complaint_opens_a_call_back_at_once_and_says_so_in_plain_words(desk: Co
     assert "hoeft u niet opnieuw te vertellen" in opened.letter.text
 
 
-def test_complaint_is_taken_even_while_its_letter_may_not_be_sent(any_store: Store) -> None:
-    opened = make_desk(any_store, demo=False).open(
+def test_complaint_is_taken_even_while_its_letter_may_not_be_sent(desk: Office) -> None:
+    opened = Office(desk.store, demo=False).open(
         "c-1", subject="other", remark="", channel="phone", language="en", at=NOON
     )
     assert opened.letter is None
@@ -101,7 +130,7 @@ def test_complaint_stops_every_offer_until_it_is_closed(bank: Any) -> None:
     bank.record("consented")
     bank.detector.find("travel_booked", onset=date(2026, 11, 20))
     assert [offer["product"] for offer in bank.ask().json()["events"][0]["offers"]] == ["travel_insurance"]
-    desk = make_desk(bank.store)
+    desk = Office(bank.store)
     number = complain(desk)
     held = bank.ask().json()
     assert held["events"][0]["offers"] == []
@@ -112,7 +141,7 @@ def test_complaint_stops_every_offer_until_it_is_closed(bank: Any) -> None:
     assert len(bank.ask().json()["events"][0]["offers"]) == 1
 
 
-def test_colleague_sees_the_last_contacts_and_the_exact_words(desk: ComplaintDesk) -> None:
+def test_colleague_sees_the_last_contacts_and_the_exact_words(desk: Office) -> None:
     with desk.store.write() as connection:
         for day in range(7):
             asked = {"customer_id": "c-1", "question": "cash_deposit", "channel": "letter", "asked_by": "anna"}
@@ -127,7 +156,7 @@ def test_colleague_sees_the_last_contacts_and_the_exact_words(desk: ComplaintDes
     assert entry.complaint.remark == WORDS
 
 
-def test_queue_begins_with_the_promise_that_ends_first(desk: ComplaintDesk) -> None:
+def test_queue_begins_with_the_promise_that_ends_first(desk: Office) -> None:
     late = complain(desk, "c-1", at=NOON + timedelta(hours=8))
     soon = complain(desk, "c-2")
     spoken = complain(desk, "c-3")
@@ -137,7 +166,7 @@ def test_queue_begins_with_the_promise_that_ends_first(desk: ComplaintDesk) -> N
     assert [entry.complaint.id for entry in desk.queue(at=NOON)] == [soon, late, spoken]
 
 
-def test_promise_is_late_from_its_hour_until_somebody_talked(desk: ComplaintDesk) -> None:
+def test_promise_is_late_from_its_hour_until_somebody_talked(desk: Office) -> None:
     number = complain(desk)
     promised = amsterdam("2026-10-06T17:00")
     assert not desk.find(number, at=promised).is_late
@@ -148,7 +177,7 @@ def test_promise_is_late_from_its_hour_until_somebody_talked(desk: ComplaintDesk
     assert not desk.find(number, at=promised + timedelta(days=9)).is_late
 
 
-def test_first_talk_keeps_its_moment(desk: ComplaintDesk) -> None:
+def test_first_talk_keeps_its_moment(desk: Office) -> None:
     number = complain(desk)
     for hours in (1, 3):
         desk.record_attempt(number, colleague="anna", result="reached", at=NOON + timedelta(hours=hours))
@@ -157,41 +186,40 @@ def test_first_talk_keeps_its_moment(desk: ComplaintDesk) -> None:
     assert [(attempt.colleague, attempt.result) for attempt in complaint.attempts] == [("anna", "reached")] * 2
 
 
-def test_customer_who_was_not_reached_gets_a_letter(desk: ComplaintDesk) -> None:
+def test_customer_who_was_not_reached_gets_a_letter(desk: Office) -> None:
     number = complain(desk)
     desk.record_attempt(number, colleague="anna", result="not_reached", at=NOON)
     last = desk.find(number, at=NOON).last_contacts
     assert ("letter", "complaint_not_reached") in [(contact.kind, contact.about) for contact in last]
 
 
-def test_closing_erases_the_words_of_the_customer_and_keeps_what_the_law_asks(desk: ComplaintDesk) -> None:
+def test_closing_erases_the_words_of_the_customer_and_keeps_what_the_law_asks(desk: Office) -> None:
     number = complain(desk)
     desk.record_attempt(number, colleague="anna", result="reached", at=NOON)
-    closed, letter = desk.close(number, colleague="anna", outcome="upheld", handling="Vraag gestopt.", at=NOON)
-    assert letter is not None
-    assert "Dit hebben wij gedaan: Vraag gestopt." in letter.text
+    closed = desk.close(number, colleague="anna", outcome="upheld", handling="Vraag gestopt.", at=NOON)
+    assert "Dit hebben wij gedaan: Vraag gestopt." in closed.letter.text
     (logged,) = desk.log(NOON - timedelta(days=1), NOON + timedelta(days=1))
-    assert logged == closed
+    assert logged == closed.complaint
     assert (logged.subject, logged.received_at, logged.outcome) == ("asked_again", NOON, "upheld")
     assert (logged.handling, logged.closed_by, logged.closed_at) == ("Vraag gestopt.", "anna", NOON)
     assert logged.remark == ""
     assert desk.queue(at=NOON) == ()
 
 
-def test_log_of_a_period_holds_its_days_alone(desk: ComplaintDesk) -> None:
+def test_log_of_a_period_holds_its_days_alone(desk: Office) -> None:
     first = complain(desk)
     complain(desk, at=NOON + timedelta(days=1))
     assert [one.id for one in desk.log(NOON, NOON + timedelta(days=1))] == [first]
 
 
-def test_complaint_is_not_closed_before_somebody_talked_unless_the_customer_ends_it(desk: ComplaintDesk) -> None:
+def test_complaint_is_not_closed_before_somebody_talked_unless_the_customer_ends_it(desk: Office) -> None:
     number = complain(desk)
     with pytest.raises(ProblemError) as refused:
         desk.close(number, colleague="anna", outcome="not_upheld", handling="Geen.", at=NOON)
     assert (refused.value.problem.status, refused.value.problem.kind) == (409, "not-called-back")
-    closed, letter = desk.close(number, colleague="anna", outcome="withdrawn", handling="Klant stopt.", at=NOON)
-    assert closed.outcome == "withdrawn"
-    assert letter is not None
+    closed = desk.close(number, colleague="anna", outcome="withdrawn", handling="Klant stopt.", at=NOON)
+    assert closed.complaint.outcome == "withdrawn"
+    assert closed.letter is not None
 
 
 @pytest.mark.parametrize(
@@ -204,7 +232,7 @@ def test_complaint_is_not_closed_before_somebody_talked_unless_the_customer_ends
     ],
 )
 def test_closed_and_unknown_complaints_are_left_alone(
-    desk: ComplaintDesk, act: Callable[[ComplaintDesk, int], Any], status: int
+    desk: Office, act: Callable[[Office, int], Any], status: int
 ) -> None:
     number = complain(desk)
     desk.close(number, colleague="anna", outcome="withdrawn", handling="Klant stopt.", at=NOON)
@@ -213,7 +241,7 @@ def test_closed_and_unknown_complaints_are_left_alone(
     assert refused.value.problem.status == status
 
 
-def test_unknown_codes_and_missing_handling_are_refused(desk: ComplaintDesk) -> None:
+def test_unknown_codes_and_missing_handling_are_refused(desk: Office) -> None:
     with pytest.raises(UsageError, match="subject"):
         complain(desk, subject="weather")
     number = complain(desk)
@@ -225,7 +253,7 @@ def test_unknown_codes_and_missing_handling_are_refused(desk: ComplaintDesk) -> 
         desk.close(number, colleague="anna", outcome="withdrawn", handling="  ", at=NOON)
 
 
-def test_log_is_kept_for_its_year_and_no_longer(desk: ComplaintDesk) -> None:
+def test_log_is_kept_for_its_year_and_no_longer(desk: Office) -> None:
     old = complain(desk)
     desk.close(old, colleague="anna", outcome="withdrawn", handling="Klant stopt.", at=NOON)
     desk.record_attempt(complain(desk), colleague="anna", result="reached", at=NOON)
@@ -235,7 +263,7 @@ def test_log_is_kept_for_its_year_and_no_longer(desk: ComplaintDesk) -> None:
         assert len(connection.execute(sa.select(complaints.c.id)).all()) == 1  # the open one stays
 
 
-def test_trail_tells_of_complaints_without_their_words(desk: ComplaintDesk) -> None:
+def test_trail_tells_of_complaints_without_their_words(desk: Office) -> None:
     number = complain(desk)
     desk.close(number, colleague="anna", outcome="withdrawn", handling="Klant stopt.", at=NOON)
     with desk.store.read() as connection:
