@@ -101,6 +101,7 @@ class ComplaintDesk:
         remark: str,
         channel: str,
         language: str | None,
+        client: str,
         at: datetime,
     ) -> OpenedComplaint:
         """Record a complaint; with its commit every offer is stopped and the promise runs.
@@ -115,7 +116,7 @@ class ComplaintDesk:
             "language": spoken, "at": at, "call_back_by": by,
         }  # fmt: skip
         number = connection.execute(complaints.insert().values(**row)).inserted_primary_key[0]
-        body = {"subject": subject, "complaint": number, "channel": channel}
+        body = {"subject": subject, "complaint": number, "channel": channel, "client": client}
         append_trail(connection, OPENED, body, personal={"customer_id": customer_id}, at=at)
         letter = self._confirm(connection, customer_id, number, by, language=spoken, at=at)
         return OpenedComplaint(self._find(connection, number), say_promise(by, spoken), letter)
@@ -165,6 +166,7 @@ class ComplaintDesk:
         colleague: str,
         outcome: str,
         handling: str,
+        client: str,
         at: datetime,
     ) -> ClosedComplaint:
         """Close a complaint, erase the customer's own words and send the answer, where its letter may be sent.
@@ -187,7 +189,7 @@ class ComplaintDesk:
             raise refuse(409, "not-called-back", "Call the customer first: a call was promised.")
         closed = {"closed_at": at, "outcome": outcome, "handling": handling, "closed_by": colleague}
         _update(connection, complaint_id, remark=None, **closed)
-        body = {"complaint": complaint_id, "outcome": outcome}
+        body = {"complaint": complaint_id, "outcome": outcome, "client": client}
         append_trail(connection, CLOSED, body, personal={"customer_id": complaint.customer_id}, at=at)
         letter = self._answer(connection, complaint, outcome, handling, at=at)
         return ClosedComplaint(self._find(connection, complaint_id), letter)

@@ -37,6 +37,7 @@ class Topic:
     valid_days: int
     wait_days: int
     known_from: tuple[str, ...]
+    calendar_first: bool
     words: tuple[str, ...]
     wordings: Mapping[str, tuple[str, ...]]
 
@@ -51,20 +52,14 @@ class TopicRegistry:
 
     version: str
     topics: Mapping[str, Topic]
+    because: Mapping[str, Words]  # sentences for a colleague, by reason
     least_score: float
     _never: str = field(repr=False)
     _matcher: Pipeline = field(repr=False)
 
     def speaks_of_what_is_never_asked(self, text: str) -> bool:
         """Whether a text speaks of health, faith, descent, politics, union or sexual life."""
-        return self.speak_of_what_is_never_asked([text])
-
-    def speak_of_what_is_never_asked(self, texts: Iterable[str]) -> bool:
-        """Whether any of the texts does.
-
-        The screening of bookings is no judge here: it stops every gift, which organisations may be asked about.
-        """
-        return bool(match(normalise_text(arrow.array(list(texts), arrow.string())), self._never).any())
+        return _speak_of(self._never, [text])
 
     def find_topic(self, text: str) -> Topic | None:
         """The topic that a text means, None when it is like none; never one of a text that speaks of what is not asked."""
@@ -93,22 +88,22 @@ def parse_topics(text: str) -> TopicRegistry:
     try:
         data = tomllib.loads(text)
         topics = {raw["id"]: _topic(raw) for raw in data["topic"]}
-        registry = TopicRegistry(
+        never = compile_words(word for words in data["never"].values() for word in words)
+        _validate(topics.values(), never, is_twice=len(topics) < len(data["topic"]))
+        return TopicRegistry(
             version=str(data["version"]),
             topics=topics,
+            because={reason: Words(raw["nl"], raw["en"]) for reason, raw in data["because"].items()},
             least_score=float(data["least_score"]),
-            _never=compile_words(word for words in data["never"].values() for word in words),
+            _never=never,
             _matcher=_learn(topics.values(), [line for lines in data["off_topic"].values() for line in lines]),
         )
-        is_twice = len(topics) < len(data["topic"])
     except tomllib.TOMLDecodeError as error:
         raise UnreadableDataError(f"The topics are not TOML: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableDataError(
             f"A topic is not complete: {type(error).__name__} at {error}. See the head of topics.toml."
         ) from error
-    _validate(registry, is_twice=is_twice)
-    return registry
 
 
 def _topic(raw: dict[str, Any]) -> Topic:
@@ -118,6 +113,7 @@ def _topic(raw: dict[str, Any]) -> Topic:
         valid_days=int(raw["valid_days"]),
         wait_days=int(raw["wait_days"]),
         known_from=tuple(raw.get("known_from", ())),
+        calendar_first=bool(raw.get("calendar_first", False)),
         words=tuple(raw.get("words", ())),
         wordings={language: tuple(raw[language]) for language in LANGUAGES},
     )
@@ -139,13 +135,21 @@ def _learn(topics: Iterable[Topic], off_topic: list[str]) -> Pipeline:
     return matcher.fit(texts, names)
 
 
-def _validate(registry: TopicRegistry, *, is_twice: bool) -> None:
+def _speak_of(never: str, texts: Iterable[str]) -> bool:
+    """Whether any of the texts holds a word of these.
+
+    The screening of bookings is no judge here: it stops every gift, which organisations may be asked about.
+    """
+    return bool(match(normalise_text(arrow.array(list(texts), arrow.string())), never).any())
+
+
+def _validate(topics: Iterable[Topic], never: str, *, is_twice: bool) -> None:
     faults = ["an id stands there twice"] if is_twice else []
     known = set(default_taxonomy().ids)
-    for topic in registry.topics.values():
+    for topic in topics:
         said = [topic.id.replace("_", " "), topic.label.nl, topic.label.en, *topic.words]
         said += [wording for wordings in topic.wordings.values() for wording in wordings]
-        if registry.speak_of_what_is_never_asked(said):
+        if _speak_of(never, said):
             faults.append(f"{topic.id} speaks of what is never asked")
         if any(len(set(wordings)) < _FEWEST_WORDINGS for wordings in topic.wordings.values()):
             faults.append(f"{topic.id} has fewer than {_FEWEST_WORDINGS} wordings in a language")

@@ -77,6 +77,8 @@ class Office:
         act = getattr(ComplaintDesk(RULE, LetterDesk(reviews=(), demo=self.demo, phone=RULE.phone)), name)
 
         def in_transaction(*args: Any, **kwargs: Any) -> Any:
+            if name in ("open", "close"):
+                kwargs["client"] = "page"
             with self.store.write() as connection:
                 return act(connection, *args, **kwargs)
 
