@@ -39,7 +39,9 @@ class Address:
     size : str
         The limit of its body.
     media_types : mapping
-        What it takes: media type to the size of the body sent so, where it is not JSON of `size`.
+        What it takes besides JSON: media type to the limit of a body sent so.
+    bodies : mapping
+        For the description, where the handler reads the body itself: media type to its shape (None: lines of text).
     """
 
     path: str
@@ -53,6 +55,7 @@ class Address:
     is_write: bool = False
     size: Size = "plain"
     media_types: Mapping[str, Size] = field(default_factory=dict)
+    bodies: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
 
     @property
     def statuses(self) -> frozenset[int]:
@@ -84,3 +87,8 @@ class Route:
 
 def _bytes_of(size: Size, limits: Limits) -> int:
     return {"plain": limits.body_bytes, "bookings": limits.bookings_body_bytes, "batch": limits.batch_body_bytes}[size]
+
+
+def media_type_of(headers: Mapping[str, str]) -> str:
+    """What a request says its body is, without parameters; empty when it does not say."""
+    return headers.get("content-type", "").split(";")[0].strip().lower()

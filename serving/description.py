@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from serving.addresses import PREFIX, Address
 from serving.problems import MEDIA_TYPE
@@ -39,6 +40,8 @@ def build_description(app: FastAPI, addresses: Sequence[Address]) -> dict[str, A
     for address in addresses:
         operation = described["paths"][address.path][address.method.lower()]
         operation["security"] = [{"client": sorted(address.roles)}]
+        if address.bodies:
+            operation["requestBody"] = _describe_bodies(address.bodies, shapes)
         success = operation["responses"][str(address.status)]
         success["headers"] = {"X-Request-ID": _ID_HEADER}
         problems = {str(status): _describe_problem(status) for status in sorted(address.statuses)}
@@ -50,3 +53,20 @@ def _describe_problem(status: int) -> Mapping[str, Any]:
     headers = {"X-Request-ID": _ID_HEADER, **({"Retry-After": _RETRY_HEADER} if status in (429, 503) else {})}
     shape = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": shape}
+
+
+def _describe_bodies(bodies: Mapping[str, type[BaseModel] | None], shapes: dict[str, Any]) -> dict[str, Any]:
+    """The bodies that a handler reads itself; the shapes they refer to join the others."""
+    content: dict[str, Any] = {}
+    for media_type, shape in bodies.items():
+        if shape is None:
+            content[media_type] = {"schema": {"type": "string", "description": _LINES}}
+            continue
+        schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+        shapes.update(schema.pop("$defs", {}))
+        shapes[shape.__name__] = schema
+        content[media_type] = {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}
+    return {"required": True, "content": content}
+
+
+_LINES = "One JSON object per line: first the question with purpose and as_of, then bookings with their customer_id."

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LevensloopError
-from serving.addresses import NDJSON, Route
+from serving.addresses import NDJSON, Route, media_type_of
 from serving.clients import HEADER, Client
 from serving.deadline import SCOPE_KEY, Deadline
 from serving.outlet import Outlet
@@ -109,7 +109,7 @@ class Edge:
                 return await out.refuse(504)
         if scope["method"] not in route.methods:
             return await out.refuse(405, {"Allow": ", ".join(sorted(route.methods))})
-        is_batch = NDJSON in route.body_bytes and _media_type(Headers(scope=scope)) == NDJSON
+        is_batch = NDJSON in route.body_bytes and media_type_of(Headers(scope=scope)) == NDJSON
         if self.busy >= self.limits.requests_at_once or (is_batch and self.batches >= self.limits.batches_at_once):
             return await out.refuse(429)
         self.busy += 1
@@ -173,7 +173,7 @@ def _too_often(seconds: int) -> Problem:
 async def _take_body(scope: Scope, receive: Receive, route: Route) -> Receive:
     """Read the body up to the limit of its kind; a body that is too large is not read to its end."""
     headers = Headers(scope=scope)
-    media_type = _media_type(headers)
+    media_type = media_type_of(headers)
     most = route.body_bytes.get(media_type)
     if most is None or headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError(problem_of_status(415))
@@ -206,10 +206,6 @@ class _Bounded:
         if self._left < 0:
             raise ProblemError(problem_of_status(413))
         return message
-
-
-def _media_type(headers: Headers) -> str:
-    return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 def _request_id(headers: Headers) -> str:

@@ -8,16 +8,15 @@ by it, so no answer leaves after it. Whatever cannot be read or written ends in 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
 
-import pandas as pd
 import sqlalchemy as sa
 
-from models.errors import IntegrityError, PermissionRefusedError
+from models.errors import PermissionRefusedError
 from models.kill_switch import stopped_events
 from models.permission import Permission, current_permission
 from models.purposes import AMSTERDAM, Purpose, PurposeRegistry
-from models.screening import Screening
 from models.store import Store
 from models.taxonomy import Taxonomy
 from models.trail import append_trail
@@ -25,29 +24,17 @@ from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, bu
 from serving.care import CustomerFacts, Detection, find_sales_block
 from serving.clients import ASKING, Client
 from serving.deadline import Deadline
+from serving.detecting import Brought, Detect, Found, ServedRelease, find_detections
 from serving.offers import OfferChoice, SentOffer, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse
-from serving.records import NightlyRun, Records, as_date
+from serving.records import NightlyRun, Records
 
 P = ParamSpec("P")
 T = TypeVar("T")
 ANSWERED, REFUSED = "events_answered", "events_refused"
 # Statuses of refusals that stand in the trail: not allowed, and judged but too late to be told.
 RECORDED = frozenset({403, 504})
-
-
-class ServedRelease(Protocol):
-    """What the gate needs of a verified release."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def model_version(self) -> str: ...
-    @property
-    def taxonomy(self) -> Taxonomy: ...
-    @property
-    def screening(self) -> Screening: ...
 
 
 class ReleaseHolder(Protocol):
@@ -57,32 +44,27 @@ class ReleaseHolder(Protocol):
         """The verified champion of this moment; NoReleaseError or IntegrityError when there is none."""
 
 
-class Detect(Protocol):
-    """The pure function from bookings to detections (`models.detection.detect_events`)."""
-
-    def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of an engine. `read_bookings` is called only after permission is there; None: ask the nightly run.
-
-    `as_of` None means today in Europe/Amsterdam.
-    """
+    """One question of a client. `as_of` None means today in Europe/Amsterdam."""
 
     customer_id: str
     purpose: str
     client: Client
     as_of: date | None = None
-    read_bookings: Callable[[], pd.DataFrame] | None = None
+
+
+# Bookings that come with a request, as a table of the customers who may be looked at; called once they are known.
+Bring = Callable[[Sequence[str]], Brought]
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Everything read of one customer before anything is judged."""
+    """Everything read of one customer before anything is judged; `brings` says that bookings come with the request."""
 
     question: Question
     release: ServedRelease
+    brings: bool
     purpose: Purpose
     as_of: date
     today: date
@@ -91,6 +73,11 @@ class _Case:
     nightly_today: NightlyRun | None
     sent: tuple[SentOffer, ...]
     stopped: frozenset[str]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Days for which bookings that came along must be looked at; today's care only matters where one sells."""
+        return (self.as_of, self.today) if self.purpose.products else (self.as_of,)
 
 
 @dataclass(frozen=True)
@@ -106,8 +93,8 @@ class Gate:
     clock: Callable[[], datetime]
     strict_customers: bool = False
 
-    def answer(self, question: Question, *, deadline: Deadline | None = None) -> Answer:
-        """Answer one question.
+    def answer(self, question: Question, *, bring: Bring | None = None, deadline: Deadline | None = None) -> Answer:
+        """Answer one question, from the bookings that come with it, or from the nightly run.
 
         Raises
         ------
@@ -118,21 +105,25 @@ class Gate:
         NoReleaseError, IntegrityError
             There is no release to answer with, or it does not verify.
         """
-        outcome = self.answer_all([question], deadline=deadline)[0]
+        outcome = self.answer_all([question], bring=bring, deadline=deadline)[0]
         if isinstance(outcome, Problem):
             raise ProblemError(outcome)
         return outcome
 
-    def answer_all(self, questions: Sequence[Question], *, deadline: Deadline | None = None) -> list[Answer | Problem]:
+    def answer_all(
+        self, questions: Sequence[Question], *, bring: Bring | None = None, deadline: Deadline | None = None
+    ) -> list[Answer | Problem]:
         """One answer or problem per question, in the order of the questions; all trail rows are written together.
 
+        The questions are about different customers. `bring` is called with those of them whose permission is there.
         When nobody waits for them any more (`deadline`), answers become refusals in the trail and nothing leaves.
         """
         release = self.releases.current()
         with self.store.read() as connection:
             stopped = stopped_events(connection)
-            cases = [_keep(self._admit, connection, question, release, stopped) for question in questions]
-        judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
+            admit = partial(self._admit, connection, release=release, stopped=stopped, brings=bring is not None)
+            cases = [_keep(admit, question) for question in questions]
+        judged = self._judge_all(cases, bring)
         with self.store.write() as connection:
             if deadline is not None and not deadline.claim():
                 judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
@@ -145,7 +136,13 @@ class Gate:
             ]
 
     def _admit(
-        self, connection: sa.Connection, question: Question, release: ServedRelease, stopped: frozenset[str]
+        self,
+        connection: sa.Connection,
+        question: Question,
+        *,
+        release: ServedRelease,
+        stopped: frozenset[str],
+        brings: bool,
     ) -> _Case:
         """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
         today = self.clock().astimezone(AMSTERDAM).date()
@@ -157,17 +154,17 @@ class Gate:
         facts = self.records.find_customer(connection, question.customer_id)
         nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
         nightly = None
-        if question.read_bookings is None:
+        if not brings:
             nightly = nightly_today
             if as_of < today:
                 nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
-        if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
+        if facts is None and nightly is None and (not brings or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
             raise refuse(403, "customer-is-minor", "Minors are not asked about and not judged.")
         sent = self.records.find_sent_offers(connection, question.customer_id)
         known = facts or CustomerFacts(question.customer_id)
-        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
+        return _Case(question, release, brings, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
 
     def _find_purpose(self, question: Question) -> Purpose:
         """The purpose, if life events are told for it, to a client of this role, whose key covers it."""
@@ -187,8 +184,40 @@ class Gate:
             connection, question.customer_id, question.purpose, registry=self.registry, at=self.clock()
         )
 
-    def _judge(self, case: _Case) -> Judgement:
-        """Detections, care and offers; pure but for the bookings it reads from the request.
+    def _judge_all(self, cases: Sequence[_Case | Problem], bring: Bring | None) -> list[Judgement | Problem]:
+        """A judgement per case, in their order; bookings that came along are looked at together."""
+        admitted = [case for case in cases if isinstance(case, _Case)]
+        if bring is None or not admitted:
+            return [case if isinstance(case, Problem) else self._judge(case, (), (), 0) for case in cases]
+        brought = _keep(bring, [case.question.customer_id for case in admitted])
+        if isinstance(brought, Problem):
+            return [case if isinstance(case, Problem) else brought for case in cases]
+        counts = brought.counts()
+        found = self._look(admitted, brought)
+
+        def judge(case: _Case) -> Judgement | Problem:
+            mine = case.question.customer_id
+            if mine in brought.problems:
+                return brought.problems[mine]
+            then, now = found[case.as_of].get(mine, ()), found[case.today].get(mine, ())
+            return self._judge(case, then, now, counts.get(mine, 0))
+
+        return [case if isinstance(case, Problem) else judge(case) for case in cases]
+
+    def _look(self, cases: Sequence[_Case], brought: Brought) -> dict[date, Found]:
+        """What the detector finds on each day that somebody needs: that asked about and, before a sale, today."""
+        found: dict[date, Found] = {case.today: {} for case in cases}
+        for day in {day for case in cases for day in case.days}:
+            found[day] = find_detections(
+                brought.bookings, customers={case.question.customer_id for case in cases}, as_of=day,
+                release=cases[0].release, detect=self.detect,
+            )  # fmt: skip
+        return found
+
+    def _judge(
+        self, case: _Case, detections: tuple[Detection, ...], today: tuple[Detection, ...], bookings_count: int
+    ) -> Judgement:
+        """Events, care and offers from what was detected in bookings that came along, and from the nightly run.
 
         Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
         before a dismissal would sell to somebody who lost a job since. The caller chooses the bookings too, so a care
@@ -196,14 +225,8 @@ class Gate:
         event is neither told nor offered on; a stopped care event still keeps all others from selling.
         """
         taxonomy = case.release.taxonomy
-        if case.question.read_bookings is None:
-            detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
-            today: tuple[Detection, ...] = ()
-        else:
-            bookings = case.question.read_bookings()
-            detections, bookings_count = self._detect(bookings, case, as_of=case.as_of), len(bookings)
-            is_now = case.as_of == case.today or not case.purpose.products
-            today = detections if is_now else self._detect(bookings, case, as_of=case.today)
+        if not case.brings:
+            detections = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy)
         today += _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
         block = find_sales_block(
             today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
@@ -219,20 +242,6 @@ class Gate:
         if case.nightly is not None:
             made_by = (case.nightly.release_id, case.nightly.model_version)
         return Judgement(case.as_of, *made_by, events, choice, bookings_count, len(detections))
-
-    def _detect(self, bookings: pd.DataFrame, case: _Case, *, as_of: date) -> tuple[Detection, ...]:
-        """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
-        names, renamed = _spaceless(bookings)
-        frame = self.detect(renamed, as_of=as_of, release=case.release)
-        if frame.empty:
-            return ()
-        if not (frame["customer_id"] == case.question.customer_id).all():
-            raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
-        # The detector screens too; here nobody has to believe it.
-        screened = set(bookings["booking_id"][case.release.screening.screen(bookings)])
-        found = [_detection(row, names) for row in frame.to_dict("records")]
-        told = [replace(one, evidence=tuple(i for i in one.evidence if i not in screened)) for one in found]
-        return tuple(one for one in told if one.evidence)
 
     def _may_tell(self, found: Detection, case: _Case) -> bool:
         event, purpose = case.release.taxonomy.event(found.event), case.purpose
@@ -324,28 +333,3 @@ def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tupl
         is_over = found.status == "open" and as_of > last_day
         aged.append(replace(found, status="expired") if is_over else found)
     return tuple(aged)
-
-
-def _spaceless(bookings: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame]:
-    """Bookings whose ids hold no spaces, and the way back: evidence comes as ids between spaces.
-
-    Ids that need no change stay; otherwise all become their rank, so that their order is kept.
-    """
-    ids = bookings["booking_id"].astype(str)
-    if not ids.str.contains(r"\s").any():
-        return {}, bookings
-    ranked = sorted(set(ids))
-    width = len(str(len(ranked)))
-    rank = {name: f"{at:0{width}d}" for at, name in enumerate(ranked)}
-    return {new: old for old, new in rank.items()}, bookings.assign(booking_id=ids.map(rank).astype("str"))
-
-
-def _detection(row: dict[Any, Any], names: dict[str, str]) -> Detection:
-    return Detection(
-        event=str(row["event"]),
-        onset_date=as_date(row["onset_date"]),
-        detected_on=as_date(row["detected_on"]),
-        probability=float(row["probability"]),
-        status=str(row["status"]),
-        evidence=tuple(names.get(name, name) for name in str(row["evidence"]).split()),
-    )

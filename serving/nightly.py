@@ -19,7 +19,7 @@ from models.permission import permitted_customers
 from models.purposes import AMSTERDAM, PurposeRegistry, default_purposes
 from models.store import Store, open_store
 from serving.clients import ASKING
-from serving.gate import Detect, ServedRelease
+from serving.detecting import Detect, ServedRelease
 from serving.opening import verify_release
 from serving.records import write_run
 from serving.settings import Settings

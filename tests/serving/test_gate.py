@@ -15,6 +15,7 @@ from models.store import complaints, offers, trail
 from models.trail import verify_trail
 from serving.care import CustomerFacts
 from serving.clients import ROLES, Client
+from serving.detecting import Brought
 from serving.gate import Question
 from serving.problems import ProblemError
 from serving.records import write_customers, write_run
@@ -157,18 +158,18 @@ def test_no_question_asked_after_an_acknowledged_withdrawal_is_answered(bank: An
         while len(served) < 400:
             late = acknowledged.is_set()  # before the question leaves: in doubt it counts as early
             try:
-                bank.desk.gate.answer(Question("c-1", "own_product_offers", client, None, lambda: frame))
+                bank.desk.gate.answer(question, bring=lambda _ids: Brought(frame))
                 served.append((late, 200))
             except ProblemError as error:
                 served.append((late, error.problem.status))
 
     frame = bookings_from_records([], source="test").frame
-    client = Client("tester", ROLES, frozenset({"own_product_offers"}))
+    question = Question("c-1", "own_product_offers", Client("tester", ROLES, frozenset({"own_product_offers"})))
     bank.record("consented")
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while len(served) < 100:
+    while len(served) < 100 and all(thread.is_alive() for thread in threads):
         time.sleep(0.001)
     bank.record("withdrawn")
     acknowledged.set()
