@@ -123,7 +123,7 @@ def _fixed(year: int) -> Iterator[tuple[str, date]]:
 
 
 def _hindu(word: str, year: int) -> list[date]:
-    """As in Suriname, where most Hindus of the Netherlands come from, unless India's list shows its day to be a guess."""
+    """As in Suriname, where most Dutch Hindus come from, unless India's list shows its day to be a guess."""
     india, suriname = _listed("IN", word, year), _listed("SR", word, year)
     near = [day for day in suriname if any(abs((day - other).days) <= _LISTS_AGREE_DAYS for other in india)]
     return near or india

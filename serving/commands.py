@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from serving.client_commands import app as client
+from serving.contact.commands import app as contact
 
 app = typer.Typer()
 app.add_typer(client, name="client")
+app.add_typer(contact)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
 _Url = Annotated[str, typer.Option(help="Address of the service; the one that runs here when absent.")]

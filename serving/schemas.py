@@ -108,7 +108,7 @@ class PermissionEventRequest(Request):
     language: Name | None = None
     channel: Name = "api"
     actor: Name = "customer"
-    at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _parse_moment(value))] = None
+    at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: parse_moment(value))] = None
     evidence: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
@@ -204,7 +204,7 @@ def row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> Problem
     )
 
 
-def _parse_moment(value: object) -> datetime | None:
+def parse_moment(value: object) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, str):

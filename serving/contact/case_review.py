@@ -122,5 +122,3 @@ def _case(number: int, situation: Sequence[Contact], avoidable: tuple[Avoidable,
         Step((contact.at - first).days, contact.kind, contact.about, contact.channel) for contact in situation
     )
     return Case(number, first.strftime("%Y-%m"), steps[-1].day, steps, avoidable)
-
-

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from models.errors import UsageError
 from models.purposes import AMSTERDAM
 from models.store import complaints, contact_attempts
-from models.trail import append_trail
+from models.trail import TrailRow, append_trail
 from serving.contact.history import Contact, find_last_contacts
 from serving.contact.letters.sending import LetterDesk, find_language
 from serving.contact.letters.templates import RenderedLetter
@@ -75,6 +75,7 @@ class OpenedComplaint:
     complaint: Complaint
     promise: str
     letter: RenderedLetter | None
+    trail: TrailRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class ClosedComplaint:
 
 @dataclass(frozen=True)
 class ComplaintDesk:
-    """Complaints under one rule. Every method works inside the connection it is given, a writing one where it writes."""
+    """Complaints under one rule. Every method works inside the connection it is given."""
 
     rule: ComplaintRule
     letters: LetterDesk
@@ -115,11 +116,11 @@ class ComplaintDesk:
             "customer_id": customer_id, "subject": subject, "remark": remark.strip() or None, "channel": channel,
             "language": spoken, "at": at, "call_back_by": by,
         }  # fmt: skip
-        number = connection.execute(complaints.insert().values(**row)).inserted_primary_key[0]
+        number: int = connection.execute(complaints.insert().values(**row).returning(complaints.c.id)).scalar_one()
         body = {"subject": subject, "complaint": number, "channel": channel, "client": client}
-        append_trail(connection, OPENED, body, personal={"customer_id": customer_id}, at=at)
+        place = append_trail(connection, OPENED, body, personal={"customer_id": customer_id}, at=at)
         letter = self._confirm(connection, customer_id, number, by, language=spoken, at=at)
-        return OpenedComplaint(self._find(connection, number), say_promise(by, spoken), letter)
+        return OpenedComplaint(self._find(connection, number), say_promise(by, spoken), letter, place)
 
     def queue(self, connection: sa.Connection, *, at: datetime) -> tuple[QueueEntry, ...]:
         """Open complaints, those first whose promise ends first."""

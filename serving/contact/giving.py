@@ -30,7 +30,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Feast:
-    """A feast of a tradition; `tolerance_days` is how far it may be kept from the computed day (sighting of the moon)."""
+    """A feast of a tradition; it may be kept up to `tolerance_days` from the computed day (sighting of the moon)."""
 
     id: str
     tradition: str
@@ -94,6 +94,7 @@ class GivingKnowledge:
     feasts: dict[str, Feast]
     habits: tuple[Habit, ...]
     legal_forms: tuple[str, ...]
+    sentences: dict[str, Words]  # by verdict
     peak: PeakRule
     late_days: int
     most_years: int
@@ -173,10 +174,10 @@ def build_calendar(
         for day in feast_days(year).get(feast.id, ())
         if first_day <= day <= last_day
     ]
-    found = [occasion for occasion in find_occasions(first_day, last_day, knowledge=knowledge, traditions=wanted)]
+    occasions = find_occasions(first_day, last_day, knowledge=knowledge, traditions=wanted)
     unknown = [(feast.id, year) for feast in feasts for year in years if feast.id not in feast_days(year)]
     return GivingCalendar(
-        first_day, last_day, tuple(sorted(days, key=lambda one: (one.day, one.feast.id))), tuple(found), tuple(unknown)
+        first_day, last_day, tuple(sorted(days, key=lambda one: (one.day, one.feast.id))), occasions, tuple(unknown)
     )
 
 
@@ -217,7 +218,7 @@ def _require_known(traditions: frozenset[str], knowledge: GivingKnowledge) -> No
 def _require_period(first_day: date, last_day: date, knowledge: GivingKnowledge) -> None:
     if last_day < first_day or last_day.year - first_day.year >= knowledge.most_years:
         raise UsageError(f"The period is none or too long. Ask for at most {knowledge.most_years} calendar years.")
-    if not FIRST_YEAR < first_day.year or not last_day.year < LAST_YEAR:
+    if first_day.year <= FIRST_YEAR or last_day.year >= LAST_YEAR:
         raise UsageError(f"The calendars are known from {FIRST_YEAR + 1} to {LAST_YEAR - 1}. Ask for years of those.")
 
 
@@ -242,6 +243,7 @@ def _build(data: dict[str, Any], habits: Iterable[dict[str, Any]]) -> GivingKnow
         feasts={feast.id: feast for feast in feasts},
         habits=tuple(_habit(raw) for raw in habits),
         legal_forms=tuple(data["organisation"]["legal_forms"]),
+        sentences={verdict: _words(raw) for verdict, raw in data["sentence"].items()},
         peak=PeakRule(**data["peak"]),
         late_days=int(data["late_days"]),
         most_years=int(data["most_years"]),

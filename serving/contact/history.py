@@ -17,7 +17,7 @@ ContactKind = Literal["question", "answer", "letter", "offer", "complaint", "att
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One contact. `about` is a topic, letter, event, subject or result; `sentence` the exact words where we sent some."""
+    """One contact. `about` is a topic, letter, event, subject or result; `sentence` holds the exact words we sent."""
 
     customer_id: str
     at: datetime
@@ -76,7 +76,8 @@ def _find_attempts(connection: sa.Connection, narrow: Callable[[Any, Any, Any], 
     joined = contact_attempts.join(complaints, contact_attempts.c.complaint_id == complaints.c.id)
     columns = (complaints.c.customer_id, contact_attempts.c.at, contact_attempts.c.result)
     statement = narrow(sa.select(*columns).select_from(joined), columns[0], columns[1])
-    return [_contact("attempt", *row, "phone", None) for row in connection.execute(statement)]
+    rows = connection.execute(statement)
+    return [_contact("attempt", customer_id, at, result, "phone", None) for customer_id, at, result in rows]
 
 
 def _contact(

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
+from string import Template
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from models.bookings import amount_cents
 from models.errors import UsageError
-from serving.contact.giving import Direction, GivingKnowledge, Occasion, find_occasions
+from serving.contact.giving import Direction, Feast, GivingKnowledge, Occasion, Words, find_occasions
+from serving.contact.promise import say_day
+from serving.contact.reading_level import LANGUAGES
 
 Verdict = Literal["fits", "larger_than_expected", "no_feast"]
 _SIDES: dict[Direction, str] = {"in": "CRDT", "out": "DBIT"}
@@ -88,8 +92,8 @@ def _daily_cents(bookings: pd.DataFrame, side: str) -> pd.Series:
     first, last = when.min(), when.max()
     days = pd.date_range(first - timedelta(days=first.weekday()), last + timedelta(days=6 - last.weekday()))
     mine = (bookings["credit_debit_indicator"] == side).to_numpy(dtype=bool)
-    cents = (bookings.loc[mine, "amount"].astype(float) * _CENTS).round().astype("int64")
-    return cents.groupby(when[mine]).sum().reindex(days, fill_value=0)
+    cents = pd.Series(amount_cents(bookings["amount"]), index=bookings.index)
+    return cents[mine].groupby(when[mine]).sum().reindex(days, fill_value=0)
 
 
 def _peaks_of(
@@ -179,3 +183,31 @@ def _sum_of(weeks: list[Peak]) -> Peak:
         share_explained=min(week.share_explained for week in weeks),
         occasions=tuple(dict.fromkeys(occasion for week in weeks for occasion in week.occasions)),
     )
+
+
+def describe_peak(peak: Peak, knowledge: GivingKnowledge) -> Words:
+    """What an analyst reads of a peak."""
+    template = knowledge.sentences[peak.verdict]
+    least, most = peak.expected_cents or (0, 0)
+    spoken = {}
+    for language in LANGUAGES:
+        named = [_name_feast(one.feast, one.feast_day, language) for one in peak.occasions if one.feast]
+        habits = [getattr(occasion.habit.words, language) for occasion in peak.occasions]
+        spoken[language] = Template(getattr(template, language)).substitute(
+            feasts=_join_words(dict.fromkeys(named), language) or _join_words(habits[:1], language),
+            habits="; ".join(habits),
+            least=f"{least // _CENTS}",
+            most=f"{most // _CENTS}",
+            times=f"{peak.total_cents / max(1, peak.ordinary_cents):.0f}",
+        )
+    return Words(**spoken)
+
+
+def _name_feast(feast: Feast, day: date | None, language: str) -> str:
+    name: str = getattr(feast.words, language)
+    return f"{name} ({say_day(day, language)})" if day else name
+
+
+def _join_words(names: Iterable[str], language: str) -> str:
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} {'en' if language == 'nl' else 'and'} {last}" if first else last

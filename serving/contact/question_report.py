@@ -96,9 +96,7 @@ def read_answers(connection: sa.Connection) -> dict[str, list[ValidAnswer]]:
     return found
 
 
-def find_redundant(
-    history: Sequence[Contact], known: Sequence[ValidAnswer], topics: TopicRegistry
-) -> list[Contact]:
+def find_redundant(history: Sequence[Contact], known: Sequence[ValidAnswer], topics: TopicRegistry) -> list[Contact]:
     """Questions of one customer that were asked while their answer counted, or while an earlier one still waited."""
     redundant, last_asked = [], dict[str, datetime]()
     for contact in history:
@@ -127,5 +125,5 @@ def _row(customer_id: str, inside: list[Contact], redundant: list[Contact]) -> C
         for topic, times in sorted(asked.items())
         if times > 1
     ]
-    kinds = dict(sorted(Counter(contact.kind for contact in inside).items()))
+    kinds: dict[str, int] = dict(sorted(Counter(str(contact.kind) for contact in inside).items()))
     return CustomerContacts(customer_id, len(inside), kinds, tuple(repeated))

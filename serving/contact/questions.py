@@ -180,7 +180,7 @@ class QuestionDesk:
             "customer_id": customer_id, "question": found.id, "source": source, "reference": reference,
             "valid_until": until, "at": at,
         }  # fmt: skip
-        number: int = connection.execute(answers.insert().values(**row)).inserted_primary_key[0]
+        number: int = connection.execute(answers.insert().values(**row).returning(answers.c.id)).scalar_one()
         body = {"topic": found.id, "source": source, "client": client}
         append_trail(connection, ANSWERED, body, personal={"customer_id": customer_id}, at=at)
         return RecordedAnswer(number, found.id, source, until)  # type: ignore[arg-type]  # one of Source, as checked

@@ -62,7 +62,7 @@ class TopicRegistry:
         return _speak_of(self._never, [text])
 
     def find_topic(self, text: str) -> Topic | None:
-        """The topic that a text means, None when it is like none; never one of a text that speaks of what is not asked."""
+        """The topic that a text means; None when it is like none, or speaks of what is never asked."""
         if self.speaks_of_what_is_never_asked(text):
             return None
         scores = self._matcher.predict_proba([text])[0]

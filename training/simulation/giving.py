@@ -11,7 +11,7 @@ from training.simulation.parameters import load_table
 
 @cache
 def feast_days(year: int) -> dict[str, date]:
-    """One day per feast of a year and the start of the churches' yearly pledge; of a feast that falls twice the first."""
+    """One day per feast of a year, the first where it falls twice, and the start of the churches' yearly pledge."""
     return {"kerkbalans": date(year, 1, 17), **{name: days[0] for name, days in days_of_feasts(year).items()}}
 
 

@@ -150,7 +150,7 @@ def _parse_toml(text: str, *, source: str) -> dict[str, Any]:
 
 def _build_letter(raw: dict[str, Any], shared: dict[str, Any], taxonomy: Taxonomy) -> Letter:
     event = taxonomy.event(raw["event"]) if "event" in raw else None
-    kind = "event" if event else raw["kind"]
+    kind: Any = "event" if event else raw["kind"]
     if kind not in get_args(Kind) or int(raw["version"]) < 1:
         raise ValueError("kind or version")
     reasons = {"nl": event.reason_nl, "en": event.reason_en} if event else {}

@@ -153,7 +153,13 @@ def test_colleague_sees_the_last_contacts_and_the_exact_words(desk: Office) -> N
         connection.execute(questions.insert().values(**other, at=NOON, wording="Niet voor c-1"))
     complain(desk)
     (entry,) = desk.queue(at=NOON)
-    assert [contact.kind for contact in entry.last_contacts] == ["letter", "complaint", "question", "question", "question"]
+    assert [contact.kind for contact in entry.last_contacts] == [
+        "letter",
+        "complaint",
+        "question",
+        "question",
+        "question",
+    ]
     assert [contact.sentence for contact in entry.last_contacts[2:]] == ["Vraag 6?", "Vraag 5?", "Vraag 4?"]
     assert entry.complaint.remark == WORDS
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models.bookings import bookings_from_records
 from models.errors import UnreadableDataError, UsageError
 from models.feasts import feast_days
 from serving.contact.giving import build_calendar, default_giving, load_giving, parse_giving
@@ -31,8 +32,8 @@ PUBLISHED = {
     "2029-03-01 2030-03-19",
     "pesach": "2020-04-09 2021-03-28 2022-04-16 2023-04-06 2024-04-23 2025-04-13 2026-04-02 2027-04-22 2028-04-11 "
     "2029-03-31 2030-04-18",
-    "rosh_hashana": "2020-09-19 2021-09-07 2022-09-26 2023-09-16 2024-10-03 2025-09-23 2026-09-12 2027-10-02 2028-09-21 "
-    "2029-09-10 2030-09-28",
+    "rosh_hashana": "2020-09-19 2021-09-07 2022-09-26 2023-09-16 2024-10-03 2025-09-23 2026-09-12 2027-10-02 "
+    "2028-09-21 2029-09-10 2030-09-28",
     "yom_kippur": "2020-09-28 2021-09-16 2022-10-05 2023-09-25 2024-10-12 2025-10-02 2026-09-21 2027-10-11 2028-09-30 "
     "2029-09-19 2030-10-07",
     "hanukka": "2020-12-11 2021-11-29 2022-12-19 2023-12-08 2024-12-26 2025-12-15 2026-12-05 2027-12-25 2028-12-13 "
@@ -156,8 +157,9 @@ def account(gifts: dict[date, int], *, weekday: int, ordinary: int = 400, seed: 
         if day.weekday() == weekday:
             euros += round(ordinary * dice.uniform(0.8, 1.2))
         if euros:
-            rows.append((pd.Timestamp(day), float(euros), "CRDT"))
-    return pd.DataFrame(rows, columns=["booking_date", "amount", "credit_debit_indicator"])
+            row = {"booking_id": f"b{len(rows)}", "booking_date": day.isoformat(), "amount": f"{euros}.00"}
+            rows.append({**row, "credit_debit_indicator": "CRDT", "counterparty_name": "Gevers"})
+    return bookings_from_records(rows, source="account").frame
 
 
 def explain(gifts: dict[date, int], tradition: str, *, weekday: int = 4) -> tuple[Peak, ...]:
@@ -202,9 +204,7 @@ def test_planted_peak_without_a_feast_is_not_explained(tradition: str) -> None:
 
 
 def test_feast_of_another_tradition_explains_nothing() -> None:
-    (peak,) = explain({date(2026, 3, 18): 1400}, "christian", weekday=6)
-    # Lent covers 18 March for a church, so take a day that only Muslims keep: before Eid al-Adha 2026.
-    assert peak.occasions[0].habit.id == "lent_campaign"
+    # The days before Eid al-Adha 2026, on which only Muslims give more.
     (peak,) = explain({date(2026, 5, 12): 2500}, "jewish")
     assert peak.verdict == "no_feast"
 
@@ -231,7 +231,9 @@ def test_even_account_has_no_peak() -> None:
 def test_gifts_passed_on_are_explained_on_the_way_out() -> None:
     came_in = account({}, weekday=4)
     went_out = account({date(2026, 3, 24): 2000}, weekday=1, ordinary=300).assign(credit_debit_indicator="DBIT")
-    (peak,) = explain_peaks(pd.concat([came_in, went_out]), traditions=["islam"], knowledge=default_giving())
+    (peak,) = explain_peaks(
+        pd.concat([came_in, went_out], ignore_index=True), traditions=["islam"], knowledge=default_giving()
+    )
     assert (peak.direction, peak.verdict) == ("out", "fits")
     assert [one.habit.id for one in peak.occasions] == ["zakat_al_fitr_passed_on"]
 

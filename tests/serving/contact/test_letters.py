@@ -82,7 +82,8 @@ PLAIN = "Wij bellen u morgen. U hoeft niets te doen."
         (PLAIN + " Let op!", "nl", "exclamation"),
         (PLAIN + " Wij helpen je graag.", "nl", "'je' is not how we address customers"),
         (
-            "Als u dat wilt dan kunt u ons bellen op elke dag van de week en dan helpen wij u met al uw vragen over geld.",
+            "Als u dat wilt dan kunt u ons bellen op elke dag van de week "
+            "en dan helpen wij u met al uw vragen over geld.",
             "nl",
             "a sentence has 26 words",
         ),

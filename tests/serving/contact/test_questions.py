@@ -33,7 +33,9 @@ class Clerk:
         with self.bank.store.read() as connection:
             return self.desk.may_ask(connection, customer_id, language=language, at=at, **asked)
 
-    def ask(self, topic: str, *, customer_id: str = "c-1", at: datetime = NOW, channel: str = "letter", **more: Any) -> None:
+    def ask(
+        self, topic: str, *, customer_id: str = "c-1", at: datetime = NOW, channel: str = "letter", **more: Any
+    ) -> None:
         given = {"language": "nl", "asked_by": "anna", "client": "desk", **more}
         with self.bank.store.write() as connection:
             self.desk.record_question(connection, customer_id, topic=topic, channel=channel, at=at, **given)
@@ -46,9 +48,9 @@ class Clerk:
     def found(self, event: str, *, status: str = "open", customer_id: str = "c-1") -> None:
         """What the nightly run of yesterday found."""
         row = {
-            "customer_id": customer_id, "event": event, "onset_date": date(2026, 11, 1), "detected_on": date(2026, 11, 5),
-            "probability": 0.9, "status": status, "offer_class": default_taxonomy().event(event).offer_class,
-            "evidence": "b1",
+            "customer_id": customer_id, "event": event, "onset_date": date(2026, 11, 1),
+            "detected_on": date(2026, 11, 5), "probability": 0.9, "status": status,
+            "offer_class": default_taxonomy().event(event).offer_class, "evidence": "b1",
         }  # fmt: skip
         made = {"customers": [customer_id], "as_of": date(2026, 11, 21), "release_id": "r", "model_version": "m"}
         with self.bank.store.write() as connection:
@@ -64,13 +66,19 @@ def test_question_that_nobody_asked_comes_in_our_words(clerk: Clerk) -> None:
     told = clerk.may_ask(topic="income_proof")
     assert told.allowed
     assert told.wording == "Kunt u een bewijs van uw inkomen sturen?"
-    assert clerk.may_ask(text="Please upload your payslip.", language="en").wording == "Can you send proof of your income?"
+    assert (
+        clerk.may_ask(text="Please upload your payslip.", language="en").wording == "Can you send proof of your income?"
+    )
 
 
 def test_answered_question_is_not_asked_again_by_topic_or_in_other_words(clerk: Clerk) -> None:
     clerk.ask("income_proof", at=OCTOBER)
     clerk.answer("income_proof", at=OCTOBER + timedelta(days=4))
-    for asked in ({"topic": "income_proof"}, {"text": "Heeft u een loonstrookje voor ons?"}, {"text": "Payslip, please?"}):
+    for asked in (
+        {"topic": "income_proof"},
+        {"text": "Heeft u een loonstrookje voor ons?"},
+        {"text": "Payslip, please?"},
+    ):
         told = clerk.may_ask(**asked)
         assert (told.allowed, told.because, told.topic, told.wording) == (False, "answered", "income_proof", "")
         assert told.sentence.nl == (
@@ -163,7 +171,8 @@ def test_refused_texts_name_the_reason(clerk: Clerk) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"topic": "income_proof", "text": "x"}, {"topic": "religion"}, {"topic": "income_proof", "language": "de"}]
+    "asked",
+    [{}, {"topic": "income_proof", "text": "x"}, {"topic": "religion"}, {"topic": "income_proof", "language": "de"}],
 )
 def test_question_that_cannot_be_judged_is_refused(clerk: Clerk, asked: dict[str, str]) -> None:
     with pytest.raises(UsageError):
