@@ -251,3 +251,10 @@ def test_too_few_weeks_and_no_tradition_are_refused() -> None:
         explain_peaks(few, traditions=["islam"], knowledge=default_giving())
     with pytest.raises(UsageError, match="traditions"):
         explain_peaks(few, traditions=[], knowledge=default_giving())
+
+
+def test_week_of_which_half_falls_outside_the_feast_is_not_explained() -> None:
+    # Gifts before Rosh Hashana (12 September 2026) begin on Saturday 29 August: one comes before, one on that weekend.
+    (peak,) = explain({date(2026, 8, 25): 1500, date(2026, 8, 30): 1500}, "jewish", weekday=0)
+    assert (peak.first_day, peak.verdict) == (date(2026, 8, 24), "no_feast")
+    assert 0.4 < peak.share_explained < 0.6
