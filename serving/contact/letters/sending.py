@@ -7,10 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from models.errors import UsageError
-from models.store import complaints, customers, letters
+from models.store import customers, letters
 from serving.contact.letters.reviews import LetterReview, require_review
 from serving.contact.letters.templates import Letter, RenderedLetter, find_letter, render_letter
 from serving.problems import refuse
+from serving.records import StoredRecords
 
 DEFAULT_LANGUAGE = "nl"
 
@@ -64,9 +65,9 @@ NO_LETTERS = LetterDesk(reviews=(), demo=False, phone="")
 
 
 def has_open_complaint(connection: sa.Connection, customer_id: str) -> bool:
-    """Whether a complaint of this customer is open."""
-    mine = (complaints.c.customer_id == customer_id) & complaints.c.closed_at.is_(None)
-    return connection.execute(sa.select(complaints.c.id).where(mine).limit(1)).first() is not None
+    """Whether a complaint of this customer is open, here or in the bank's own table: as the gate sees it."""
+    facts = StoredRecords().find_customer(connection, customer_id)
+    return facts is not None and facts.open_complaint
 
 
 def find_language(connection: sa.Connection, customer_id: str) -> str:
