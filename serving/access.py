@@ -104,7 +104,7 @@ def _find_rows(
     return [
         {name: _plain(row[name]) for name in holding.columns} | _event_named(row.get("event"), taxonomy)
         for row in found
-        if holding.link == "column" or holds_id(row[holding.source], customer_id)
+        if holding.link != "json" or holds_id(row[holding.source], customer_id)
     ]
 
 

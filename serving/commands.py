@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from serving.client_commands import app as client
+from serving.contact.commands import app as contact
 from serving.rights_commands import app as rights
 
 app = typer.Typer()
 app.add_typer(client, name="client")
+app.add_typer(contact)
 app.add_typer(rights)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]

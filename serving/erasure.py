@@ -119,7 +119,7 @@ def _erase_permissions(connection: sa.Connection, customer_id: str, *, at: datet
 def _erase_rows(connection: sa.Connection, customer_id: str) -> dict[str, int]:
     """Every other row; of JSON only those that really hold the id."""
     erased = {}
-    for holding in personal_holdings("column"):
+    for holding in (*personal_holdings("parent"), *personal_holdings("column")):  # first what belongs to other rows
         if holding.table != permission_events.name:
             table = METADATA.tables[holding.table]
             erased[holding.table] = connection.execute(table.delete().where(holding.is_about(customer_id))).rowcount

@@ -211,7 +211,7 @@ class Gate:
     def _look(self, cases: Sequence[_Case], brought: Brought) -> dict[date, Found]:
         """What the detector finds on each day that somebody needs: that asked about and, before a sale, today."""
         found: dict[date, Found] = {case.today: {} for case in cases}
-        for day in {day for case in cases for day in case.days}:
+        for day in sorted({day for case in cases for day in case.days}):
             found[day] = find_detections(
                 brought.bookings, customers={case.question.customer_id for case in cases}, as_of=day,
                 release=cases[0].release, detect=self.detect,

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from models.store import METADATA
 from serving.policy import Sentence
 
-# How a row is linked to a customer: by a column, by an id inside JSON, by a commitment of the trail, or not at all.
-Link = Literal["column", "json", "commitment", "none"]
+# How a row is linked to a customer: by a column, by the row it belongs to, by an id inside JSON, by a commitment of the
+# trail, or not at all.
+Link = Literal["column", "parent", "json", "commitment", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class Holding:
 
     def is_about(self, customer_id: str) -> sa.ColumnElement[bool]:
         """The condition for rows of one customer; for JSON a wide one, to be narrowed by `holds_id`."""
-        column = METADATA.tables[self.table].c[self.source]
+        column: sa.Column[Any] = METADATA.tables[self.table].c[self.source]
+        if self.link == "parent":
+            (key,) = column.foreign_keys
+            return column.in_(sa.select(key.column).where(key.column.table.c.customer_id == customer_id))
         if self.link == "json":
             return column.contains(json.dumps(customer_id, ensure_ascii=False), autoescape=True)
         return column == customer_id

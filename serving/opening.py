@@ -8,6 +8,9 @@ from models.release import Release
 from models.store import open_store
 from serving.champion import ChampionHolder
 from serving.clients import make_client_table
+from serving.contact.letters.reviews import load_reviews
+from serving.contact.letters.sending import LetterDesk
+from serving.contact.promise import default_complaint_rule
 from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
@@ -55,7 +58,8 @@ def open_desk(settings: Settings) -> Desk:
         clock=_now,
         strict_customers=settings.strict_customers,
     )
-    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now)
+    letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
+    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters)
 
 
 def _now() -> datetime:

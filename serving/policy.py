@@ -38,14 +38,13 @@ class Limits:
 class Retention:
     """How long rows of a table are kept: `days` after the day in column `since`; None: until the customer is erased.
 
-    With `closed` rows are kept for as long as that column is empty.
+    A row whose day is empty is kept. `since` may name a column of the table that a row belongs to: `trail.at`.
     """
 
     days: int | None
     since: str
     why_nl: str
     why_en: str
-    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

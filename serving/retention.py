@@ -6,11 +6,12 @@ it within a day.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from models.purposes import AMSTERDAM, PurposeRegistry
-from models.store import METADATA, Store, detections, runs, trail, trail_commitments
+from models.store import METADATA, Store, detections, runs
 from models.trail import append_trail
 from serving.nightly import find_allowed_customers
 from serving.policy import Policy, Retention
@@ -39,17 +40,19 @@ def enforce_retention(
 
 def _delete_older(name: str, kept: Retention, *, at: datetime) -> sa.Delete:
     """The statement that deletes rows of a table whose day is more than `days` days ago."""
-    limit = at - timedelta(days=kept.days or 0)
     table = METADATA.tables[name]
-    if table is trail_commitments:
-        old = sa.select(trail.c.seq).where(trail.c.at < limit)
-        return table.delete().where(table.c.seq.in_(old))
-    since = table.c[kept.since]
-    first_kept = limit.astimezone(AMSTERDAM).date() if isinstance(since.type, sa.Date) else limit
-    condition = since < first_kept
-    if kept.closed:
-        condition &= table.c[kept.closed].is_not(None)
-    return table.delete().where(condition)
+    if "." not in kept.since:
+        return table.delete().where(_is_older(table.c[kept.since], kept, at=at))
+    owner, column = kept.since.split(".")
+    (key,) = (key for key in table.foreign_keys if key.column.table.name == owner)
+    old = sa.select(key.column).where(_is_older(key.column.table.c[column], kept, at=at))
+    return table.delete().where(key.parent.in_(old))
+
+
+def _is_older(since: sa.Column[Any], kept: Retention, *, at: datetime) -> sa.ColumnElement[bool]:
+    """Whether the day in a column is more than `days` days ago; an empty one is not."""
+    limit = at - timedelta(days=kept.days or 0)
+    return since < (limit.astimezone(AMSTERDAM).date() if isinstance(since.type, sa.Date) else limit)
 
 
 def _delete_not_allowed(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime) -> dict[str, int]:

@@ -15,12 +15,47 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from models.store import offers
+from models.store import complaints, offers
 from serving.app import ADDRESSES, build_api
 from serving.records import write_run
 
 EXAMPLES = int(os.environ.get("LEVENSLOOP_EXAMPLES", "30"))
+NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 KNOWN = [*["own_product_offers"] * 4, "overdraft_signal", "service_contact", "model_training", "third_party_sharing"]
+# Requests in which codes and numbers exist, where hardly a made-up one would get past a refusal.
+_PERIOD = {"first_day": "2026-10-01", "last_day": "2026-11-01"}
+_ORGANISATION = {"organisation_id": "o-1", "legal_form": "stichting", "kvk_number": "01234567", "traditions": ["islam"]}
+_COMPLAINT = {"complaint_id": 1, "colleague": "anna"}
+MEANT: dict[str, dict[str, Any]] = {
+    "/events": {"customer_id": "c-1", "purpose": "own_product_offers", "as_of": "2026-11-01"},
+    "/giving-calendar": {"from": "2026-10-01", "until": "2026-11-01"},
+    "/giving-calendar:explain": {
+        "organisation": _ORGANISATION,
+        "bookings": [
+            {
+                "booking_id": f"b{month}", "booking_date": f"2026-{month:02d}-01", "amount": "10.00",
+                "credit_debit_indicator": "CRDT", "counterparty_name": "Gevers",
+            }
+            for month in range(1, 10)
+        ],
+    },
+    "/complaints": {"customer_id": "c-1", "subject": "tone"},
+    "/complaints:attempt": {**_COMPLAINT, "result": "reached"},
+    "/complaints:close": {**_COMPLAINT, "outcome": "withdrawn", "handling": "Stopped."},
+    "/complaints:log": _PERIOD,
+    "/questions": {"customer_id": "c-1", "topic": "call_window", "action": "asked"},
+    "/questions:may-ask": {"customer_id": "c-1", "topic": "call_window"},
+    "/questions:report": _PERIOD,
+    "/questions:cases": _PERIOD,
+}  # fmt: skip
+
+
+def mean_something(case: Any, address: Any) -> None:
+    """Put a request that can be answered in place of a made-up one."""
+    if address.method == "GET":
+        case.query = MEANT[address.path]
+    else:
+        case.body = MEANT[address.path]
 
 
 def operation_of(address: Any, mode: GenerationMode) -> Any:
@@ -61,6 +96,7 @@ def test_every_answer_is_one_that_the_description_names(bank: Any, address: Any,
     with bank.store.write() as connection:
         made = {"customers": ["c-1"], "as_of": date(2026, 10, 1), "release_id": "n" * 64, "model_version": "nightly-1"}
         write_run(connection, frame, **made)
+        connection.execute(complaints.insert().values(customer_id="c-9", subject="tone", at=NOW, call_back_by=NOW))
     make_offer(bank)
     statuses: set[int] = set()
 
@@ -74,6 +110,8 @@ def test_every_answer_is_one_that_the_description_names(bank: Any, address: Any,
     @given(case=operation_of(address, mode).as_strategy(), data=st.data())
     def ask(case: Any, data: st.DataObject) -> None:
         case.body = with_known_values(case.body, data)
+        if mode is GenerationMode.POSITIVE and address.path in MEANT and data.draw(st.booleans(), label="meant"):
+            mean_something(case, address)
         request = case.as_transport_kwargs(base_url="http://testserver/v1")
         given_headers = {**request["headers"], "Authorization": bank.client.headers["Authorization"]}
         sent = {name: request[name] for name in ("json", "data", "params") if request.get(name) is not None}

@@ -328,7 +328,9 @@ def test_description_lists_every_address(bank: Any) -> None:
     paths = bank.client.get("/v1/openapi.json").json()["paths"]
     assert set(paths) == {
         "/events", "/events:batch", "/permissions", "/permissions:current", "/permissions:check", "/offers:sent",
-        "/offers:answered", "/outbox:pull", "/corrections", "/overdraft-signals",
+        "/offers:answered", "/outbox:pull", "/corrections", "/overdraft-signals", "/complaints", "/complaints:queue",
+        "/complaints:attempt", "/complaints:close", "/complaints:log", "/questions", "/questions:may-ask",
+        "/questions:report", "/questions:cases", "/giving-calendar", "/giving-calendar:explain",
     }  # fmt: skip
 
 

@@ -304,6 +304,14 @@ def test_complaint_or_arrears_in_the_banks_table_recalls(offered: Any, fact: str
     assert held(send(offered)) == (409, "offer_not_made")
 
 
+def test_complaint_recalls_with_its_receipt(offered: Any) -> None:
+    complained = {"customer_id": "c-1", "remark": "too soon"}
+    assert post(offered, "/complaints", complained).status_code == 201
+    (message,) = pull(offered)["messages"]
+    assert (message["body"]["because"], len(message["body"]["offers"])) == ("open_complaint", 1)
+    assert held(send(offered)) == (409, "offer_not_made")
+
+
 def test_recall_that_cannot_be_written_undoes_the_withdrawal(offered: Any) -> None:
     with offered.store.write() as connection:
         connection.execute(
