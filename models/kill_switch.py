@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from models.candidate import TAXONOMY, read_candidate
 from models.canonical import canonical_json, moment_text, sha256_of
 from models.errors import IntegrityError, UsageError
+from models.history_check import SWITCHED
 from models.home import Home
 from models.release import read_champion
 from models.signing import KeyRegistry, PrivateKey, Role, Signature, load_registry, sign_statement, verify_signature
@@ -24,7 +25,6 @@ from models.taxonomy import default_taxonomy, parse_taxonomy
 from models.trail import TrailRow, append_trail
 
 State = Literal["on", "off"]
-SWITCHED = "kill_switch"
 _LAST_ON = (
     sa.select(sa.func.max(kill_switches.c.id).label("id"))
     .where(kill_switches.c.state == "on")

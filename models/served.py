@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from models.permission import PERMISSION_COLUMNS
+from models.permission_files import PERMISSION_COLUMNS
 from models.purposes import AMSTERDAM
 from models.store import complaints, corrections, detections, permission_events, trail, trail_commitments
 

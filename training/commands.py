@@ -100,6 +100,9 @@ def train(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also fit on a tenth, a quarter and a half of the customers.")
     ] = False,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customers.csv of the bank: nobody under 18 is in.")
+    ] = None,
 ) -> None:
     """Fit, calibrate and evaluate; log the run to MLflow and register a candidate."""
     from training.run import train_candidate
@@ -115,6 +118,7 @@ def train(
         seed=seed,
         reviewed=reviewed or (),
         learning_curve=learning_curve,
+        customers=customers,
     )
 
 
@@ -237,11 +241,33 @@ def review(
     permissions: _FileOrNone = None,
     release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
     size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="From `levensloop corrections`; stands first."),
+    ] = None,
 ) -> None:
     """List the bookings most worth a look - likely mislabelled first, then doubtful - to be filled in."""
     from training.review_files import write_queue
 
-    write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
+    write_queue(
+        bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size,
+        corrections=corrections,
+    )  # fmt: skip
+
+
+@app.command("prove-exclusion")
+def prove_exclusion(
+    release: Annotated[str, typer.Option(help="Release or candidate, by its id or the beginning of it.")],
+    bookings: _File,
+    permissions: _File,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The table of customers that training was given.")
+    ] = None,
+) -> None:
+    """Show from the files it was trained on that no objector's booking is in a release; exit code 30 when not."""
+    from training.exclusion import prove_exclusion_of_files
+
+    prove_exclusion_of_files(release, bookings=bookings, permissions=permissions, customers=customers)
 
 
 @app.command()

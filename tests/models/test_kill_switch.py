@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from models.errors import StoreUnavailableError, UsageError
 from models.home import Home
 from models.kill_switch import KillSwitches, set_kill_switch
 from models.signing import PrivateKey, Role, Signature, load_registry, verify_signature
-from models.store import METADATA, Store, kill_switches, open_store, schema_version, trail
+from models.store import Store, kill_switches, open_store, trail
 from models.trail import verify_trail
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -193,27 +192,6 @@ def test_a_switch_cannot_be_taken_back_but_by_another(
         rival.execute(verb.format("kill_switches", "kill_switches"))
     rival.close()
     assert stopped(store) == {"child_birth"}
-
-
-NEW = ("kill_switches", "release_fallbacks")
-
-
-def test_store_of_the_first_schema_gets_the_new_tables_and_keeps_its_rows(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'levensloop.db'}"
-    old = sa.create_engine(url)
-    with old.begin() as connection:
-        METADATA.create_all(connection, tables=[t for name, t in METADATA.tables.items() if name not in NEW])
-        connection.execute(schema_version.insert().values(version=1))
-        connection.exec_driver_sql("INSERT INTO outbox (topic, body, at) VALUES ('x', '{}', '2026')")
-    old.dispose()
-    store = open_store(url)
-    assert stopped(store) == set()
-    with store.read() as connection:
-        assert connection.execute(sa.select(schema_version.c.version)).scalars().all() == [2]
-        assert connection.exec_driver_sql("SELECT topic FROM outbox").scalars().all() == ["x"]
-        triggers = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
-    assert {"kill_switches_no_delete", "kill_switches_no_update", "kill_switches_no_replace"} <= set(triggers)
-    store.close()
 
 
 def test_switches_that_were_taken_away_make_the_store_unavailable(home: Home, store: Store) -> None:

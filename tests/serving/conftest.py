@@ -36,7 +36,7 @@ from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once
 from serving.policy import Policy, default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 
 with warnings.catch_warnings():
     # Starlette wants a fork of httpx here; the service itself and its client use httpx.
@@ -151,9 +151,14 @@ def make_booking(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
-    make_customer_table(store)
+def bank_url(tmp_path: Path) -> str:
+    """Where the bank keeps everything; a test module that runs on both databases asks for `database_url` instead."""
+    return f"sqlite:///{tmp_path / 'levensloop.db'}"
+
+
+@pytest.fixture
+def bank(bank_url: str, tmp_path: Path) -> Iterator[Bank]:
+    store = open_store(bank_url)
     add_tester(store)
     detector = ToldDetector()
     policy = default_policy()

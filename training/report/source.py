@@ -13,7 +13,8 @@ from models.candidate import POLICY, SCREENING, TAXONOMY, find_candidate, newest
 from models.canonical import parse_json, sha256_of
 from models.findings import Finding, read_findings
 from models.home import Home
-from models.purposes import Purpose, default_purposes
+from models.purposes import Purpose
+from models.registries import read_purposes_in_force
 from models.release import read_champion
 from models.screening import parse_screening
 from models.signing import load_registry
@@ -157,7 +158,7 @@ def read_source(home: Home, candidate_id: str, *, at: datetime | None = None) ->
         taxonomy=parse_taxonomy(candidate.text(TAXONOMY), source=TAXONOMY),
         policy=candidate.text(POLICY),
         screened=[category.id for category in screening.categories],
-        purposes=default_purposes().purposes,
+        purposes=read_purposes_in_force(home).purposes,
         decisions=read_decisions(candidate, registry),
         waivers=read_waivers(terms, registry),
         terms=terms,

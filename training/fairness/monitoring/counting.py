@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.permission import permissions_as_of
+from models.permission_files import permissions_as_of
 from models.purposes import AMSTERDAM, PurposeRegistry
 from models.served import OTHER, Served
 from models.taxonomy import Taxonomy

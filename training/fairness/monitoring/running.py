@@ -21,7 +21,7 @@ from models.canonical import canonical_json, moment_text, sha256_of
 from models.durable import write_durably
 from models.errors import NoReleaseError, UsageError
 from models.home import Home, find_home
-from models.permission import load_permissions, permissions_as_of
+from models.permission_files import load_permissions, permissions_as_of
 from models.progress import track_steps
 from models.purposes import default_purposes
 from models.release import read_champion
