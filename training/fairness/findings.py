@@ -12,6 +12,8 @@ from typing import Any
 
 from training.fairness.justifications import Cell, justified_cells
 from training.fairness.policy import FairnessPolicy
+from training.fairness.trap_banks import trap_table
+from training.fairness.traps import steps_into
 from training.fairness.verdicts import ESTABLISHED, EXCEEDED, NOT_ESTABLISHED, Fact
 
 LANGUAGES = ("nl", "en")
@@ -33,6 +35,7 @@ def make_findings(facts: Mapping[str, Any], policy: FairnessPolicy) -> list[Find
         *_of_cube(facts["cube"], set(justified_cells(facts["justifications"]))),
         *_of_swaps(facts["swaps"], policy),
         *_of_leakage(facts["leakage"], policy),
+        *_of_traps(facts["naive"], "release"),
         *_of_self_tests(facts["self_tests"]),
     ]
     return sorted(found, key=lambda finding: not finding["blocks"])
@@ -104,6 +107,31 @@ def _of_leakage(leakage: Mapping[str, Any] | None, policy: FairnessPolicy) -> li
         )  # fmt: skip
         found.append(_finding(f"G9-{row['ground']}-{row['group']}", "G9", verdict, verdict != ESTABLISHED, True, text))
     return found
+
+
+def _of_traps(naive: Mapping[str, Any] | None, model: str) -> list[Finding]:
+    """One finding per trap: who is told something wrong is G7, who is missed G4."""
+    if naive is None:
+        return [_not_measured("G7", "traps", waivable=True)]
+    found = []
+    for trap in naive["traps"]:
+        gate = "G7" if trap["measure"] == "false_alerts" else "G4"
+        verdict = EXCEEDED if steps_into(trap, trap[model]) else ESTABLISHED
+        per_1000 = {side: f"{value:.0f}" for side, value in trap[model]["per_1000"].items()}
+        text = _gate_text(trap["measure"], trap=trap["text"], most=trap_table()["most_gap_per_1000"], **per_1000)
+        found.append(_finding(f"{gate}-trap-{trap['trap']}", gate, verdict, verdict != ESTABLISHED, True, text))
+    return found
+
+
+def naive_findings(naive: Mapping[str, Any], policy: FairnessPolicy) -> list[Finding]:
+    """What would stop the naive model: names that matter, traps and gaps. What is only unknown is left out."""
+    gaps = [{**row, **row["naive"], "n_needed": None} for row in naive["rates"]["rows"]]
+    found = [
+        *_of_swaps({"kinds": [naive["names"]]}, policy),
+        *_of_traps(naive, "naive"),
+        *(_of_fact(fact, blocks=True) for fact in gaps),
+    ]
+    return [finding for finding in found if finding["blocks"] and finding["verdict"] == EXCEEDED]
 
 
 def _of_self_tests(told: Iterable[Mapping[str, Any]]) -> list[Finding]:
