@@ -10,7 +10,7 @@ from training.fairness.vault_commands import vault
 
 if TYPE_CHECKING:
     from models.home import Home
-    from models.release import Promotion
+    from models.promotion import Promotion
 
 app = typer.Typer()
 app.add_typer(vault, name="vault")
@@ -244,9 +244,9 @@ def sign(
     """Sign a candidate, or refuse it, as one member of the review board."""
     from rich.console import Console
 
+    from models.board import sign_release
     from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import sign_release
     from models.signing import load_private_key
 
     home = find_home()
@@ -273,7 +273,7 @@ def promote(
     """Make a signed candidate the champion, if the gate lets it."""
     from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import promote_release
+    from models.promotion import promote_release
     from models.store import open_store
 
     home = find_home()
@@ -298,7 +298,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier release."""
     from models.home import find_home
-    from models.release import rollback_release
+    from models.promotion import rollback_release
     from models.store import open_store
 
     home = find_home()

@@ -1,7 +1,6 @@
 """A kill switch is turned by a person with a key, counts with the acknowledgement, and stays on record."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,31 +13,21 @@ import sqlalchemy as sa
 from models.errors import StoreUnavailableError, UsageError
 from models.home import Home
 from models.kill_switch import set_kill_switch, stopped_events
-from models.signing import PrivateKey, Role, Signature, generate_key, load_private_key, load_registry, verify_signature
+from models.signing import PrivateKey, Role, Signature, load_registry, verify_signature
 from models.store import METADATA, Store, kill_switches, open_store, schema_version, trail
 from models.trail import verify_trail
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
-PEOPLE: dict[Role, str] = {"owner": "Anna", "operations": "Dana"}
-
-
-@pytest.fixture(scope="module")
-def keys_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("keys"))
-    for role, person in PEOPLE.items():
-        generate_key(home, role, person, "secret")
-    return home
 
 
 @pytest.fixture
-def keys(keys_home: Home) -> dict[Role, PrivateKey]:
-    return {role: load_private_key(keys_home.keys / f"{role}.pem", "secret") for role in PEOPLE}
+def home(board: Any) -> Home:
+    return board.home
 
 
 @pytest.fixture
-def home(tmp_path: Path, keys_home: Home) -> Home:
-    shutil.copytree(keys_home.keys, tmp_path / "keys")
-    return Home(tmp_path)
+def keys(board: Any) -> dict[Role, PrivateKey]:
+    return board.keys
 
 
 @pytest.fixture

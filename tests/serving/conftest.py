@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from models.classifier import BookingClassifier
+from models.events import EventDetector
 from models.permission import PermissionEvent, append_permission
+from models.points import Points
 from models.purposes import PurposeRegistry, default_purposes
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
@@ -184,3 +188,46 @@ def rebuild() -> Callable[..., TestClient]:
 @pytest.fixture
 def connect() -> Callable[..., TestClient]:
     return open_client
+
+
+SERVED = {
+    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
+    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
+    "none": ("BAKKER BART", "", "DBIT"),
+}
+
+
+@pytest.fixture(scope="session")
+def make_served() -> Callable[..., Any]:
+    """Lets a board have a candidate whose model knows the bookings of SERVED, unsigned."""
+
+    def make(board: Any, *, value: float = 0.9, fairness: dict[str, Any] | None = None, **changes: Any) -> Any:
+        names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
+        frame = pd.DataFrame([(*text, label) for label, text in SERVED.items()] * 40, columns=names)
+        frame["amount"] = 20.0 + value
+        nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
+        facts = {"headline": {"name": "macro_f1", "value": value, "n": 4000}}
+        return board.candidate(
+            classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
+            detector=EventDetector().fit([Points.empty()], np.array([]), nobody),
+            taxonomy_toml=resources.files("models").joinpath("taxonomy.toml").read_text("utf-8"),
+            facts=facts if fairness is None else {**facts, "fairness": fairness},
+            **changes,
+        )
+
+    return make
+
+
+@pytest.fixture
+def question() -> dict[str, Any]:
+    """Half a year at the baker's, then the first child benefit."""
+
+    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, Any]:
+        changes = {"amount": "20.00", "credit_debit_indicator": sign, "balance_after": "500.00"}
+        return make_booking(
+            booking_id=at, booking_date=day, counterparty_name=name, remittance_information=text, **changes
+        )
+
+    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *SERVED["none"]) for at in range(36)]
+    rows.append(row("b1", "2026-10-01", *SERVED["child_birth"]))
+    return {"customer_id": CUSTOMER, "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}

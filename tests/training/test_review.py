@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from models.bookings import load_bookings
+from models.candidate import write_candidate
 from models.classifier import BookingClassifier
 from models.errors import UnreadableDataError, UsageError
 from models.events import EventDetector
 from models.home import Home, find_home
-from models.release import write_candidate
 from models.taxonomy import default_taxonomy
 from training.labels import Labels, apply_reviewed, count_support, load_labels, validate_labels
 from training.reading import load_table
