@@ -3,8 +3,8 @@
 Reading texts takes longest; screening, words, probabilities and detections all come from one reading.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -26,16 +26,12 @@ from models.text import Texts, read_texts
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a release took in of some bookings, and what it said.
+    """What a release said of some bookings.
 
     Parameters
     ----------
     bookings : DataFrame
         As given.
-    passed : ndarray of bool
-        Whether screening lets each booking through.
-    admitted : DataFrame
-        Those that pass, as features see them; `texts` are their words.
     answers : DataFrame
         Per booking given, as `classify_bookings`.
     detections : DataFrame
@@ -45,12 +41,18 @@ class Asked:
     """
 
     bookings: pd.DataFrame
-    passed: np.ndarray
-    admitted: pd.DataFrame
-    texts: Texts
     answers: pd.DataFrame
     detections: pd.DataFrame
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bookings of some whole customers that screening lets pass, the same as features see them, and their words."""
+
+    passed: pd.DataFrame
+    admitted: pd.DataFrame
+    texts: Texts
 
 
 class Unscreened:
@@ -81,30 +83,37 @@ def without_screening(release: Model) -> Changed:
 
 
 def ask(
-    bookings: pd.DataFrame, release: Model, *, as_of: date, detectors: Mapping[str, EventDetector] | None = None
-) -> Asked:
+    bookings: pd.DataFrame, release: Model, *, as_of: date, detectors: Mapping[str, EventDetector] | None = None,
+    look: Callable[[Part], None] = lambda _: None,
+) -> Asked:  # fmt: skip
     """Everything that a release says of bookings, none of which may lie after `as_of`.
 
     Parameters
     ----------
     detectors : dict of str to EventDetector, optional
         Asked beside the release's own about the same points.
+    look
+        Called with each part of the bookings as the release reads it.
     """
-    passed = ~release.screening.screen(bookings)
-    admitted = generalise(bookings[passed].reset_index(drop=True), release.screening)
-    texts = read_texts(admitted, names=release.classifier.names_)
-    judged = release.classifier.judge(admitted, texts)
     asked = {"": release.detector, **(detectors or {})}
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in asked}
-    for rows in rows_by_customers(admitted):
-        part = admitted.iloc[rows].reset_index(drop=True)
-        likely = judged.probabilities[judged.at[rows]]
-        prepared = prepare_screened(part, replace(texts, at=texts.at[rows]), likely, as_of=as_of, model=release)
+    answers, at = [], []
+    for rows in rows_by_customers(bookings):
+        given = bookings.iloc[rows].reset_index(drop=True)
+        screened = release.screening.screen(given)
+        passed = given[~screened].reset_index(drop=True)
+        admitted = generalise(passed, release.screening)
+        texts = read_texts(admitted, names=release.classifier.names_)
+        look(Part(passed, admitted, texts))
+        judged = release.classifier.judge(admitted, texts)
+        answers.append(add_screened(given, screened, release.classifier.answer(judged)))
+        at.append(rows)
+        prepared = prepare_screened(admitted, texts, judged.probabilities[judged.at], as_of=as_of, model=release)
         for name, detector in asked.items():
             found[name].append(detect_prepared(prepared, detector, release.taxonomy, as_of=as_of))
     tables = {name: join_detections(parts) for name, parts in found.items()}
+    as_given = np.argsort(np.concatenate(at))
     return Asked(
-        bookings=bookings, passed=passed, admitted=admitted, texts=texts,
-        answers=add_screened(bookings, ~passed, release.classifier.answer(judged)), detections=tables.pop(""),
-        others=tables,
+        bookings=bookings, answers=pd.concat(answers, ignore_index=True).iloc[as_given].reset_index(drop=True),
+        detections=tables.pop(""), others=tables,
     )  # fmt: skip

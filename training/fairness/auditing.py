@@ -50,6 +50,7 @@ from training.fairness.swaps import run_swaps
 from training.fairness.tables import PURPOSE, SIMULATED, Sources, Tables, Trained, read_tables
 from training.fairness.traps import run_traps
 from training.fairness.vault import Groups, open_vault
+from training.fairness.word_counts import WordCounts
 from training.fitting import one_thread
 from training.simulation import simulate
 
@@ -121,7 +122,8 @@ class _Audit:
         if trained is not None:
             taught = teach_groups(trained, _vault_of(groups, trained.may_audit), release, policy, seed=_SEED)
         self.step()
-        asked = ask(tables.bookings, release, as_of=as_of, detectors=taught)
+        words = WordCounts(release.classifier)
+        asked = ask(tables.bookings, release, as_of=as_of, detectors=taught, look=words.add)
         seen = observe(asked, tables.events, vault, release.taxonomy, policy, to_screen=tables.to_screen)
         people = seen.people
         self.step()
@@ -134,7 +136,7 @@ class _Audit:
             trained, asked, people, release, policy, as_of=as_of, seed=_SEED
         )
         self.step()
-        leakage = measure_leakage(asked, vault, release, tables.events, as_of=as_of, policy=policy, seed=_SEED)
+        leakage = measure_leakage(asked, words, vault, release, tables.events, as_of=as_of, policy=policy, seed=_SEED)
         self.step()
         return {
             "data": _data(tables, seen, objectors=_count_objectors(permissions, people.customers)),
