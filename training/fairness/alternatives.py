@@ -10,6 +10,7 @@ everything after it - thresholds, dates, what counts as found - is that of the r
 release in one thing: the reader of bookings with the release's detector, or the learner of points with its reader.
 """
 
+import warnings
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -127,7 +128,9 @@ class Equalised(_KnowingGroups):
         search = ExponentiatedGradient(
             base, TruePositiveRateParity(difference_bound=figures["most_difference"]), max_iter=figures["rounds"]
         )
-        search.fit(matrix, labels, sensitive_features=group)
+        with warnings.catch_warnings():  # fairlearn 0.15 writes into Series in a way that pandas 4 will refuse
+            warnings.simplefilter("ignore", category=pd.errors.Pandas4Warning)
+            search.fit(matrix, labels, sensitive_features=group)
         weights = np.asarray(search.weights_, dtype=float)
         return _Mixture([model for model, weight in zip(search.predictors_, weights, strict=True) if weight > 0],
                         weights[weights > 0])  # fmt: skip

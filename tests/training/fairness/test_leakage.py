@@ -81,7 +81,7 @@ def test_a_feast_tells_the_group_only_without_screening(
         ),
         "raw_text",
     )
-    assert raw[False]["auc"] > 0.9
+    assert raw[False]["auc"] > 0.8
     assert raw[True]["auc"] < 0.7
 
 
@@ -107,7 +107,9 @@ def test_people_without_bookings_or_a_column_are_refused(small_release: Fitted) 
     for groups, said in (({"customer_id": ["b"], "o": ["t"]}, "both bookings and groups"),
                          ({"customer_id": ["a"]}, "no column o")):  # fmt: skip
         with pytest.raises(UsageError, match=said):
-            measure_leakage(nobody, pd.DataFrame(groups), small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0)
+            measure_leakage(
+                nobody, nobody, pd.DataFrame(groups), small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+            )
 
 
 def test_placements_are_those_of_delong_worked_by_hand() -> None:
