@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo stop test bench vulnerabilities clean
+.PHONY: demo stop test bench gate-proof vulnerabilities clean
 .DEFAULT_GOAL := test
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -31,9 +31,12 @@ test: $(INSTALLED)  ## ruff, mypy --strict and all tests
 bench: $(INSTALLED)  ## the figures of tests/benchmarks/bench_*.py, in a few minutes
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+gate-proof: $(INSTALLED)  ## the gate's answers about as many synthetic customers as they need; about half an hour of computing
+	@$(BIN)/python -m training.fairness.gate_proof .gate-proof
+
 vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the advisory database on the network
 	$(BIN)/pip install --quiet pip-audit
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps
 
 clean: stop  ## remove what make made
-	rm -rf $(VENV) .demo .demo-audit build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .demo-audit .gate-proof build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -22,6 +22,7 @@ from models.canonical import canonical_json, framed_sha256, moment_text, parse_j
 from models.durable import READ_ONLY, lock_folder, sync_folder, write_durably
 from models.errors import IntegrityError, NoReleaseError, UsageError
 from models.home import Home
+from models.packing import pack_tables, unpack_tables
 from models.screening import Screening, parse_screening
 from models.signing import Role
 from models.taxonomy import Taxonomy, canonical_sha256, parse_taxonomy
@@ -56,7 +57,7 @@ class Candidate:
         facts = parse_json(self.files[FACTS], dict, source=FACTS)
         if FAIRNESS not in self.files:
             return facts
-        return {**facts, "fairness": parse_json(self.files[FAIRNESS], dict, source=FAIRNESS)}
+        return {**facts, "fairness": unpack_tables(parse_json(self.files[FAIRNESS], dict, source=FAIRNESS))}
 
     @property
     def facts_sha256(self) -> str:
@@ -239,7 +240,7 @@ def attach_fairness(home: Home, candidate_id: str, document: Mapping[str, Any]) 
             )
         if document.get("candidate") != candidate.id:
             raise IntegrityError("These facts of a fairness audit are about another candidate. Audit again.")
-        write_durably(candidate.path / FAIRNESS, canonical_json(document).encode())
+        write_durably(candidate.path / FAIRNESS, canonical_json(pack_tables(document)).encode())
         return read_candidate(candidate.path)
 
 

@@ -54,6 +54,14 @@ class _Learned(NamedTuple):
     wording: np.ndarray
 
 
+class Judged(NamedTuple):
+    """Probabilities and the known share of words (0..1) per distinct document, and the document of each booking."""
+
+    probabilities: np.ndarray
+    known: np.ndarray
+    at: np.ndarray
+
+
 class BookingClassifier(ClassifierMixin, BaseEstimator):
     """Life-event label and calibrated probability per booking.
 
@@ -160,7 +168,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, bookings: pd.DataFrame) -> np.ndarray:
         """Calibrated probabilities, shape (n_bookings, n_classes), rows sum to 1, columns as `classes_`."""
-        return self._distinct_probabilities(bookings)[0]
+        judged = self.judge(bookings)
+        return judged.probabilities[judged.at]
 
     def predict(self, bookings: pd.DataFrame) -> np.ndarray:
         """The most probable label per booking, never abstaining."""
@@ -169,13 +178,17 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
 
     def classify(self, bookings: pd.DataFrame) -> pd.DataFrame:
         """Columns label, probability and abstained; an abstained booking keeps its most probable label."""
-        probabilities, known = self._distinct_probabilities(bookings)
-        best = probabilities.argmax(axis=1)
-        top = probabilities[np.arange(len(best)), best]
+        return self.answer(self.judge(bookings))
+
+    def answer(self, judged: Judged) -> pd.DataFrame:
+        """As `classify`, of bookings that were judged already."""
+        best = judged.probabilities.argmax(axis=1)
+        top = judged.probabilities[np.arange(len(best)), best]
         is_event = self.classes_[best] != NONE
         # Few known words: the amount alone would decide, with a confidence it does not deserve.
-        doubtful = is_event & ((top < self.thresholds_[best]) | (known <= self.known_share))
-        return pd.DataFrame({"label": self.classes_[best], "probability": top, "abstained": doubtful})
+        doubtful = is_event & ((top < self.thresholds_[best]) | (judged.known <= self.known_share))
+        answers = {"label": self.classes_[best], "probability": top, "abstained": doubtful}
+        return pd.DataFrame({name: values[judged.at] for name, values in answers.items()})
 
     def wordings(self, bookings: pd.DataFrame) -> np.ndarray:
         """One number per booking that bookings of the same merchant and words share, for splitting by wording."""
@@ -185,14 +198,15 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
 
     def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
         """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""
-        return self._distinct_probabilities(bookings, texts)[0]
+        judged = self.judge(bookings, texts)
+        return judged.probabilities[judged.at]
 
-    def _distinct_probabilities(
-        self, bookings: pd.DataFrame, texts: Texts | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def judge(self, bookings: pd.DataFrame, texts: Texts | None = None) -> Judged:
+        """What `classify` and `predict_proba` go by, once per distinct document."""
         check_is_fitted(self, "classes_")
         if len(self.classes_) == 1 or not len(bookings):
-            return np.ones((len(bookings), len(self.classes_))), np.ones(len(bookings))
+            some = len(bookings)
+            return Judged(np.ones((some, len(self.classes_))), np.ones(some), np.arange(some))
         texts = read_texts(bookings, names=self.names_) if texts is None else texts
         documents = build_documents(bookings, texts, self.space_.purposes)
         said = self.space_.said_words(texts)
@@ -202,7 +216,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         scores = matrix @ self.term_weights_ + self.intercept_
         scores += self._merchant_scores(texts)[documents.text]
         probabilities = temper(scores, novelty[documents.text], self.temperature_)
-        return probabilities[documents.at], 1 - novelty[documents.text, 0][documents.at]
+        return Judged(probabilities, 1 - novelty[documents.text, 0], documents.at)
 
     def _merchant_scores(self, texts: Texts) -> np.ndarray:
         """What the characters of each text's merchant add; pieces are added up once per distinct word."""

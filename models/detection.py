@@ -3,7 +3,7 @@
 Screening comes first here, so no screened booking reaches a feature whoever asks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -78,21 +78,35 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
     """
     _validate(bookings)
     ordered = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)]
-    tables = []
-    for chunk in by_customers(ordered):
-        prepared = prepare(chunk, as_of=as_of, model=release)
-        hits = release.detector.detect(prepared.points, prepared.course)
-        ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
-        refunds = find_refunds(prepared.course)
-        tables.append(describe_hits(hits, prepared.course, ids, refunds, taxonomy=release.taxonomy, as_of=as_of))
-    tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else no_detections()
+    return join_detections(
+        detect_prepared(prepare(chunk, as_of=as_of, model=release), release.detector, release.taxonomy, as_of=as_of)
+        for chunk in by_customers(ordered)
+    )
+
+
+def detect_prepared(prepared: Prepared, detector: EventDetector, taxonomy: Taxonomy, *, as_of: date) -> pd.DataFrame:
+    """The table of `detect_events` for customers who were prepared already."""
+    hits = detector.detect(prepared.points, prepared.course)
+    ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
+    refunds = find_refunds(prepared.course)
+    return describe_hits(hits, prepared.course, ids, refunds, taxonomy=taxonomy, as_of=as_of)
+
+
+def join_detections(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of detections as one."""
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else no_detections()
 
 
 def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame:
     """booking_id, label (event id, `none` or `screened`), probability (0..1) and abstained, in the order given."""
     screened = release.screening.screen(bookings)
     told = release.classifier.classify(generalise(bookings[~screened], release.screening))
+    return add_screened(bookings, screened, told)
+
+
+def add_screened(bookings: pd.DataFrame, screened: np.ndarray, told: pd.DataFrame) -> pd.DataFrame:
+    """The table of `classify_bookings` from what a classifier told of the bookings that were not screened."""
     table = pd.DataFrame(
         {"booking_id": bookings["booking_id"].to_numpy(), "label": SCREENED, "probability": 1.0, "abstained": False}
     )
@@ -147,15 +161,21 @@ def prepare_screened(
 
 def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.DataFrame]:
     """Whole customers together, about `rows` bookings at a time, so that memory does not grow with the bank."""
+    for at in rows_by_customers(bookings, rows=rows):
+        yield bookings.iloc[at].reset_index(drop=True)
+
+
+def rows_by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[np.ndarray]:
+    """As `by_customers`, but the positions of the rows."""
     if not len(bookings):
         return
-    ordered = bookings.sort_values("customer_id", kind="stable", ignore_index=True)
-    codes = pd.factorize(ordered["customer_id"].to_numpy(dtype=object))[0]
+    order = bookings["customer_id"].reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+    codes = pd.factorize(bookings["customer_id"].to_numpy(dtype=object)[order])[0]
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     begin = 0
-    for start in (*starts[1:].tolist(), len(ordered)):
-        if start - begin >= rows or start == len(ordered):
-            yield ordered.iloc[begin:start]
+    for start in (*starts[1:].tolist(), len(order)):
+        if start - begin >= rows or start == len(order):
+            yield order[begin:start]
             begin = start
 
 

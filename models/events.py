@@ -185,15 +185,21 @@ class EventDetector(BaseEstimator):
             for fit, rest in GroupKFold(folds).split(matrix, labels, examples.customer):
                 fit = fit[use[fit]]
                 if 0 < labels[fit].sum() < len(fit):
-                    forest = self._forest("trees_in_folds", columns).fit(matrix[fit], labels[fit])
+                    forest = self._learn(examples, fit, columns, trees="trees_in_folds")
                     scores[rest] = _blend(forest.predict_proba(matrix[rest])[:, 1], examples.points.part(rest), trust)
         scores[self._too_early(examples.points)] = 0.0
         if not 0 < labels[use].sum() < use.sum():
             return []
         self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
         self.columns_[event], self.trust_[event] = columns, trust
-        self.forests_[event] = self._forest("trees", columns).fit(matrix[use], labels[use])
+        self.forests_[event] = self._learn(examples, np.flatnonzero(use), columns, trees="trees")
         return [make_detections(examples, scores, self.thresholds_[event], self.refractory_days_[event], weight)]
+
+    def _learn(
+        self, examples: Examples, rows: np.ndarray, columns: np.ndarray, *, trees: str
+    ) -> RandomForestClassifier:
+        """A forest of some rows; whoever wants points learned in another way changes this alone."""
+        return self._forest(trees, columns).fit(examples.points.matrix[np.ix_(rows, columns)], examples.labels[rows])
 
     def _forest(self, trees: str, columns: np.ndarray) -> RandomForestClassifier:
         settings = parameters()["detector"]

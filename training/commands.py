@@ -146,7 +146,8 @@ def audit(
     """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
     import getpass
 
-    from training.fairness.auditing import Sources, audit_candidate
+    from training.fairness.auditing import audit_candidate
+    from training.fairness.tables import Sources
 
     sources = Sources(
         bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits,

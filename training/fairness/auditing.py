@@ -4,9 +4,9 @@ The only process that opens the vault. Permission comes first here too: whoever 
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,65 +27,44 @@ from models.candidate import (
     read_candidate,
 )
 from models.canonical import moment_text
-from models.errors import UsageError
 from models.home import Home, find_home
 from models.progress import track_steps
 from models.release import Release, load_release
-from models.taxonomy import SCREENED
-from training.dataset import load_events, permitted_bookings
+from models.signing import load_registry
+from training.dataset import permitted_bookings
 from training.door import Door, open_door
+from training.fairness.alternative_facts import compare_alternatives, teach_groups
+from training.fairness.asking import Asked, ask
 from training.fairness.audit import audit_cube
 from training.fairness.clusters import cluster_errors
-from training.fairness.findings import Finding, make_findings, not_known, worst_first
+from training.fairness.findings import Finding, make_findings, naive_findings, not_known, worst_first
 from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
-from training.fairness.observing import Observed, observe
+from training.fairness.naive import fit_naive
+from training.fairness.naive_rates import compare_rates, swap_names
+from training.fairness.observing import Observed, People, observe
 from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
 from training.fairness.ratchet import Questioned, compare_with_champion
+from training.fairness.rounding import rounded
 from training.fairness.self_tests import run_self_tests
 from training.fairness.swap_suite import default_suite
 from training.fairness.swaps import run_swaps
+from training.fairness.tables import PURPOSE, SIMULATED, Sources, Tables, Trained, read_tables
+from training.fairness.traps import run_traps
 from training.fairness.vault import Groups, open_vault
-from training.reading import load_table
+from training.fairness.word_counts import WordCounts
+from training.fitting import one_thread
 from training.simulation import simulate
 
-PURPOSE = "fairness_audit"
-_NOT_MEASURED = ("alternatives", "naive")
 _SAID = 12  # findings that are printed; all are in the facts
 _STEPS = (
-    "reading", "opening the vault", "detecting and counting", "swapping names and words", "guessing groups from scores",
-    "testing the audit itself", "writing the facts",
+    "reading", "opening the vault", "learning with groups", "detecting and counting", "swapping names and words",
+    "laying a naive model beside it", "comparing other ways", "guessing groups from scores", "testing the audit itself",
+    "writing the facts",
 )  # fmt: skip
 _SWAP_MONTHS = 14  # of the synthetic histories in which names and words are swapped
 _SEED = 2026
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The tables of an audit: bookings and true events, and who may be looked at.
-
-    `labels` tell which bookings must be screened, `splits` (customer_id,split) whom the candidate was trained on;
-    `justifications` are the board's answers about cells in which offers may differ.
-    """
-
-    bookings: Path
-    events: Path
-    labels: Path | None = None
-    permissions: Path | None = None
-    splits: Path | None = None
-    justifications: Path | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Audited:
-    """The tables after permission: nobody in them was trained on."""
-
-    bookings: pd.DataFrame
-    events: pd.DataFrame
-    to_screen: np.ndarray | None
-    as_of: date
-    without_permission: int
 
 
 def audit_candidate(
@@ -102,96 +81,120 @@ def audit_candidate(
     """
     home, console = home or find_home(), Console(stderr=True, highlight=False, soft_wrap=True)
     candidate = read_candidate(find_candidate([home.candidates], candidate_id or newest_candidate(home)))
-    release = load_release(home, candidate.id, allow_demo=True)
     policy = parse_fairness(candidate.text(POLICY), source=POLICY)
     justifications = load_justifications(sources.justifications, policy)
-    with track_steps("Auditing", steps=len(_STEPS)) as step:
-        step(_STEPS[0])
-        door = open_door(home)
-        audited, notes = _read(sources, door)
-        step(_STEPS[1])
+    with track_steps("Auditing", steps=len(_STEPS)) as tick:
+        steps = iter(_STEPS)
+        release = load_release(home, candidate.id, allow_demo=True)
+        audit = _Audit(home, candidate.id, release, policy, lambda: tick(next(steps)))
+        audit.step()
+        tables, notes = read_tables(sources, open_door(home))
+        audit.step()
         groups = open_vault(home, key_file=vault_key, passphrase=passphrase, purpose=PURPOSE, who=who)
-        vault = _vault_of(groups, audited.bookings)
-        step(_STEPS[2])
-        seen = observe(
-            audited.bookings, audited.events, vault, release, policy, as_of=audited.as_of, to_screen=audited.to_screen
-        )
-        step(_STEPS[3])
-        swaps = _swap(release, policy)
-        step(_STEPS[4])
-        leakage = measure_leakage(
-            audited.bookings, vault, release, audited.events, as_of=audited.as_of, policy=policy, seed=_SEED
-        )
-        step(_STEPS[5])
         facts = {
             **_about(candidate, policy),
-            "data": _data(
-                audited, seen, objectors=_count_objectors(sources.permissions, seen.customers, open_door(home))
-            ),
-            "cube": _cube_facts(seen, release, policy, vault, justifications),
-            "swaps": swaps,
-            "leakage": leakage,
-            "clusters": cluster_errors(audited.bookings, seen.found, audited.events, policy, seed=_SEED),
-            "ratchet": compare_with_champion(home, candidate.id, _questions(audited, seen), policy),
-            **dict.fromkeys(_NOT_MEASURED),
-            "permission_by_group": sources.permissions
-            and permission_by_group(sources.permissions, seen.customers, seen.groups, policy, purposes=door.purposes),
+            **audit.measure(tables, groups, sources.permissions, justifications),
+            "demo": tables.source == SIMULATED or any(key.demo for key in load_registry(home).keys),
             "not_known": not_known(),
             "justifications": justifications,
-            "self_tests": run_self_tests(),
         }
         facts["findings"] = make_findings(facts, policy, taxonomy=release.taxonomy)
-        step(_STEPS[6])
-        attach_fairness(home, candidate.id, facts)
+        audit.step()
+        attach_fairness(home, candidate.id, rounded(facts))
     for note in notes:
         console.print(note, markup=False)
     print_findings(console, facts["findings"], candidate.id)
     return list(facts["findings"])
 
 
-def _read(sources: Sources, door: Door) -> tuple[_Audited, list[str]]:
-    """Permission first; then whoever was trained on is left out."""
-    notes: list[str] = []
-    read = load_bookings(sources.bookings)
-    frame, _ = permitted_bookings(read.frame, sources.permissions, notes, purpose=PURPOSE, door=door)
-    refused = read.frame["customer_id"].nunique() - frame["customer_id"].nunique()
-    if sources.splits is None:
-        notes.append("No splits were given: you declare that the candidate was not trained on these customers.")
-    else:
-        table = load_table(sources.splits, ("customer_id", "split"))
-        unseen = set(table.loc[table["split"] == "test", "customer_id"])
-        frame = frame[frame["customer_id"].isin(unseen)].reset_index(drop=True)
-    if not len(frame):
-        raise UsageError(
-            f"No customer is left to audit: each must allow {PURPOSE} and must not have been trained on. "
-            "Check customer_id in bookings, permissions and splits."
+@dataclass(frozen=True)
+class _Audit:
+    """A release held against a policy; `step` tells people that the next part begins."""
+
+    home: Home
+    candidate_id: str
+    release: Release
+    policy: FairnessPolicy
+    step: Callable[[], None]
+
+    def measure(
+        self, tables: Tables, groups: Groups, permissions: Path | None, justifications: list[Justification]
+    ) -> dict[str, Any]:
+        """All parts of the facts; what cannot be measured without labels and splits is None."""
+        release, policy, as_of, trained = self.release, self.policy, tables.as_of, tables.trained
+        vault = _vault_of(groups, tables.bookings["customer_id"].unique())
+        self.step()
+        taught = None
+        if trained is not None:
+            taught = teach_groups(trained, _vault_of(groups, trained.may_audit), release, policy, seed=_SEED)
+        self.step()
+        words = WordCounts(release.classifier)
+        asked = ask(tables.bookings, release, as_of=as_of, detectors=taught, look=words.add)
+        seen = observe(asked, tables.events, vault, release.taxonomy, policy, to_screen=tables.to_screen)
+        people = seen.people
+        self.step()
+        synthetic = _simulate_histories()
+        swaps = self._swap(synthetic)
+        self.step()
+        naive = self._lay_beside(trained, asked, people, synthetic)
+        self.step()
+        alternatives = trained and compare_alternatives(
+            trained, asked, people, release, policy, as_of=as_of, seed=_SEED
         )
-    to_screen = None
-    if sources.labels is not None:
-        labels = load_table(sources.labels, ("booking_id", "event"))
-        sensitive = labels["event"].eq(SCREENED) | (labels["role"].eq(SCREENED) if "role" in labels else False)
-        to_screen = frame["booking_id"].isin(set(labels.loc[sensitive, "booking_id"])).to_numpy()
-    as_of = pd.Timestamp(frame["booking_date"].max()).date()
-    return _Audited(
-        bookings=frame, events=load_events(sources.events), to_screen=to_screen, as_of=as_of, without_permission=refused
-    ), notes
+        self.step()
+        leakage = measure_leakage(asked, words, vault, release, tables.events, as_of=as_of, policy=policy, seed=_SEED)
+        self.step()
+        door = open_door(self.home)  # again: permission goes while work runs
+        return {
+            "data": _data(tables, seen, objectors=_count_objectors(permissions, people.customers, door)),
+            "cube": _cube_facts(seen, release, policy, vault, justifications),
+            "swaps": swaps,
+            "leakage": leakage,
+            "clusters": cluster_errors(tables.bookings, seen.found, tables.events, policy, seed=_SEED),
+            "ratchet": compare_with_champion(self.home, self.candidate_id, _questions(tables, seen), policy),
+            "naive": naive,
+            "alternatives": alternatives,
+            "permission_by_group": permissions
+            and permission_by_group(permissions, people.customers, people.groups, policy, purposes=door.purposes),
+            "self_tests": run_self_tests(),
+        }
+
+    def _swap(self, synthetic: pd.DataFrame) -> dict[str, Any]:
+        """The swap suite on synthetic histories: no customer's bookings are rewritten."""
+        as_of = synthetic["booking_date"].max().date()
+        return run_swaps(synthetic, self.release, as_of=as_of, suite=default_suite(), seed=_SEED, policy=self.policy)
+
+    def _lay_beside(
+        self, trained: Trained | None, asked: Asked, people: People, synthetic: pd.DataFrame
+    ) -> dict[str, Any]:
+        """The traps, and where somebody says who was trained on, a naive model of the same customers beside it."""
+        if trained is None:
+            return {"traps": run_traps(self.release, naive=None), "rates": None, "names": None, "findings": None}
+        with one_thread():
+            naive = fit_naive(trained.bookings, trained.labels, seed=_SEED)
+        facts = {
+            "traps": run_traps(self.release, naive=naive),
+            "rates": compare_rates(naive, asked, people, self.release.taxonomy, self.policy, seed=_SEED),
+            "names": swap_names(
+                naive, synthetic, self.release.screening, self.policy, suite=default_suite(), seed=_SEED
+            ),
+        }
+        return {**facts, "findings": naive_findings(facts, self.policy, taxonomy=self.release.taxonomy)}
 
 
-def _swap(release: Release, policy: FairnessPolicy) -> dict[str, Any]:
-    """The swap suite on synthetic histories: no customer's bookings are rewritten."""
-    suite = default_suite()
+def _simulate_histories() -> pd.DataFrame:
+    """Bookings of invented customers, in which names and words are swapped."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        simulate(customers=suite.customers, months=_SWAP_MONTHS, seed=_SEED, out=folder, rates="enriched")
-        bookings = load_bookings(folder / "bookings.parquet").frame
-    as_of = pd.Timestamp(bookings["booking_date"].max()).date()
-    return run_swaps(bookings, release, as_of=as_of, suite=suite, seed=_SEED, policy=policy)
+        customers = default_suite().customers
+        simulate(customers=customers, months=_SWAP_MONTHS, seed=_SEED, out=folder, rates="enriched")
+        return load_bookings(folder / "bookings.parquet").frame
 
 
-def _vault_of(groups: Groups, bookings: pd.DataFrame) -> pd.DataFrame:
-    """The vault's attributes of the audited customers, with customer_id."""
-    customers = np.sort(bookings["customer_id"].unique())
-    return groups.of_customers(customers.tolist()).assign(customer_id=customers)
+def _vault_of(groups: Groups, customers: Iterable[str]) -> pd.DataFrame:
+    """The vault's attributes of some customers, sorted, with customer_id."""
+    names = sorted(customers)
+    return groups.of_customers(names).assign(customer_id=np.array(names, dtype=object))
 
 
 def _cube_facts(
@@ -205,16 +208,13 @@ def _cube_facts(
     return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, vault)]}
 
 
-def _questions(audited: _Audited, seen: Observed) -> Questioned:
+def _questions(tables: Tables, seen: Observed) -> Questioned:
     """What the candidate was asked and said, for the champion to be asked the same."""
+    people = seen.people
     return Questioned(
-        bookings=audited.bookings,
-        as_of=audited.as_of,
-        found=seen.found,
-        truth=audited.events,
-        customers=seen.customers,
-        groups=seen.groups,
-    )
+        bookings=tables.bookings, as_of=tables.as_of, found=seen.found, truth=tables.events,
+        customers=people.customers, groups=people.groups,
+    )  # fmt: skip
 
 
 def _about(candidate: Candidate, policy: FairnessPolicy) -> dict[str, Any]:
@@ -244,16 +244,17 @@ def _count_objectors(permissions: Path | None, customers: np.ndarray, door: Door
     return len(frame) - len(permitted_bookings(frame, permissions, [], purpose=PURPOSE, door=door)[0])
 
 
-def _data(audited: _Audited, seen: Observed, *, objectors: int) -> dict[str, Any]:
+def _data(tables: Tables, seen: Observed, *, objectors: int) -> dict[str, Any]:
     """What was looked at."""
-    first = pd.Timestamp(audited.bookings["booking_date"].min()).date()
+    first = pd.Timestamp(tables.bookings["booking_date"].min()).date()
     return {
+        "source": tables.source,
         "from": first.isoformat(),
-        "until": audited.as_of.isoformat(),
-        "customers": len(seen.customers),
-        "bookings": len(audited.bookings),
+        "until": tables.as_of.isoformat(),
+        "customers": len(seen.people.customers),
+        "bookings": len(tables.bookings),
         "detections": len(seen.found),
-        "customers_without_permission": audited.without_permission,
+        "customers_without_permission": tables.without_permission,
         "objectors_processed": objectors,
     }
 

@@ -137,6 +137,16 @@ def tell_ratchet(row: Mapping[str, Any]) -> Told:
     return tell_gate("ratchet" if row["interval"] is not None else "ratchet_unknown", fill)
 
 
+def tell_trap(trap: Mapping[str, Any], model: str, *, most: float) -> Told:
+    """How many customers in a trap, and how many equal ones outside it, a model answers wrongly."""
+
+    def fill(texts: Texts) -> dict[str, str]:
+        sides = {side: texts.count(round(value)) for side, value in trap[model]["per_1000"].items()}
+        return {"trap": trap["text"][texts.language], "most": texts.count(round(most)), **sides}
+
+    return tell_gate(trap["measure"], fill)
+
+
 def tell_missing(reason: str, taxonomy: Taxonomy) -> Told:
     """What was agreed and not measured."""
     return tell_gate("coverage", lambda texts: {"what": _sentence(tell_coverage(reason, taxonomy, texts))})

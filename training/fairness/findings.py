@@ -18,9 +18,12 @@ from training.fairness.finding_texts import (
     tell_not_measured,
     tell_ratchet,
     tell_swap,
+    tell_trap,
 )
 from training.fairness.justifications import Cell, justified_cells
 from training.fairness.policy import FairnessPolicy
+from training.fairness.trap_banks import trap_table
+from training.fairness.traps import steps_into
 from training.fairness.verdicts import ESTABLISHED, EXCEEDED, NOT_ESTABLISHED, Fact
 
 __all__ = ["Finding", "make_findings", "not_known", "worst_first"]
@@ -49,6 +52,7 @@ def make_findings(
         *_of_swaps(facts["swaps"], policy),
         *_of_leakage(facts["leakage"], policy),
         *_of_ratchet(facts.get("ratchet")),
+        *_of_traps(facts["naive"], "release"),
         *_of_self_tests(facts["self_tests"]),
     ]
     return sorted(found, key=lambda finding: not finding["blocks"])
@@ -134,6 +138,30 @@ def _of_ratchet(ratchet: Mapping[str, Any] | None) -> list[Finding]:
         )
         for row in ratchet["rows"] if row["worst"]
     ]  # fmt: skip
+
+
+def _of_traps(naive: Mapping[str, Any] | None, model: str) -> list[Finding]:
+    """One finding per trap: who is told something wrong is G7, who is missed G4."""
+    if naive is None:
+        return [_not_measured("G7", "traps", waivable=True)]
+    found = []
+    for trap in naive["traps"]:
+        gate = "G7" if trap["measure"] == "false_alerts" else "G4"
+        verdict = EXCEEDED if steps_into(trap, trap[model]) else ESTABLISHED
+        text = tell_trap(trap, model, most=trap_table()["most_gap_per_1000"])
+        found.append(_finding(f"{gate}-trap-{trap['trap']}", gate, verdict, verdict != ESTABLISHED, True, text))
+    return found
+
+
+def naive_findings(naive: Mapping[str, Any], policy: FairnessPolicy, *, taxonomy: Taxonomy) -> list[Finding]:
+    """What would stop the naive model: names that matter, traps and gaps. What is only unknown is left out."""
+    gaps = [{**row, **row["naive"], "n_needed": None} for row in naive["rates"]["rows"]]
+    found = [
+        *_of_swaps({"kinds": [naive["names"]]}, policy),
+        *_of_traps(naive, "naive"),
+        *(_of_fact(fact, taxonomy, blocks=True) for fact in gaps),
+    ]
+    return [finding for finding in found if finding["blocks"] and finding["verdict"] == EXCEEDED]
 
 
 def _of_self_tests(told: Iterable[Mapping[str, Any]]) -> list[Finding]:

@@ -4,12 +4,12 @@ Only here do predictions and groups of people meet, inside the audit process; wh
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from models.detection import Model, classify_bookings, detect_events
+from models.taxonomy import Taxonomy
+from training.fairness.asking import Asked
 from training.fairness.cube import Cube, Rows, build_cube
 from training.fairness.policy import FairnessPolicy, group_frame
 from training.matching import match_events
@@ -20,29 +20,49 @@ _MONTH = 365.25 / 12  # days
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
-    """What the release said of the audited customers, and the cubes it was counted into.
+class People:
+    """The audited customers, sorted, with what is known of them.
 
-    `groups` is the frame of grounds, one row per customer of `customers`; `found` the detections.
+    `groups` is the frame of grounds, one row per customer; `truth` the events table of these customers; `months` how
+    long each was seen.
     """
 
     customers: np.ndarray
     groups: pd.DataFrame
+    truth: pd.DataFrame
+    months: np.ndarray
+
+    def part(self, chosen: np.ndarray) -> "People":
+        """Some of them, by a mask over `customers`."""
+        customers = self.customers[chosen]
+        return People(
+            customers=customers,
+            groups=self.groups[chosen].reset_index(drop=True),
+            truth=self.truth[self.truth["customer_id"].isin(customers)].reset_index(drop=True),
+            months=self.months[chosen],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What the release said of people, as detections, and the cubes it was counted into."""
+
+    people: People
     found: pd.DataFrame
     cube: Cube
     screening: Cube | None
 
 
 def observe(
-    bookings: pd.DataFrame, truth: pd.DataFrame, vault: pd.DataFrame, release: Model, policy: FairnessPolicy, *,
-    as_of: date, to_screen: np.ndarray | None = None,
+    asked: Asked, truth: pd.DataFrame, vault: pd.DataFrame, taxonomy: Taxonomy, policy: FairnessPolicy, *,
+    to_screen: np.ndarray | None = None,
 ) -> Observed:  # fmt: skip
-    """Run the release on all bookings, match with the truth, count per group.
+    """Match what the release said with the truth, and count per group.
 
     Parameters
     ----------
-    bookings : DataFrame
-        Bookings of customers who allow the audit and were not trained on.
+    asked : Asked
+        About bookings of customers who allow the audit and were not trained on.
     truth : DataFrame
         The events table.
     vault : DataFrame
@@ -50,31 +70,50 @@ def observe(
     to_screen : ndarray of bool, optional
         The truth of screening, one per booking; without it screening is not measured.
     """
-    customers = np.sort(bookings["customer_id"].unique())
-    groups = group_frame(policy, vault.set_index("customer_id").reindex(customers)).reset_index(drop=True)
-    found = detect_events(bookings, as_of=as_of, release=release)
-    answered = classify_bookings(bookings, release=release)
-    known = truth[truth["customer_id"].isin(customers)].reset_index(drop=True)
-    offering = frozenset(
-        event for event in release.taxonomy.ids if release.taxonomy.event(event).offer_class in _OFFERS
-    )
-    rows = _event_rows(found, known, _abstained(bookings, answered, found), customers, policy.events, offering)
+    people = know_people(asked.bookings, truth, vault, policy)
+    owners, found = asked.bookings["customer_id"], asked.detections
+    abstained = _abstained(asked.bookings, asked.answers, found)
     return Observed(
-        customers=customers,
-        groups=groups,
+        people=people,
         found=found,
-        cube=build_cube(rows, groups, events=policy.events, exposure=_months(bookings, customers)[:, None]),
+        cube=count_events(found, people, policy, taxonomy, abstained=abstained),
         screening=None
         if to_screen is None
-        else _screening_cube(bookings["customer_id"], answered, to_screen, customers, groups),
+        else _screening_cube(owners, asked.answers, to_screen, people.customers, people.groups),
     )
+
+
+def know_people(bookings: pd.DataFrame, truth: pd.DataFrame, vault: pd.DataFrame, policy: FairnessPolicy) -> People:
+    """The customers of some bookings."""
+    customers = np.sort(bookings["customer_id"].unique())
+    return People(
+        customers=customers,
+        groups=group_frame(policy, vault.set_index("customer_id").reindex(customers)).reset_index(drop=True),
+        truth=truth[truth["customer_id"].isin(customers)].reset_index(drop=True),
+        months=_months(bookings, customers),
+    )
+
+
+def count_events(
+    found: pd.DataFrame, people: People, policy: FairnessPolicy, taxonomy: Taxonomy, *,
+    abstained: pd.DataFrame | None = None,
+) -> Cube:  # fmt: skip
+    """The cube of some detections of these people; without `abstained` (customer_id, event) doubt is not measured."""
+    rows = _event_rows(found, people, abstained, policy.events, offering_events(taxonomy))
+    return build_cube(rows, people.groups, events=policy.events, exposure=people.months[:, None])
+
+
+def offering_events(taxonomy: Taxonomy) -> frozenset[str]:
+    """The events on which something may be offered."""
+    return frozenset(event for event in taxonomy.ids if taxonomy.event(event).offer_class in _OFFERS)
 
 
 def _event_rows(
-    found: pd.DataFrame, truth: pd.DataFrame, abstained: pd.DataFrame, customers: np.ndarray, events: tuple[str, ...],
+    found: pd.DataFrame, people: People, abstained: pd.DataFrame | None, events: tuple[str, ...],
     offering: frozenset[str],
 ) -> Rows:  # fmt: skip
     """One row per true event and per detection that is none; of events that allow an offer, a detection is one."""
+    truth = people.truth
     matched = match_events(found, truth)
     hit = matched.of_truth >= 0
     false = found[matched.of_detection < 0]
@@ -84,20 +123,20 @@ def _event_rows(
     days[hit] = late.astype("timedelta64[D]").astype(np.int64)
     likely = np.zeros(len(truth))
     likely[hit] = of_truth["probability"].to_numpy()
-    parts = [truth, false, abstained]
+    parts = [truth, false, found.iloc[:0] if abstained is None else abstained]
     names = np.concatenate([part["event"].to_numpy(dtype=object) for part in parts])
     numbers = pd.Index(events)
     sizes = [len(part) for part in parts]
     predicted = np.concatenate([hit, np.repeat([True, False], sizes[1:])])
     return Rows(
         customer=np.searchsorted(
-            customers, np.concatenate([part["customer_id"].to_numpy(dtype=object) for part in parts])
+            people.customers, np.concatenate([part["customer_id"].to_numpy(dtype=object) for part in parts])
         ),
         event=numbers.get_indexer(names),
         true=np.repeat([True, False, False], sizes),
         predicted=predicted,
         offered=predicted & np.isin(names, sorted(offering)),
-        abstained=np.repeat([False, False, True], sizes),
+        abstained=None if abstained is None else np.repeat([False, False, True], sizes),
         probability=np.concatenate([likely, false["probability"].to_numpy(), np.zeros(sizes[2])]),
         days=np.concatenate([days, np.zeros(sizes[1] + sizes[2])]),
     )

@@ -5,7 +5,7 @@ Found without the release's help: what a release takes for a person is what a sw
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -165,11 +165,11 @@ def _open_text(text: str, people: _People, own: Mapping[str, Slot]) -> Parts:
     """A text with the names in it open: those of the counterparty, and others by their form."""
     parts: list[str | Slot] = []
     begin = 0
-    for match in _pattern(tuple(sorted(own))).finditer(text):
+    for match in _names_in(text, own):
         word = match[0]
         if word.casefold() in own:
             opened: Sequence[str | Slot] = [own[word.casefold()]._replace(upper=word.isupper())]
-        elif match["solo"]:
+        elif match.re.groups and match["solo"]:
             opened = [Slot("first", people.number((word.casefold(),)), word.isupper())]
         else:
             number = people.number(tuple(one.casefold() for one in _WORD.findall(word)))
@@ -179,14 +179,27 @@ def _open_text(text: str, people: _People, own: Mapping[str, Slot]) -> Parts:
     return (*parts, text[begin:])
 
 
+def _names_in(text: str, own: Mapping[str, Slot]) -> Iterator[re.Match[str]]:
+    """Names from left to right, one of `own` before another that begins with it."""
+    mine = re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, sorted(own)))})\b") if own else None
+    at = 0
+    while at <= len(text):
+        found = [one for one in (mine.search(text, at) if mine else None, _pattern().search(text, at)) if one]
+        if not found:
+            return
+        first = min(found, key=lambda one: one.start())
+        yield first
+        at = first.end()
+
+
 @cache
-def _pattern(own: tuple[str, ...]) -> re.Pattern[str]:
+def _pattern() -> re.Pattern[str]:
+    """Names by their form; long to compile, so that it is done once and not for every counterparty."""
     firsts = sorted({name for one in load_table("names").values() for name in one["first"]}, key=len, reverse=True)
     lasts = sorted({name for one in load_table("names").values() for name in one["last"]}, key=len, reverse=True)
     first, last = "|".join(map(re.escape, firsts)), "|".join(map(re.escape, lasts))
     alone = "|".join(re.escape(name) for name in firsts if len(name) >= _SHORTEST_ALONE)
-    mine = "|".join(re.escape(word) for word in own) or r"(?!)"
-    return re.compile(rf"(?i)\b(?:{mine}|(?:[A-Z]|{first}) (?:{last})|(?P<solo>{alone}))\b")
+    return re.compile(rf"(?i)\b(?:(?:[A-Z]|{first}) (?:{last})|(?P<solo>{alone}))\b")
 
 
 @cache

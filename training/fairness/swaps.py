@@ -49,7 +49,7 @@ _PLANTED_IBAN = "NL91ABNA0417164300"  # the example account of the IBAN registry
 
 
 @dataclass(frozen=True)
-class _Copy:
+class Copy:
     """Histories as they are asked about; `at` are the positions of the bookings that make pairs."""
 
     bookings: pd.DataFrame
@@ -104,11 +104,11 @@ def run_swaps(
         There are no bookings up to `as_of`.
     """
     policy = default_fairness_policy() if policy is None else policy
-    histories = _histories(bookings, as_of=as_of, customers=suite.customers, seed=seed)
+    histories = choose_histories(bookings, as_of=as_of, customers=suite.customers, seed=seed)
     ask = _Asking(release, as_of, suite, policy)
     progress("swapping names")
     opened = open_names(histories, release.screening, seed=seed)
-    rows, examples = ask.compare(NAMES, _name_copies(histories, opened, suite))
+    rows, examples = ask.compare(NAMES, name_copies(histories, opened, suite))
     progress("swapping spellings")
     found = [ask.compare(SPELLING, _spelling_copies(histories, opened, suite))]
     for kind, proxy in suite.proxies.items():
@@ -125,7 +125,7 @@ def run_swaps(
     }  # fmt: skip
 
 
-def _histories(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int) -> pd.DataFrame:
+def choose_histories(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int) -> pd.DataFrame:
     """The bookings up to `as_of` of some customers."""
     known = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)]
     ids = np.array(sorted(set(known["customer_id"]) - {""}), dtype=object)
@@ -138,20 +138,20 @@ def _histories(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int
 # ---- copies ---------------------------------------------------------------------------------------------------------
 
 
-def _name_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, _Copy]:
+def name_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, Copy]:
     """The reference, its placebo (every person under the name of another), and a copy per origin."""
     dutch = suite.names[suite.reference]
     copies = {suite.reference: opened.fill(histories, dutch), PLACEBO: opened.fill(histories, dutch, shift=11)}
     copies |= {origin: opened.fill(histories, suite.names[origin]) for origin in suite.origins}
-    return {origin: _Copy(copy, opened.at) for origin, copy in copies.items()}
+    return {origin: Copy(copy, opened.at) for origin, copy in copies.items()}
 
 
-def _spelling_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, _Copy]:
+def _spelling_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, Copy]:
     names = suite.names[suite.spelling_origin]
     written = opened.fill(histories, names)
     copies = {suite.spelling_origin: written, PLACEBO: opened.fill(histories, names, shift=11)}
     copies |= {way: _respelled(written, opened.at, way) for way in suite.ways}
-    return {way: _Copy(copy, opened.at) for way, copy in copies.items()}
+    return {way: Copy(copy, opened.at) for way, copy in copies.items()}
 
 
 def _respelled(bookings: pd.DataFrame, at: np.ndarray, way: str) -> pd.DataFrame:
@@ -178,13 +178,13 @@ def _respell(text: str, way: str) -> str:
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 
 
-def _proxy_copies(histories: pd.DataFrame, proxy: Proxy, suite: Suite) -> dict[str, _Copy]:
+def _proxy_copies(histories: pd.DataFrame, proxy: Proxy, suite: Suite) -> dict[str, Copy]:
     """The same bookings planted in each copy, in the words of the reference and of each origin."""
     planted = _planted(histories, proxy, planted=suite.planted)
     at = len(histories) + np.arange(len(planted))
     wordings = {"reference": proxy.reference, **proxy.origins}
     return {
-        origin: _Copy(pd.concat([histories, _worded(planted, listed)], ignore_index=True), at)
+        origin: Copy(pd.concat([histories, _worded(planted, listed)], ignore_index=True), at)
         for origin, listed in wordings.items()
     }
 
@@ -236,7 +236,7 @@ class _Asking:
     suite: Suite
     policy: FairnessPolicy
 
-    def compare(self, kind: str, copies: Mapping[str, _Copy]) -> tuple[list[Fact], list[dict[str, Any]]]:
+    def compare(self, kind: str, copies: Mapping[str, Copy]) -> tuple[list[Fact], list[dict[str, Any]]]:
         """Facts of every copy but the first, which is the reference, and examples of what changed."""
         answers = _ask(copies, self.release, self.as_of)
         (first, reference), *others = copies.items()
@@ -289,7 +289,7 @@ class _Asking:
         return next((one for one in (EXCEEDED, NOT_ESTABLISHED) if one in verdicts), ESTABLISHED)
 
     def _examples(
-        self, kind: str, origin: str, copies: Sequence[_Copy], answers: Sequence[_Answer], found: _Differences
+        self, kind: str, origin: str, copies: Sequence[Copy], answers: Sequence[_Answer], found: _Differences
     ) -> list[dict[str, Any]]:
         """The first pairs that flipped or changed, in words; the texts are synthetic."""
         worst = np.argsort(~found.flips, kind="stable")
@@ -301,14 +301,14 @@ class _Asking:
         ]
 
 
-def _in_words(copy: _Copy, answer: _Answer, pair: int) -> str:
+def _in_words(copy: Copy, answer: _Answer, pair: int) -> str:
     row, told = copy.bookings.iloc[copy.at[pair]], answer.told.iloc[pair]
     text = " / ".join(part for part in (row["counterparty_name"], row["remittance_information"]) if part)
     said = f"abstained from {told['label']}" if told["abstained"] else told["label"]
     return f"{text}: {said} {told['probability']:.6f}"
 
 
-def _ask(copies: Mapping[str, _Copy], release: Model, as_of: date) -> dict[str, _Answer]:
+def _ask(copies: Mapping[str, Copy], release: Model, as_of: date) -> dict[str, _Answer]:
     """All copies in one call each, their customers apart by a prefix."""
     prefixed = [
         copy.bookings.assign(customer_id=f"{number}|" + copy.bookings["customer_id"])

@@ -23,8 +23,8 @@ class Detector(Protocol):
         ...
 
 
-def run_traps(release: Model, *, naive: Detector) -> list[dict[str, Any]]:
-    """Per trap what it does to the release and to the naive model, as JSON data.
+def run_traps(release: Model, *, naive: Detector | None) -> list[dict[str, Any]]:
+    """Per trap what it does to the release and to the naive model (None where there is none), as JSON data.
 
     Returns
     -------
@@ -36,11 +36,17 @@ def run_traps(release: Model, *, naive: Detector) -> list[dict[str, Any]]:
     for trap in trap_table()["trap"]:
         bank = build_bank(trap)
         told = detect_events(bank.bookings, as_of=trap_table()["until"], release=release)
-        told_by_naive = naive.detect(bank.bookings)
         about = {name: trap[name] for name in ("number", "measure", "events", "text")}
-        figures = {"naive": measure_trap(bank, told_by_naive, trap), "release": measure_trap(bank, told, trap)}
-        rows.append({"trap": trap["id"], **about, **figures})
+        by_naive = None if naive is None else measure_trap(bank, naive.detect(bank.bookings), trap)
+        rows.append({"trap": trap["id"], **about, "naive": by_naive, "release": measure_trap(bank, told, trap)})
     return rows
+
+
+def steps_into(trap: Mapping[str, Any], figures: Mapping[str, Any]) -> bool:
+    """Whether a model with these figures stepped into the trap; of false alerts, on both sides is no better."""
+    most = trap_table()["most_gap_per_1000"]
+    alerts = trap["measure"] == "false_alerts" and figures["per_1000"]["trapped"] > most
+    return bool(alerts or abs(figures["gap"]) > most)
 
 
 def measure_trap(bank: TrapBank, found: pd.DataFrame, trap: Mapping[str, Any]) -> dict[str, Any]:

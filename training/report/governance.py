@@ -1,9 +1,10 @@
-"""Chapters 8 to 12: permission, alternatives, time, limits, and what the board decides."""
+"""Chapters 8 and 10 to 12, around that of other ways: permission, time, limits, and what the board decides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.waivers import SIGNERS_NEEDED, Waiver
+from training.report.alternatives import build_alternatives
 from training.report.blocks import Block, Bullets, Cell, Heading, Section, Table, Text
 from training.report.decision import list_unknown, table_of_signers
 from training.report.gaps import name_ground, name_group
@@ -11,14 +12,12 @@ from training.report.monitoring import build_latest
 from training.report.source import Source
 from training.report.texts import Texts
 
-_FEWEST_ALTERNATIVES = 3
-
 
 def build_governance(source: Source, texts: Texts) -> list[Section]:
     """Permission, alternatives, over time, limits, conditions."""
     return [
         _permission(source, texts),
-        _alternatives(source, texts),
+        build_alternatives(source, texts),
         _over_time(source, texts),
         _limits(source, texts),
         _conditions(source, texts),
@@ -64,77 +63,6 @@ def _share(row: Mapping[str, Any], value: float | None, texts: Texts) -> str:
     if value is None:
         return texts("units.hidden") if row["n"] is None else texts("units.no_rate")
     return texts.percent(value)
-
-
-# ---- 9 --------------------------------------------------------------------------------------------------------------
-
-
-def _alternatives(source: Source, texts: Texts) -> Section:
-    rows = source.part("alternatives")
-    blocks: list[Block] = [Text(texts("alternatives.intro"))]
-    if rows:
-        blocks.append(_table_of_alternatives(rows, texts))
-        if len(rows) < _FEWEST_ALTERNATIVES:
-            blocks.append(Text(texts("alternatives.too_few", n=texts.count(len(rows)))))
-    else:
-        blocks.append(Text(texts("alternatives.not_measured")))
-    blocks += [Heading(texts("naive.title")), Text(texts("naive.intro"))]
-    naive = source.part("naive")
-    blocks.append(
-        _table_of_traps(naive["traps"], texts) if naive and naive["traps"] else Text(texts("naive.not_measured"))
-    )
-    return Section(id="alternatives", number="9", title=texts("alternatives.title"), blocks=blocks)
-
-
-def _table_of_alternatives(rows: Sequence[Mapping[str, Any]], texts: Texts) -> Table:
-    told: list[Sequence[Cell | str]] = [
-        [
-            Cell(text=texts.name("alternatives", row["name"]), note=(row.get("note") or {}).get(texts.language, "")),
-            _number(row["macro_f1"], texts),
-            _worst_gap(row["worst_recall_gap"], texts),
-            _number(row["offers"], texts),
-            _number(row["offers_lost"], texts),
-            Cell(text=texts("alternatives.chosen"), tone="good", mark="\u2713") if row["chosen"] else texts("words.no"),
-        ]
-        for row in rows
-    ]
-    columns, numeric = texts.lines("alternatives.columns"), frozenset({1, 2, 3, 4})
-    return Table(caption=texts("alternatives.caption"), columns=columns, rows=told, numeric=numeric)
-
-
-def _worst_gap(gap: Mapping[str, Any] | None, texts: Texts) -> Cell:
-    if gap is None or gap["value"] is None:
-        return Cell(text=texts("units.unknown"))
-    who = f"{name_ground(gap['ground'], texts)}: {name_group(gap['ground'], gap['group'], texts)}"
-    return Cell(text=texts.decimal(100 * gap["value"], 1), note=who)
-
-
-def _table_of_traps(traps: Sequence[Mapping[str, Any]], texts: Texts) -> Table:
-    rows: list[Sequence[Cell | str]] = [
-        [
-            Cell(text=trap["text"][texts.language], note=texts(f"naive.{trap['measure']}")),
-            _per_thousand(trap["naive"], texts),
-            _per_thousand(trap["release"], texts),
-        ]
-        for trap in traps
-    ]
-    columns, numeric = texts.lines("naive.columns"), frozenset({1, 2})
-    return Table(caption=texts("naive.caption"), columns=columns, rows=rows, numeric=numeric, foot=texts("naive.foot"))
-
-
-def _per_thousand(figures: Mapping[str, Any], texts: Texts) -> Cell:
-    """Customers in the trap against others like them, and the interval of the gap."""
-    trapped, equal = (texts.decimal(figures["per_1000"][side], 0) for side in ("trapped", "equal"))
-    low, high = (texts.decimal(end, 0) for end in figures["interval"])
-    n = {side: texts.count(figures["n"][side]) for side in ("trapped", "equal")}
-    return Cell(
-        text=texts("naive.against", trapped=trapped, equal=equal),
-        note=texts("naive.gap", span=texts.span(low, high), **n),
-    )
-
-
-def _number(value: float | None, texts: Texts) -> str:
-    return texts("units.unknown") if value is None else texts.number(value)
 
 
 # ---- 10 and 11 ------------------------------------------------------------------------------------------------------

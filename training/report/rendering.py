@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.packing import pack_tables
 from models.taxonomy import Taxonomy
 from training.report.annexes import build_annexes
 from training.report.blocks import Section
@@ -93,13 +94,13 @@ def _render(page: Page) -> str:
 
 
 def machine_facts(source: Source) -> dict[str, Any]:
-    """Every number of the report for machines: the facts as they are, with what was decided about them."""
+    """Every number of the report for machines: the facts (long lists as tables), with what was decided about them."""
     return {
         "schema": 1,
         "candidate": source.candidate_id,
         "facts_sha256": source.facts_sha256,
         "proposal": propose(source).key,
-        "facts": dict(source.facts),
+        "facts": pack_tables(dict(source.facts)),
         "decisions": [
             {
                 "role": one.role,

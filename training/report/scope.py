@@ -165,6 +165,8 @@ def _plain(value: Any) -> bool:
 
 
 def _tell_datum(name: str, value: Any, texts: Texts) -> str:
+    if name == "source":
+        return texts.name("sources", str(value))
     if isinstance(value, str):
         return texts.day(value) if name in ("from", "until") else value
     return texts.count(value)

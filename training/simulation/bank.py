@@ -28,6 +28,7 @@ _CHUNK_MONTHS = 2400
 _PERSONAS_FROM = 20_000_000
 _MONEY = arrow.decimal128(18, 2)
 _EPOCH = date(1970, 1, 1).toordinal()
+_SIMULATED = {b"levensloop": b"simulated"}  # in the file itself, so that nobody takes invented customers for real ones
 _HEADS = {
     "labels.csv": "booking_id,event,role",
     "events.csv": "customer_id,event,onset_date,first_detectable_date,last_useful_date",
@@ -166,7 +167,14 @@ PERSONAS = {"child_benefit": ("child_birth", "demo-child"), "plane_ticket": ("tr
 
 def _schema() -> arrow.Schema:
     kinds = {"booking_date": arrow.date32(), "value_date": arrow.date32(), "amount": _MONEY, "balance_after": _MONEY}
-    return arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMN_NAMES])
+    return arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMN_NAMES], metadata=_SIMULATED)
+
+
+def is_simulated(bookings: Path) -> bool:
+    """Whether a file of bookings says that its customers are invented; only the simulator's Parquet files do."""
+    if bookings.suffix != ".parquet":
+        return False
+    return (parquet.read_schema(bookings).metadata or {}).items() >= _SIMULATED.items()
 
 
 def _decimals(cents: np.ndarray) -> arrow.Array:

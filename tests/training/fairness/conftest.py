@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from models.bookings import load_bookings
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
-from training.dataset import Dataset, load_dataset
+from training.dataset import Dataset, load_dataset, permitted_bookings
 from training.fairness.naive import fit_naive
 from training.fairness.traps import run_traps
 from training.fitting import Fitted, fit_models, one_thread
+from training.labels import label_bookings, load_labels
 from training.simulation import simulate
 
 
@@ -30,7 +32,9 @@ def trap_facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, 
     dataset = load_dataset(
         **files, taxonomy=taxonomy, screening=screening, events=folder / "events.csv", permissions=permissions
     )
+    frame, _ = permitted_bookings(load_bookings(files["bookings"]).frame, permissions, [])
+    told = label_bookings(frame, load_labels(files["labels"], []))["event"].to_numpy(dtype=str)
     with one_thread():
         release = fit_models(dataset, taxonomy=taxonomy, screening=screening, seed=0)
-        naive = fit_naive(**files, permissions=permissions)
+        naive = fit_naive(frame, told)
     return {fact["trap"]: fact for fact in run_traps(release, naive=naive)}

@@ -27,7 +27,7 @@ def facts(**changes: Any) -> dict[str, Any]:
     row = {"ground": "gender", "group": "f", "gated": True, "auc": 0.52, "interval": [0.48, 0.56], "n": 900}
     whole = {
         "data": {"objectors_processed": 0}, "cube": cube, "justifications": [], "swaps": {"kinds": [names]},
-        "leakage": {"rows": [row]}, "self_tests": [{"name": "duo", "passed": True}],
+        "leakage": {"rows": [row]}, "naive": {"traps": []}, "self_tests": [{"name": "duo", "passed": True}],
     }  # fmt: skip
     return {**whole, **changes}
 

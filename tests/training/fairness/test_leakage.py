@@ -4,6 +4,8 @@ import dataclasses
 import json
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,12 @@ import pytest
 from models.bookings import load_bookings
 from models.errors import UsageError
 from models.screening import default_screening
+from training.fairness.asking import Asked, ask
 from training.fairness.leakage import _placements, cross_validated_auc, measure_leakage
 from training.fairness.policy import Ground, default_fairness_policy
 from training.fairness.swap_names import open_names
 from training.fairness.swap_suite import default_suite
+from training.fairness.word_counts import WordCounts
 from training.fitting import Fitted
 
 AS_OF = date(2026, 10, 31)
@@ -38,13 +42,21 @@ def named(small_bank: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat([turkish[is_turkish], dutch[~is_turkish]], ignore_index=True), groups
 
 
+def asked_of(bookings: pd.DataFrame, release: Fitted) -> tuple[Asked, WordCounts]:
+    words = WordCounts(release.classifier)
+    known = bookings[bookings["booking_date"] <= pd.Timestamp(AS_OF)].reset_index(drop=True)
+    return ask(known, release, as_of=AS_OF, look=words.add), words
+
+
 def rows_of(facts: dict, what: str) -> dict[bool, dict]:
     return {row["screening"]: row for row in facts["rows"] if row["what"] == what}
 
 
 def test_names_tell_the_group_in_raw_text_only(named: tuple[pd.DataFrame, pd.DataFrame], small_release: Fitted) -> None:
     bookings, groups = named
-    facts = measure_leakage(bookings, groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0)
+    facts = measure_leakage(
+        *asked_of(bookings, small_release), groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+    )
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     raw, masked = rows_of(facts, "raw_text"), rows_of(facts, "masked")
     assert raw[True]["auc"] > 0.95
@@ -64,9 +76,12 @@ def test_a_feast_tells_the_group_only_without_screening(
     feast = feast.assign(booking_id="feast" + feast["booking_id"], remittance_information="zekat ramazan")
     both = pd.concat([bookings, feast], ignore_index=True)
     raw = rows_of(
-        measure_leakage(both, groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0), "raw_text"
+        measure_leakage(
+            *asked_of(both, small_release), groups, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+        ),
+        "raw_text",
     )
-    assert raw[False]["auc"] > 0.9
+    assert raw[False]["auc"] > 0.8
     assert raw[True]["auc"] < 0.7
 
 
@@ -76,7 +91,9 @@ def test_a_group_of_nine_is_undefined_and_not_counted(
     bookings, groups = named
     few = groups.assign(o=["t" if n < 9 else "d" for n in range(len(groups))])
     some = bookings.groupby("customer_id").head(30)
-    facts = measure_leakage(some, few, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0)
+    facts = measure_leakage(
+        *asked_of(some, small_release), few, small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+    )
     assert len(facts["rows"]) == 8
     for row in facts["rows"]:
         assert (row["auc"], row["interval"], row["n"], row["n_against"]) == (None, None, None, 31)
@@ -86,11 +103,12 @@ def test_a_group_of_nine_is_undefined_and_not_counted(
 
 def test_people_without_bookings_or_a_column_are_refused(small_release: Fitted) -> None:
     bookings = pd.DataFrame({"customer_id": ["a"], "booking_date": pd.to_datetime(["2026-01-01"])})
+    nobody: Any = SimpleNamespace(bookings=bookings)
     for groups, said in (({"customer_id": ["b"], "o": ["t"]}, "both bookings and groups"),
                          ({"customer_id": ["a"]}, "no column o")):  # fmt: skip
         with pytest.raises(UsageError, match=said):
             measure_leakage(
-                bookings, pd.DataFrame(groups), small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
+                nobody, nobody, pd.DataFrame(groups), small_release, NO_EVENTS, as_of=AS_OF, policy=POLICY, seed=0
             )
 
 
@@ -109,6 +127,19 @@ def test_the_interval_of_equal_groups_holds_one_half_at_least_as_often_as_it_say
         area, error = cross_validated_auc(rng.normal(size=(260, 2)), member, seed=seed)
         covered.append(area - 1.645 * error < 0.5 < area + 1.645 * error)
     assert np.mean(covered) > 0.9
+
+
+def test_a_release_that_tells_exactly_what_happened_gives_no_group_away() -> None:
+    """Ten events, one group has each twice as often: the truth tells the group, perfect scores beside it do not."""
+    rng = np.random.default_rng(7)
+    member = np.arange(1200) < 400
+    events = (rng.random((1200, 10)) < np.where(member, 0.10, 0.05)[:, None]).astype(float)
+    perfect = np.hstack([0.9 * events, 0.9 * events])
+    assert cross_validated_auc(perfect, member, seed=0)[0] > 0.6
+    assert cross_validated_auc(perfect, member, seed=0, given=events)[0] == pytest.approx(0.5, abs=0.02)
+    missed = perfect * (np.tile(rng.random((1200, 10)), 2) < 0.9)
+    area, error = cross_validated_auc(missed, member, seed=0, given=events)
+    assert area - 1.645 * error < 0.5
 
 
 def test_events_that_a_group_truly_has_are_no_leak_but_a_gap_beside_them_is() -> None:

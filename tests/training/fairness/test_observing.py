@@ -1,6 +1,5 @@
 """What a release said of customers, counted per group: worked by hand on three customers."""
 
-from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +25,7 @@ def table(rows: list[tuple[str, ...]], *names: str) -> pd.DataFrame:
 
 
 @pytest.fixture
-def observed(monkeypatch: pytest.MonkeyPatch) -> observing.Observed:
+def observed() -> observing.Observed:
     """Anna (m) had a child and was told so five days late; Bea's child was missed and she got a false trip."""
     bookings = table(
         [(c, d, f"{c}{d}") for c in ("anna", "bea", "carl") for d in ("2026-01-01", "2026-07-02")],
@@ -47,13 +46,11 @@ def observed(monkeypatch: pytest.MonkeyPatch) -> observing.Observed:
             "abstained": [False, False, True, False, False, False],
         }
     )
-    monkeypatch.setattr(observing, "detect_events", lambda *_, **__: found)
-    monkeypatch.setattr(observing, "classify_bookings", lambda *_, **__: answered)
     vault = pd.DataFrame([{"customer_id": name, **COLUMNS} for name in ("anna", "bea")])
     vault.loc[0, "gender"] = "m"
-    release: Any = SimpleNamespace(taxonomy=default_taxonomy())
+    asked: Any = SimpleNamespace(bookings=bookings, answers=answered, detections=found)
     return observing.observe(
-        bookings, truth, vault, release, default_fairness_policy(), as_of=date(2026, 7, 2),
+        asked, truth, vault, default_taxonomy(), default_fairness_policy(),
         to_screen=np.array([False, True, False, True, False, False]),
     )  # fmt: skip
 

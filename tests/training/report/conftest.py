@@ -49,12 +49,15 @@ def fairness_document(cube: dict[str, Any], *, customers: int, tested: bool = Tr
             "auc": 0.53, "interval": [0.50, 0.56], "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
     figures = {"per_1000": {"trapped": 410.0, "equal": 12.0}, "gap": 398.0, "interval": [340.0, 450.0],
                "n": {"trapped": 200, "equal": 200}, "found_per_1000": {"trapped": None, "equal": None}}  # fmt: skip
+    muslims = {"ground": "religion", "group": "muslim"}
+    rated = {"n": 300, "n_against": 900, "share": 0.62, "share_against": 0.88, "point": -0.26,
+             "interval": [-0.31, -0.21], "verdict": "ESTABLISHED", "reason": ""}  # fmt: skip
     document = {
         "schema": 1, "candidate": CANDIDATE, "model_version": "2026.11.26-abcdef12", "demo": True,
         "created_at": "2026-11-26T03:00:00Z",
         "hashes": {"classifier": "1" * 64, "detector": "2" * 64, "taxonomy": "3" * 64, "screening": "4" * 64,
                    "policy_sha256": "5" * 64, "policy_bytes_sha256": "6" * 64},
-        "data": {"source": "synthetic", "from": "2024-11-01", "until": "2026-10-31", "customers": customers,
+        "data": {"source": "simulated", "from": "2024-11-01", "until": "2026-10-31", "customers": customers,
                  "bookings": 1_234_567, "customers_without_permission": 812, "objectors_processed": 0},
         "cube": cube,
         "swaps": {"version": "2026.11.0", "pairs": 5990, "placebo": {}, "kinds": [
@@ -73,8 +76,10 @@ def fairness_document(cube: dict[str, Any], *, customers: int, tested: bool = Tr
              "n": None, "n_against": None, "verdict": "NOT ESTABLISHED"}]},
         "alternatives": [
             {"name": name, "macro_f1": 0.9 - 0.01 * at, "offers": 900 - 10 * at, "offers_lost": 10 * at,
-             "worst_recall_gap": {"value": -0.2 + 0.03 * at, "ground": "religion", "group": "muslim"},
-             "chosen": at == 2, "note": {"nl": "Een toelichting.", "en": "A note."}}
+             "recall": 0.91, "false_offer_rate": 0.04,
+             "leakage": {**muslims, "auc": 0.55, "n": 90, "interval": [0.5, 0.6]},
+             "worst_recall_gap": {**muslims, "value": -0.2 + 0.03 * at, "interval": [-0.3, 0.1], "other": "none"},
+             "chosen": at == 2, "groups_of": "origin_merged" if at > 2 else None}
             for at, name in enumerate(WAYS)],
         "permission_by_group": [
             {"ground": "religion", "group": "muslim", "n": 320, "allowed_share": 0.71, "objected_share": 0.04,
@@ -84,7 +89,16 @@ def fairness_document(cube: dict[str, Any], *, customers: int, tested: bool = Tr
         "naive": {"traps": [
             {"trap": "large_families", "number": 1, "measure": "false_alerts", "events": ["child_birth"],
              "text": {"nl": "Grote gezinnen.", "en": "Large families."}, "naive": figures,
-             "release": {**figures, "per_1000": {"trapped": 0.0, "equal": 0.0}}}]},
+             "release": {**figures, "gap": 0.0, "per_1000": {"trapped": 0.0, "equal": 0.0}}}],
+            "names": {"kind": "names", "origin": "all", "pairs": 50_456, "flips": 5_151, "score_changes": 49_000,
+                      "upper": 0.105},
+            "rates": {"customers": 600, "rows": [
+                {**muslims, "rate": "recall", "event": "all", "other": "none", "low": -0.05, "high": None,
+                 "naive": rated | {"verdict": "EXCEEDED"}, "release": rated},
+                {**muslims, "rate": "false_offer_rate", "event": "all", "other": "none", "low": None, "high": 0.1,
+                 "naive": dict.fromkeys(rated) | {"verdict": "NOT ESTABLISHED"}, "release": rated}]},
+            "findings": [{"id": "G2-names", "gate": "G2", "verdict": "EXCEEDED", "blocks": True, "waivable": False,
+                          "reason": {"nl": "Andere naam, andere uitkomst.", "en": "Another name, another outcome."}}]},
         "justifications": [],
         "self_tests": json.loads(self_tested()) if tested else [PASSED],
         "not_known": [{"nl": "Hoe het model werkt bij een andere bank.", "en": "How the model works at another bank."}],
