@@ -13,6 +13,7 @@ import pytest
 from models.bookings import load_bookings
 from models.taxonomy import default_taxonomy
 from training.dataset import load_events
+from training.door import shipped_door
 from training.fairness.alternative_facts import compare_alternatives, figures_of, teach_groups
 from training.fairness.alternatives import UNKNOWN, Equalised, Reweighed, _Mixture, weigh_groups
 from training.fairness.asking import ask
@@ -90,7 +91,7 @@ def tables(small_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables
     table["split"] = np.where(np.arange(len(table)) % 4 == 0, "test", "train")
     table.to_csv(splits, index=False)
     named = {name: small_bank / f"{name}.csv" for name in ("labels", "events", "permissions")}
-    return read_tables(Sources(bookings=small_bank / "bookings.parquet", splits=splits, **named))[0]
+    return read_tables(Sources(bookings=small_bank / "bookings.parquet", splits=splits, **named), shipped_door())[0]
 
 
 def test_nobody_is_both_learned_from_and_audited_and_permission_comes_first(tables: Tables, small_bank: Path) -> None:
@@ -146,7 +147,7 @@ def test_five_ways_are_compared_and_the_naive_model_stands_beside(
 
 def test_without_splits_nobody_is_learned_from(small_bank: Path) -> None:
     files = Sources(bookings=small_bank / "bookings.parquet", events=small_bank / "events.csv")
-    tables, notes = read_tables(files)
+    tables, notes = read_tables(files, shipped_door())
     assert tables.trained is None
     assert any("No splits" in note for note in notes)
     assert len(load_events(small_bank / "events.csv")) == len(tables.events)
