@@ -130,7 +130,7 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
     # As good with more quiet days: what one bank tells once, another may tell twice.
     reached = table.max(axis=1)
     best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
-    # One lucky threshold is none: its neighbours must do well too. Of those as good a high one tells less falsely.
+    # One lucky threshold is none: its neighbours must do well too, and of those as good one between them holds best.
     padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
     equal = np.flatnonzero(smooth >= smooth.max() - settings["threshold_tolerance"])
