@@ -12,7 +12,8 @@ def live_children(life: Life) -> None:
     """Write quarterly child benefit, child budget and childcare, with their life events."""
     births, ends = life.planned("child_birth"), life.planned("child_comes_of_age")
     if births and not ends and life.side.chance(figure("everyday", "child_benefit_abroad")["share"]):
-        return _pay_from_abroad(life, births)
+        _pay_from_abroad(life, births)
+        return
     quarters = [month for month in life.months if month.month in (1, 4, 7, 10)]
     born = list(life.home.children_born)
     if not life.home.receives_child_benefit and not births and not ends:

@@ -63,7 +63,7 @@ def _pay_home(life: Life, home: Home, month: Month) -> None:
 
 
 def _tell_move(life: Life, first_rent: int) -> None:
-    """A move is told by its deposit, else by the first rent; movers and new contracts may show earlier."""
+    """A move is told by its deposit, by two different firms that movers need, else by the first rent."""
     near = [
         row
         for row in life.ledger.rows
@@ -71,6 +71,11 @@ def _tell_move(life: Life, first_rent: int) -> None:
     ]
     if near:
         told = [row.day for row in near if row.role == "primary"]
+        firms: dict[str, int] = {}
+        for row in sorted(near, key=lambda row: row.day):
+            firms.setdefault(row.name if row.role == "supporting" else "", row.day)
+        firms.pop("", None)
+        told += sorted(firms.values())[1:2]
         life.happen("rental_move", min(row.day for row in near), min(told or [first_rent]))
 
 
