@@ -4,36 +4,33 @@ An event, its trail row and the stored answer for a repeated request are one tra
 there after a kill, and a repeated request changes nothing.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from models.canonical import canonical_json, sha256_of
 from models.errors import PermissionRefusedError
-from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, append_permission, current_permission
-from models.purposes import Purpose, PurposeRegistry
-from models.store import Store, idempotency
-from models.trail import append_trail
+from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, current_permission
+from models.purposes import Purpose, PurposeRegistry, PurposeSource
+from models.recording import record_permission
+from models.store import Store
 from serving.answers import rfc3339
+from serving.clients import Client
+from serving.once import Once, Write
 from serving.problems import refuse
 from serving.schemas import PermissionEventRequest
-
-RECORDED = "permission_recorded"
-# Whose keys these are. One caller until clients have their own API keys.
-CLIENT = "local"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Permission events of one store under one purpose registry."""
+    """Permission events of one store, under the purpose registry that is in force when one comes."""
 
     store: Store
-    registry: PurposeRegistry
+    registry: PurposeSource
+    once: Once
 
-    def append(self, asked: PermissionEventRequest, *, idempotency_key: str, now: datetime) -> dict[str, Any]:
+    def append(self, asked: PermissionEventRequest, *, write: Write, now: datetime) -> dict[str, Any]:
         """Append an event; with the return of this method it counts.
 
         Returns
@@ -46,52 +43,51 @@ class Ledger:
         ------
         ProblemError
             The purpose is not registered, the event is dated in the future or before the notice it is about was in
-            force, or the key belongs to another request.
+            force, or as `Once.answer`.
         UsageError
             The event misses what its action needs.
         """
-        purpose = self._find_purpose(asked.purpose)
-        event = _build_event(asked, purpose, now=now)
-        request_sha256 = sha256_of(canonical_json(asked.model_dump(mode="json")).encode())
-        with self.store.write() as connection:
-            earlier = _find_earlier(connection, idempotency_key, request_sha256)
-            if earlier is not None:
-                return {**earlier, "permission": self._held(connection, event, now=now)}
-            version = append_permission(connection, event, self.registry)
-            row = append_trail(
-                connection,
-                RECORDED,
-                {"purpose": purpose.id, "action": event.action, "permission_version": version},
-                personal={"customer_id": event.customer_id},
-                at=now,
-            )
-            answer = {
+
+        def act(connection: sa.Connection) -> dict[str, Any]:
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, asked.purpose, write.client)
+            event = _build_event(asked, purpose, now=now)
+            recorded = record_permission(connection, event, registry, at=now, client=write.client.name)
+            return {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
-                "version": version,
-                "permission": self._held(connection, event, now=now),
-                "trail": {"seq": row.seq, "hash": row.hash},
+                "version": recorded.version,
+                "permission": self._held(connection, asked, now=now),
+                "trail": {"seq": recorded.row.seq, "hash": recorded.row.hash},
             }
-            _keep_answer(connection, idempotency_key, request_sha256, answer, now=now)
-        return answer
 
-    def read(self, customer_id: str, purpose_id: str, *, now: datetime) -> dict[str, Any]:
+        def again(connection: sa.Connection, earlier: dict[str, Any]) -> dict[str, Any]:
+            return {**earlier, "permission": self._held(connection, asked, now=now)}
+
+        return self.once.answer(write, asked, act, now=now, again=again)
+
+    def read(self, customer_id: str, purpose_id: str, *, client: Client, now: datetime) -> dict[str, Any]:
         """The permission that holds now, from the ledger; nothing is cached."""
-        purpose = self._find_purpose(purpose_id)
         with self.store.read() as connection:
-            held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, purpose_id, client)
+            held = current_permission(connection, customer_id, purpose.id, registry=registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
 
-    def _held(self, connection: sa.Connection, event: PermissionEvent, *, now: datetime) -> dict[str, Any]:
-        held = current_permission(connection, event.customer_id, event.purpose, registry=self.registry, at=now)
+    def _held(self, connection: sa.Connection, asked: PermissionEventRequest, *, now: datetime) -> dict[str, Any]:
+        registry = self.registry.in_force(connection)
+        held = current_permission(connection, asked.customer_id, asked.purpose, registry=registry, at=now)
         return permission_body(held)
 
-    def _find_purpose(self, purpose_id: str) -> Purpose:
-        try:
-            return self.registry.purpose(purpose_id)
-        except PermissionRefusedError as error:
-            raise refuse(403, "purpose-unknown", str(error)) from error
+
+def _find_purpose(registry: PurposeRegistry, purpose_id: str, client: Client) -> Purpose:
+    try:
+        purpose = registry.purpose(purpose_id)
+    except PermissionRefusedError as error:
+        raise refuse(403, "purpose-unknown", str(error)) from error
+    client.require_purpose(purpose.id)
+    return purpose
 
 
 def permission_body(held: Permission) -> dict[str, Any]:
@@ -138,21 +134,3 @@ def _build_event(asked: PermissionEventRequest, purpose: Purpose, *, now: dateti
         evidence=asked.evidence,
         regime=purpose.regime,
     )
-
-
-def _find_earlier(connection: sa.Connection, key: str, request_sha256: str) -> dict[str, Any] | None:
-    mine = (idempotency.c.client == CLIENT) & (idempotency.c.key == key)
-    row = connection.execute(sa.select(idempotency.c.request_sha256, idempotency.c.answer).where(mine)).one_or_none()
-    if row is None:
-        return None
-    if row.request_sha256 != request_sha256:
-        raise refuse(422, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new one.")
-    earlier: dict[str, Any] = json.loads(row.answer)
-    return earlier
-
-
-def _keep_answer(
-    connection: sa.Connection, key: str, request_sha256: str, answer: dict[str, Any], *, now: datetime
-) -> None:
-    kept = {"client": CLIENT, "key": key, "request_sha256": request_sha256, "status": 201}
-    connection.execute(idempotency.insert().values(**kept, answer=canonical_json(answer), at=now))

@@ -1,9 +1,11 @@
 """A small bank for the tests: a real store in a temporary folder, and a detector that is told what to find."""
 
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,27 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from models.canonical import sha256_of
 from models.classifier import BookingClassifier
 from models.events import EventDetector
+from models.home import Home
+from models.kill_switch import KillSwitches
 from models.permission import PermissionEvent, append_permission
 from models.points import Points
 from models.purposes import PurposeRegistry, default_purposes
+from models.signing import load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
-from serving.app import PREFIX, Desk, build_api, build_routes
+from serving.addresses import PREFIX
+from serving.app import build_api, build_routes, find_client_of
+from serving.clients import ROLES, add_client, clients, make_client_table
+from serving.desk import Desk
 from serving.edge import Edge, Seen
 from serving.gate import Gate
 from serving.ledger import Ledger
+from serving.once import Once
 from serving.policy import Policy, default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 
 with warnings.catch_warnings():
     # Starlette wants a fork of httpx here; the service itself and its client use httpx.
@@ -37,6 +47,7 @@ with warnings.catch_warnings():
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 22)
 CUSTOMER = "c-1"
+KEY = "levensloop.tester.only-for-tests"
 DETECTION_COLUMNS = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
 )  # fmt: skip
@@ -140,30 +151,52 @@ def make_booking(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
-    make_customer_table(store)
+def bank_url(tmp_path: Path) -> str:
+    """Where the bank keeps everything; a test module that runs on both databases asks for `database_url` instead."""
+    return f"sqlite:///{tmp_path / 'levensloop.db'}"
+
+
+@pytest.fixture
+def bank(bank_url: str, tmp_path: Path) -> Iterator[Bank]:
+    store = open_store(bank_url)
+    add_tester(store)
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
         store=store, releases=FakeHolder(), registry=default_purposes(), records=StoredRecords(),
         detect=detector, policy=policy, clock=lambda: NOW,
+        switches=KillSwitches(lambda: load_registry(Home(tmp_path))),
     )  # fmt: skip
-    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry), policy=policy, clock=lambda: NOW)
+    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=lambda: NOW)
     seen: list[Seen] = []
     with open_client(desk, seen) as client:
         yield Bank(store, detector, desk, client, seen)
     store.close()
 
 
-def open_client(desk: Desk | None, seen: list[Seen], *, policy: Policy | None = None) -> TestClient:
-    """The application behind its edge, as BentoML mounts it, without BentoML."""
+def add_tester(store: Store) -> None:
+    """A client that may ask everything, without a row in the trail."""
+    make_client_table(store)
+    may = {"roles": " ".join(ROLES), "purposes": " ".join(default_purposes().ids), "requests_per_second": 10_000}
+    with store.write() as connection:
+        row = {"name": "tester", "key_sha256": sha256_of(KEY.encode()), "added_at": NOW, **may}
+        connection.execute(clients.insert(), row)
+
+
+def open_client(
+    desk: Desk | None, seen: list[Seen], *, policy: Policy | None = None, key: str | None = KEY
+) -> TestClient:
+    """The application behind its edge, as BentoML mounts it, without BentoML; None: without a key."""
     api = build_api()
     api.state.desk = desk
     limits = (policy or default_policy()).limits
     mounted = Starlette(routes=[Mount(PREFIX, api)])
-    edge = Edge(mounted, routes=build_routes(limits), limits=limits, observe=seen.append)
-    return TestClient(edge, raise_server_exceptions=False)
+    edge = Edge(
+        mounted, routes=build_routes(limits), limits=limits, find_client=partial(find_client_of, api),
+        observe=seen.append,
+    )  # fmt: skip
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return TestClient(edge, raise_server_exceptions=False, headers=headers)
 
 
 def rebuild_client(bank: Bank, **changes: Any) -> TestClient:
@@ -188,6 +221,23 @@ def rebuild() -> Callable[..., TestClient]:
 @pytest.fixture
 def connect() -> Callable[..., TestClient]:
     return open_client
+
+
+def add_caller(database_url: str, *, per_second: int = 10_000) -> dict[str, str]:
+    """The headers of a new client that may ask everything of a running service."""
+    store = open_store(database_url)
+    name = f"caller-{secrets.token_hex(4)}"
+    key = add_client(
+        store, name, roles=sorted(ROLES), purposes=default_purposes().ids, registry=default_purposes(),
+        at=datetime.now(UTC), requests_per_second=per_second,
+    )  # fmt: skip
+    store.close()
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="session")
+def caller() -> Callable[..., dict[str, str]]:
+    return add_caller
 
 
 SERVED = {

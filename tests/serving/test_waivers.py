@@ -436,9 +436,10 @@ def keep_vault(home: Home, key: Path) -> None:
     )  # fmt: skip
 
 
-def ask_all(url: str, question: dict[str, Any]) -> tuple[set[str], set[str]]:
+def ask_all(url: str, question: dict[str, Any], key: dict[str, str]) -> tuple[set[str], set[str]]:
     """Model versions and events of many answers on connections of their own, so that both workers speak."""
-    bodies = [httpx.post(f"{url}/v1/events", json=question, trust_env=False, timeout=30).json() for _ in range(10)]
+    given = {"json": question, "headers": key, "trust_env": False, "timeout": 30}
+    bodies = [httpx.post(f"{url}/v1/events", **given).json() for _ in range(10)]
     return {b["release"]["model_version"] for b in bodies}, {e["event"] for b in bodies for e in b["events"]}
 
 
@@ -451,25 +452,27 @@ def run_levensloop(home: Home, *arguments: str) -> None:
 
 @pytest.mark.slow
 def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(
-    promoted: Promoted, url: str, question: dict[str, Any]
+    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
 ) -> None:
     consent = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
-    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers={"Idempotency-Key": "1"}, trust_env=False)
+    client = caller(promoted.home.database_url)
+    once = {**client, "Idempotency-Key": "1"}
+    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers=once, trust_env=False)
     assert answer.status_code == 201
     plain, waived = (load_release(promoted.home, name).model_version for name in promoted.ids[:2])
-    assert ask_all(url, question) == ({waived}, {"child_birth"})
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
     key = ("--role", "operations", "--key", str(promoted.home.keys / "operations.pem"), "--reason", "complaints")
     run_levensloop(promoted.home, "kill-switch", "child_birth", "on", *key)
-    assert ask_all(url, question) == ({waived}, set())
+    assert ask_all(url, question, client) == ({waived}, set())
     run_levensloop(promoted.home, "kill-switch", "child_birth", "off", *key)
-    assert ask_all(url, question) == ({waived}, {"child_birth"})
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
     # Nobody waits two days here: the waiver in force is exchanged for one that the same persons signed and that ended.
     waivers = promoted.home.releases / promoted.ids[1] / "waivers"
     shutil.rmtree(promoted.home.candidates / promoted.ids[1] / "waivers")
     shutil.rmtree(waivers)
     promoted.waive(1, until=LAST_DAY - timedelta(days=20), at=MONDAY - timedelta(days=10))
     shutil.copytree(promoted.home.candidates / promoted.ids[1] / "waivers", waivers)
-    assert ask_all(url, question) == ({plain}, {"child_birth"})
+    assert ask_all(url, question, client) == ({plain}, {"child_birth"})
     assert [row["fallen_to"] for row in promoted.fallbacks()] == [promoted.ids[0]]
     assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
@@ -477,11 +480,12 @@ def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(
-    promoted: Promoted, url: str, question: dict[str, Any]
+    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
 ) -> None:
     server = find_server(promoted.home.path / "run")
     assert server is not None
-    assert httpx.post(f"{url}/v1/events", json=question, trust_env=False).status_code == 403
+    client = caller(promoted.home.database_url)
+    assert httpx.post(f"{url}/v1/events", json=question, headers=client, trust_env=False).status_code == 403
     pids = [server.pid, *children(server.pid)]
     assert len(pids) >= 3  # the starter and two workers
     for pid in pids:
