@@ -37,7 +37,7 @@ from models.taxonomy import canonical_sha256
 
 Where = Literal["any", "name", "text"]
 # What a booking is judged by. Everything else (dates, amounts, ids, balance) never enters.
-_COLUMNS = (
+READ_COLUMNS = (
     "counterparty_name",
     "remittance_information",
     "creditor_id",
@@ -414,9 +414,9 @@ def _distinct(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """The distinct bookings as far as they are judged, and for each row which of them it is."""
     absent = pd.Series("", index=range(len(frame)), dtype="str")
     present = frame.reset_index(drop=True)
-    texts = pd.DataFrame({name: present.get(name, absent).astype("str").fillna("") for name in _COLUMNS})
+    texts = pd.DataFrame({name: present.get(name, absent).astype("str").fillna("") for name in READ_COLUMNS})
     texts["counterparty_iban"] = texts["counterparty_iban"].str.replace(r"[\s.]", "", regex=True).str.upper()
-    codes = texts.groupby(list(_COLUMNS), sort=False, dropna=False).ngroup().to_numpy()
+    codes = texts.groupby(list(READ_COLUMNS), sort=False, dropna=False).ngroup().to_numpy()
     firsts = np.unique(codes, return_index=True)[1]
     return texts.iloc[firsts].reset_index(drop=True), codes
 

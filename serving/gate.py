@@ -25,7 +25,7 @@ from serving.care import CustomerFacts, Detection, find_sales_block
 from serving.clients import ASKING, Client
 from serving.corrections import Corrected, find_corrected
 from serving.deadline import Deadline
-from serving.detecting import Brought, Detect, Found, ServedRelease, find_detections
+from serving.detecting import Brought, Detect, Found, ReleaseOnce, ServedRelease, find_detections
 from serving.offers import History, OfferChoice, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse
@@ -212,10 +212,11 @@ class Gate:
     def _look(self, cases: Sequence[_Case], brought: Brought) -> dict[date, Found]:
         """What the detector finds on each day that somebody needs: that asked about and, before a sale, today."""
         found: dict[date, Found] = {case.today: {} for case in cases}
+        release = ReleaseOnce(cases[0].release)
         for day in sorted({day for case in cases for day in case.days}):
             found[day] = find_detections(
                 brought.bookings, customers={case.question.customer_id for case in cases}, as_of=day,
-                release=cases[0].release, detect=self.detect,
+                release=release, detect=self.detect,
             )  # fmt: skip
         return found
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -21,16 +21,17 @@ import pandas as pd
 
 from models.command_line import TELEMETRY_OFF
 from models.detection import detect_events
+from models.purposes import AMSTERDAM
 from serving.client import to_records
 from serving.opening import verify_release
 from serving.running import find_port
-from tests.benchmarks.serving.callers import Loaded, as_json, cpu_seconds, load, request_bytes
+from tests.benchmarks.serving.callers import Loaded, Server, as_json, cpu_seconds, load, request_bytes
 from tests.benchmarks.serving.mlflow_server import save_classifier
 from tests.benchmarks.serving.small_bank import CUSTOMERS, PURPOSE, SmallBank, open_bank, running
 
 BOOKINGS = 500
 BATCH = 100  # customers of one batch
-AS_OF = date(2026, 10, 31)
+AS_OF = datetime.now(AMSTERDAM).date()  # an earlier day is judged twice, for nobody is sold to on an old day's care
 NDJSON = "application/x-ndjson"
 
 
@@ -53,14 +54,14 @@ def main(requests: int) -> int:
     bank, targets = open_bank(), Targets()
     customers = five_hundred_each(bank)
     direct = cpu_of_detect(bank, customers)
-    with running(bank) as url:
-        ours = measure_stored(bank, url, requests)
-        single = measure_bookings(bank, url, customers)
-        batch = measure_batch(bank, url, customers)
-    with other_server(empty_command, bank) as url:
-        empty = measure(url, lambda n: asking(bank, url, n), "empty endpoint that commits a row", requests)
-    with other_server(mlflow_command, bank) as url:
-        theirs = measure_mlflow(url, customers)
+    with running(bank) as server:
+        ours = measure_stored(bank, server, requests)
+        single = measure_bookings(bank, server, customers)
+        batch = measure_batch(bank, server, customers)
+    with other_server(empty_command, bank) as server:
+        empty = measure(server, lambda n: asking(bank, server.url, n), "empty endpoint that commits a row", requests)
+    with other_server(mlflow_command, bank) as server:
+        theirs = measure_mlflow(server, customers)
     print("Ratios of CPU per request:")
     targets.check("stored detections to the empty endpoint", empty / ours, 0.6)
     targets.check(f"{BOOKINGS} bookings in the body to detect() alone", direct / single, 0.7)
@@ -80,7 +81,7 @@ def five_hundred_each(bank: SmallBank) -> list[pd.DataFrame]:
 
 
 def cpu_of_detect(bank: SmallBank, customers: list[pd.DataFrame]) -> float:
-    """Seconds of CPU that detect() needs for one customer's bookings; twice, as the answer needs it for today too."""
+    """Seconds of CPU that detect() needs for one customer's bookings."""
     release = verify_release(bank.settings)
     detect_events(customers[0], as_of=AS_OF, release=release)
     begun = time.process_time()
@@ -98,22 +99,21 @@ def asking(bank: SmallBank, url: str, number: int) -> bytes:
     )
 
 
-def measure_stored(bank: SmallBank, url: str, requests: int) -> float:
+def measure_stored(bank: SmallBank, server: Server, requests: int) -> float:
     """CPU per answer from stored detections; rates and p99 of one and of 16 callers."""
-    return measure(url, lambda n: asking(bank, url, n), "stored detections", requests)
+    return measure(server, lambda n: asking(bank, server.url, n), "stored detections", requests)
 
 
 def measure(
-    url: str, make: Callable[[int], bytes], what: str, requests: int, *, callers: tuple[int, ...] = (1, 16)
+    server: Server, make: Callable[[int], bytes], what: str, requests: int, *, callers: tuple[int, ...] = (1, 16)
 ) -> float:
     """Seconds of CPU per request with most callers; everything is printed."""
-    port = int(url.rsplit(":", 1)[1])
-    load(url, make, callers=8, count=max(8, requests // 10))
+    load(server.url, make, callers=8, count=max(8, requests // 10))
     cost = 0.0
     for at_once in callers:
-        before = cpu_seconds(port)
-        loaded = load(url, make, callers=at_once, count=requests)
-        cost = (cpu_seconds(port) - before) / requests
+        before = cpu_seconds(server.pid)
+        loaded = load(server.url, make, callers=at_once, count=requests)
+        cost = (cpu_seconds(server.pid) - before) / requests
         told(what, loaded, at_once, cost)
         if set(loaded.statuses) != {200}:
             raise SystemExit(f"{what}: statuses {loaded.statuses}, where all should be 200.")
@@ -126,11 +126,11 @@ def told(what: str, loaded: Loaded, callers: int, cost: float) -> None:
     print(f"{what}, {callers} callers: {loaded.rate:.0f} a second, {times}, {cost * 1_000:.2f} ms CPU each", flush=True)
 
 
-def measure_bookings(bank: SmallBank, url: str, customers: list[pd.DataFrame]) -> float:
+def measure_bookings(bank: SmallBank, server: Server, customers: list[pd.DataFrame]) -> float:
     """CPU per answer from bookings in the body."""
     bodies = [
         request_bytes(
-            url, "/v1/events",
+            server.url, "/v1/events",
             as_json({"customer_id": own["customer_id"][0], "purpose": PURPOSE, "as_of": AS_OF.isoformat(),
                      "bookings": to_records(own)}),
             key=bank.key,
@@ -138,29 +138,31 @@ def measure_bookings(bank: SmallBank, url: str, customers: list[pd.DataFrame]) -
         for own in customers
     ]  # fmt: skip
     each = len(bodies) * 4
-    return measure(url, lambda n: bodies[n % len(bodies)], f"{BOOKINGS} bookings in the body", each, callers=(1, 4))
+    return measure(server, lambda n: bodies[n % len(bodies)], f"{BOOKINGS} bookings in the body", each, callers=(1, 4))
 
 
-def measure_batch(bank: SmallBank, url: str, customers: list[pd.DataFrame]) -> float:
+def measure_batch(bank: SmallBank, server: Server, customers: list[pd.DataFrame]) -> float:
     """CPU per customer of a batch of the same bookings."""
     many = [customers[n % len(customers)].assign(customer_id=f"c{n}") for n in range(BATCH)]
     lines = [as_json({"purpose": PURPOSE, "as_of": AS_OF.isoformat()})]
     lines += [as_json(row) for own in many for row in to_records(own)]
-    body = request_bytes(url, "/v1/events:batch", b"\n".join(lines), key=bank.key, media_type=NDJSON)
-    whole = measure(url, lambda _n: body, f"batch of {BATCH} customers", 3, callers=(1,))
+    body = request_bytes(server.url, "/v1/events:batch", b"\n".join(lines), key=bank.key, media_type=NDJSON)
+    whole = measure(server, lambda _n: body, f"batch of {BATCH} customers", 3, callers=(1,))
     print(f"  {BATCH * BOOKINGS / whole:.0f} bookings a second of CPU")
     return whole / BATCH
 
 
-def measure_mlflow(url: str, customers: list[pd.DataFrame]) -> float:
+def measure_mlflow(server: Server, customers: list[pd.DataFrame]) -> float:
     """CPU per request of MLflow's server on the same rows."""
     columns = ["counterparty_name", "remittance_information", "credit_debit_indicator", "amount"]
     bodies = []
     for own in customers:
         rows = own[columns].assign(amount=own["amount"].astype(float))
         data = {"dataframe_split": {"columns": columns, "data": rows.to_numpy().tolist()}}
-        bodies.append(request_bytes(url, "/invocations", as_json(data), key=""))
-    return measure(url, lambda n: bodies[n % len(bodies)], f"MLflow, {BOOKINGS} rows", len(bodies) * 2, callers=(1, 4))
+        bodies.append(request_bytes(server.url, "/invocations", as_json(data), key=""))
+    return measure(
+        server, lambda n: bodies[n % len(bodies)], f"MLflow, {BOOKINGS} rows", len(bodies) * 2, callers=(1, 4)
+    )
 
 
 Command = Callable[[SmallBank, int], list[str]]
@@ -180,11 +182,13 @@ def mlflow_command(bank: SmallBank, port: int) -> list[str]:
 
 
 @contextmanager
-def other_server(make: Command, bank: SmallBank) -> Iterator[str]:
+def other_server(make: Command, bank: SmallBank) -> Iterator[Server]:
     """Another server, on a port that was free, until the block ends."""
     port = find_port("127.0.0.1", 3800)
+    found = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow looks for uvicorn there
     environ = {
-        **os.environ, **TELEMETRY_OFF, "OMP_NUM_THREADS": "1", "BENTOML_HOME": str(bank.home.path / "other"),
+        **os.environ, **TELEMETRY_OFF, "PATH": found, "OMP_NUM_THREADS": "1",
+        "BENTOML_HOME": str(bank.home.path / "other"),
         "LEVENSLOOP_BENCH_DATABASE": f"sqlite:///{bank.home.path / 'empty.db'}",
     }  # fmt: skip
     log = (bank.home.path / "other.log").open("wb")
@@ -192,7 +196,7 @@ def other_server(make: Command, bank: SmallBank) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(url, process)
-        yield url
+        yield Server(url, process.pid)
     finally:
         process.terminate()
         process.wait(60)

@@ -73,8 +73,22 @@ async def _call(url: str, make: Callable[[int], bytes], numbers: Any, loaded: Lo
     writer.close()
 
 
-def cpu_seconds(port: int) -> float:
-    """Processor time of the processes that listen on a port, and of all below and above them in the same server."""
-    roots = {c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid}
-    family = {process for pid in roots for process in (psutil.Process(pid), *psutil.Process(pid).children(True))}
-    return sum(process.cpu_times().user + process.cpu_times().system for process in family)
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a server: of this process and of all below it."""
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
+
+
+def memory_bytes(pid: int) -> int:
+    """Memory of a server that is nobody else's."""
+    root = psutil.Process(pid)
+    return sum(process.memory_full_info().uss for process in (root, *root.children(recursive=True)))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    pid: int

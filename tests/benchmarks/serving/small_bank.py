@@ -4,6 +4,7 @@ The classifier is fitted on a simulated bank; the detector knows no events, so t
 measured. Customers `c0` ... allow offers and have one stored detection each.
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,19 +22,21 @@ from models.board import sign_release
 from models.bookings import load_bookings
 from models.candidate import write_candidate
 from models.classifier import BookingClassifier
-from models.errors import UsageError
+from models.errors import LevensloopError
 from models.events import EventDetector
 from models.home import Home
 from models.permission import PermissionEvent, append_permission
 from models.points import Points
 from models.promotion import promote_release
 from models.purposes import default_purposes
+from models.release import load_release, read_champion
 from models.signing import BOARD, generate_key, load_private_key
 from models.store import Store, open_store
 from serving.clients import ROLES, add_client
 from serving.records import write_run
 from serving.running import start_server, stop_server
 from serving.settings import Settings, read_settings
+from tests.benchmarks.serving.callers import Server
 
 PURPOSE = "own_product_offers"
 CUSTOMERS = 1_000
@@ -59,9 +62,11 @@ class SmallBank:
 
 
 def open_bank(folder: Path = FOLDER) -> SmallBank:
-    """The bank in this folder, made when it is not there."""
+    """The bank in this folder, made when it is not there, is half made, or was made by another Levensloop."""
     home = Home(folder.resolve())
     key = home.path / "client.key"
+    if home.path.exists() and not (key.exists() and _is_usable(home)):
+        shutil.rmtree(home.path)
     if not key.exists():
         _simulate(home)
         _promote(home)
@@ -72,14 +77,22 @@ def open_bank(folder: Path = FOLDER) -> SmallBank:
     return SmallBank(home, key.read_text())
 
 
+def _is_usable(home: Home) -> bool:
+    try:
+        load_release(home, str(read_champion(home).release_id), signed_only=True, allow_demo=True)  # type: ignore[union-attr]
+    except (LevensloopError, AttributeError):
+        return False
+    return True
+
+
 @contextmanager
-def running(bank: SmallBank, *, workers: int = 2) -> Iterator[str]:
-    """The address of the real service on this bank."""
+def running(bank: SmallBank, *, workers: int = 2) -> Iterator[Server]:
+    """The real service on this bank."""
     folder = bank.home.path / "run"
     stop_server(folder)
     server = start_server(replace(bank.settings, workers=workers), folder, wait_seconds=180)
     try:
-        yield server.url
+        yield Server(server.url, server.pid)
     finally:
         stop_server(folder)
 
@@ -149,7 +162,4 @@ def record(connection: sa.Connection, customer_id: str, action: str, at: datetim
 
 def _add_client(store: Store) -> str:
     may = {"roles": sorted(ROLES), "purposes": default_purposes().ids, "requests_per_second": 100_000}
-    try:
-        return add_client(store, "bench", registry=default_purposes(), at=datetime.now(UTC), **may)  # type: ignore[arg-type]
-    except UsageError as error:
-        raise SystemExit("The small bank is half made. Remove its folder and start again.") from error
+    return add_client(store, "bench", registry=default_purposes(), at=datetime.now(UTC), **may)  # type: ignore[arg-type]
