@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from models.canonical import moment_text
 from models.errors import StoreUnavailableError, UsageError
 from models.home import Home
 from models.kill_switch import KillSwitches, set_kill_switch
-from models.signing import PrivateKey, Role, Signature, load_registry, verify_signature
+from models.signing import PrivateKey, Role, Signature, load_registry, sign_statement, verify_signature
 from models.store import Store, kill_switches, open_store, trail
 from models.trail import verify_trail
 
@@ -87,6 +88,19 @@ def test_nobody_opens_an_event_without_a_young_signature(
         set_kill_switch(home, "child_birth", state, role="owner", private_key=keys["owner"], reason="x",
                         at=MONDAY.replace(hour=10 + day))  # type: ignore[arg-type]  # fmt: skip
     copy_of_off(store, **changes)
+    assert stopped(store, home) == {"child_birth"}
+
+
+def test_a_key_opens_nothing_in_the_name_of_somebody_else(
+    home: Home, store: Store, keys: dict[Role, PrivateKey]
+) -> None:
+    for hour, state in ((10, "on"), (11, "off"), (12, "on")):
+        set_kill_switch(home, "child_birth", state, role="owner", private_key=keys["owner"], reason="x",
+                        at=MONDAY.replace(hour=hour))  # type: ignore[arg-type]  # fmt: skip
+    at = MONDAY.replace(hour=13)
+    told = {"event": "child_birth", "state": "off", "role": "operations", "person": "Dana", "reason": "x"}
+    signed = sign_statement(keys["owner"], {"kind": "kill_switch", **told, "at": moment_text(at)})
+    copy_of_off(store, **told, at=at, signature=signed.signature)
     assert stopped(store, home) == {"child_birth"}
 
 

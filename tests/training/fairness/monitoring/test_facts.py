@@ -101,14 +101,14 @@ def test_a_customer_counts_once_a_month_whatever_is_told(bank: SimpleNamespace) 
 def test_who_allows_offers_is_counted_at_the_end_of_each_month(bank: SimpleNamespace) -> None:
     people, served = small(bank)
     notice = default_purposes().purpose("own_product_offers").notice_version
-    rows = [("anna", "consented", "2026-01-31T22:30Z"), ("bea", "consented", "2026-01-05T10:00Z"),
+    rows = [("anna", "consented", "2026-01-31T23:30Z"), ("bea", "consented", "2026-01-05T10:00Z"),
             ("bea", "withdrawn", "2026-02-05T10:00Z"), ("carl", "objected", "2026-01-31T23:30Z")]  # fmt: skip
     ledger = pd.DataFrame(rows, columns=["customer_id", "action", "at"])
     ledger = ledger.assign(purpose="own_product_offers", notice_version=notice, at=pd.to_datetime(ledger["at"]))
     asked = count_questions(served, people, bank.taxonomy, truth=None, ledger=ledger, registry=default_purposes())
-    assert asked["allowed"] is not None
-    assert asked["allowed"].cases.tolist() == [[True, True], [True, False], [False, False]]
-    assert asked["said_no"] is not None  # half past midnight in Amsterdam is February
+    assert asked["allowed"] is not None  # half past midnight in Amsterdam is February
+    assert asked["allowed"].cases.tolist() == [[False, True], [True, False], [False, False]]
+    assert asked["said_no"] is not None
     assert asked["said_no"].cases.tolist() == [[False, False], [False, True], [False, True]]
 
 

@@ -33,7 +33,7 @@ COLUMNS = {
     "income_quintile": "3", "household": "single", "language_of_texts": "dutch", "cash_heavy": "false",
     "pay_period": "monthly",
 }  # fmt: skip
-CUSTOMERS = [f"c{at:03d}" for at in range(120)]  # of even number: men; the last twenty do not allow the audit
+CUSTOMERS = [f"klant-{at:03d}" for at in range(120)]  # of even number: men; the last twenty do not allow the audit
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
@@ -82,7 +82,7 @@ def fill(home: Home, release: str) -> None:
             append_trail(connection, "events_answered", body, personal={"customer_id": customer},
                          at=datetime(2026, 9, 30, 22, 30, tzinfo=UTC))  # fmt: skip
         connection.execute(complaints.insert(), [
-            {"customer_id": "c001", "subject": "travel_booked", "at": AT.replace(month=10), "call_back_by": AT}
+            {"customer_id": "klant-001", "subject": "travel_booked", "at": AT.replace(month=10), "call_back_by": AT}
         ])  # fmt: skip
     store.close()
 
@@ -134,7 +134,7 @@ def test_opening_the_vault_and_the_hash_of_the_facts_are_in_the_trail(
     latest = read_source(served[0], served[2]).monitored
     assert latest is not None
     assert (told["sha256"], told["release"], told["months"]) == (latest.sha256, served[2], 2)
-    assert not any("c001" in row.body for row in rows_of_trail)
+    assert not any("klant-" in row.body for row in rows_of_trail)
 
 
 def test_no_customer_is_named_in_what_is_kept(served: tuple[Home, Path, str], facts: dict[str, Any]) -> None:
