@@ -1,4 +1,4 @@
-"""`levensloop classify`, `detect` and `trail verify`: files in, files out, on the champion or any release named."""
+"""`levensloop classify`, `detect` and `explain`: files in, files out, on the champion or any release named."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from rich.console import Console
 
 from models.bookings import BookingsRead, load_bookings
 from models.detection import classify_bookings, detect_events
-from models.errors import IntegrityError, PartlyReadError, UsageError
+from models.errors import PartlyReadError, UsageError
 from models.home import find_home
 from models.purposes import AMSTERDAM
 from models.release import Release, load_release
@@ -61,35 +61,6 @@ def _known_day(as_of: date | None) -> date:
 def _days_as_text(table: pd.DataFrame) -> pd.DataFrame:
     days = [name for name in ("onset_date", "detected_on") if name in table]
     return table.assign(**{name: table[name].astype("datetime64[s]").dt.strftime("%Y-%m-%d") for name in days})
-
-
-def verify_own_trail() -> None:
-    """Verify the trail of this installation; IntegrityError when anything in it was changed."""
-    from models.signing import load_registry
-    from models.store import open_store
-    from models.trail import verify_trail
-
-    home = find_home()
-    report = verify_trail(open_store(home.database_url), home.checkpoints, load_registry(home))
-    console = Console(stderr=True, highlight=False)
-    for note in report.notes:
-        console.print(note, markup=False)
-    if report.findings:
-        raise IntegrityError("The trail does not verify: " + "; ".join(report.findings))
-    console.print(f"The trail verifies: {report.rows} rows.")
-
-
-def write_own_checkpoint(key: Path, passphrase: str, *, folder: Path | None) -> None:
-    """Write a signed checkpoint of this installation's trail."""
-    from models.signing import load_private_key
-    from models.store import open_store
-    from models.trail import write_checkpoint
-
-    home = find_home()
-    where, private = folder or home.checkpoints, load_private_key(key, passphrase)
-    written = write_checkpoint(open_store(home.database_url), where, private, at=datetime.now(AMSTERDAM))
-    said = "The trail is empty." if written is None else f"Checkpoint {written.name} written."
-    Console(stderr=True, highlight=False).print(said, markup=False)
 
 
 def _open_release(release_id: str | None) -> Release:

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from models.board_commands import app as board
+from models.permission_commands import app as permission
 
 app = typer.Typer()
 app.add_typer(board)
+app.add_typer(permission)
 trail = typer.Typer(help="The audit trail.")
 app.add_typer(trail, name="trail")
 
@@ -69,9 +71,17 @@ def explain(
 @trail.command("verify")
 def verify() -> None:
     """Check the whole trail against its hashes and signed checkpoints."""
-    from models.answering import verify_own_trail
+    from models.own_store import verify_own_trail
 
     verify_own_trail()
+
+
+@trail.command("replay")
+def replay() -> None:
+    """Prove from ledger and trail that every answer had a permission at its moment; names those that had none."""
+    from models.own_store import replay_own_trail
+
+    replay_own_trail()
 
 
 @trail.command("checkpoint")
@@ -81,7 +91,7 @@ def checkpoint(
     folder: Annotated[Path | None, typer.Option(help="Where to; best a place that another role owns.")] = None,
 ) -> None:
     """Sign where the trail stands now, so that a later cut or rewrite is found."""
-    from models.answering import write_own_checkpoint
+    from models.own_store import write_own_checkpoint
 
     write_own_checkpoint(key, passphrase, folder=folder)
 

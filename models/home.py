@@ -35,7 +35,12 @@ class Home:
     @property
     def database_url(self) -> str:
         """Ledger, trail, detections and offers: one database for everybody who works with this home."""
-        return self.named_database_url or f"sqlite:///{self.path / 'levensloop.db'}"
+        return self.named_database_url or f"sqlite:///{self.database_file}"
+
+    @property
+    def database_file(self) -> Path:
+        """The database where nobody named another one."""
+        return self.path / "levensloop.db"
 
     @property
     def candidates(self) -> Path:
@@ -51,6 +56,11 @@ class Home:
     def vault(self) -> Path:
         """Group attributes for the audit, encrypted."""
         return self.path / "vault"
+
+    @property
+    def monitoring(self) -> Path:
+        """Facts of the months after a release, one file per release."""
+        return self.path / "monitoring"
 
     @property
     def keys(self) -> Path:

@@ -4,21 +4,19 @@ The rule fails closed. A yes counts only when it is newer than every no, both by
 that neither a late entry nor a wrong clock brings a permission back. Owner of the rules: data protection officer.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-import pandas as pd
 import sqlalchemy as sa
 
-from models.canonical import framed_sha256, moment_text
-from models.errors import UnreadableDataError, UsageError
+from models.canonical import moment_text
+from models.errors import PermissionRefusedError, UsageError
 from models.purposes import Purpose, PurposeRegistry, Regime
-from models.store import permission_events
+from models.store import customers, permission_events
 
 Action = Literal["shown", "consented", "withdrawn", "objected", "objection_lifted", "expired"]
 Because = Literal[
@@ -31,10 +29,11 @@ Because = Literal[
     "notice_changed",  # the consent was to another notice
     "notice_not_shown",
     "notice_period_running",
+    "minor",  # nobody under 18 has a permission, whatever the ledger says
 ]
 ALLOWING: frozenset[Because] = frozenset({"consented", "notice_shown"})
 NEEDS_NOTICE = frozenset({"shown", "consented"})
-PERMISSION_COLUMNS = ("customer_id", "purpose", "action", "at", "notice_version")
+YES = frozenset({"shown", "consented", "objection_lifted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +160,11 @@ def _of_notice_in_force(event: PermissionRecord, purpose: Purpose) -> bool:
 # ---- the ledger -----------------------------------------------------------------------------------------------------
 
 _STATE_COLUMNS = [permission_events.c[name] for name in ("version", "action", "notice_version", "notice_sha256", "at")]
+_IS_ADULT = (
+    sa.select(customers.c.is_adult).where(customers.c.customer_id == sa.bindparam("customer_id")).scalar_subquery()
+)
 _STATE = (
-    sa.select(*_STATE_COLUMNS)
+    sa.select(*_STATE_COLUMNS, _IS_ADULT)
     .where(permission_events.c.customer_id == sa.bindparam("customer_id"))
     .where(permission_events.c.purpose == sa.bindparam("purpose"))
     .order_by(permission_events.c.version)
@@ -176,6 +178,7 @@ _OF_PURPOSE = (
     .where(permission_events.c.purpose == sa.bindparam("purpose"))
     .order_by(permission_events.c.customer_id, permission_events.c.version)
 )
+_MINORS = sa.select(customers.c.customer_id).where(sa.not_(customers.c.is_adult))
 
 
 def append_permission(connection: sa.Connection, event: PermissionEvent, registry: PurposeRegistry) -> int:
@@ -190,19 +193,36 @@ def append_permission(connection: sa.Connection, event: PermissionEvent, registr
     Raises
     ------
     PermissionRefusedError
-        The purpose is not registered.
+        The purpose is not registered, or a customer under 18 would say yes.
     UsageError
         The event is incomplete, or its idempotency key was used for another event.
     """
     _validate(event, registry.purpose(event.purpose))
-    if event.idempotency_key is not None:
-        repeated = connection.execute(
-            _REPEATED, {"customer_id": event.customer_id, "idempotency_key": event.idempotency_key}
-        ).one_or_none()
-        if repeated is not None:
-            return _same_place(repeated, event)
+    repeated = find_repeated(connection, event)
+    if repeated is not None:
+        return repeated
+    if (
+        event.action in YES
+        and connection.execute(sa.select(_IS_ADULT), {"customer_id": event.customer_id}).scalar() is False
+    ):
+        raise PermissionRefusedError("This customer is under 18, and nobody under 18 can allow anything here.")
     written = connection.execute(permission_events.insert().returning(permission_events.c.version), asdict(event))
     return int(written.scalar_one())
+
+
+def find_repeated(connection: sa.Connection, event: PermissionEvent) -> int | None:
+    """The place of the same event when it was appended before under its idempotency key.
+
+    Raises
+    ------
+    UsageError
+        The key was used for another event.
+    """
+    if event.idempotency_key is None:
+        return None
+    asked = {"customer_id": event.customer_id, "idempotency_key": event.idempotency_key}
+    row = connection.execute(_REPEATED, asked).one_or_none()
+    return None if row is None else _same_place(row, event)
 
 
 def current_permission(
@@ -216,19 +236,24 @@ def current_permission(
         The purpose is not registered.
     """
     registered = registry.purpose(purpose)
-    rows = connection.execute(_STATE, {"customer_id": customer_id, "purpose": purpose})
-    return decide([PermissionRecord(*row) for row in rows], registered, at=at)
+    rows = connection.execute(_STATE, {"customer_id": customer_id, "purpose": purpose}).all()
+    permission = decide([PermissionRecord(*row[:-1]) for row in rows], registered, at=at)
+    if rows and rows[0][-1] is False:
+        return replace(permission, allowed=False, valid_until=None, because="minor")
+    return permission
 
 
 def permitted_customers(
     connection: sa.Connection, purpose: str, *, registry: PurposeRegistry, at: datetime
 ) -> set[str]:
-    """All customers whose ledger allows a purpose at a moment."""
+    """All customers of age whose ledger allows a purpose at a moment."""
+    registered = registry.purpose(purpose)
     rows = connection.execute(_OF_PURPOSE, {"purpose": purpose})
-    return _permitted(((row[0], PermissionRecord(*row[1:])) for row in rows), registry.purpose(purpose), at)
+    permitted = permitted_among(((row[0], PermissionRecord(*row[1:])) for row in rows), registered, at=at)
+    return permitted - set(connection.execute(_MINORS).scalars())
 
 
-def _permitted(rows: Iterator[tuple[str, PermissionRecord]], purpose: Purpose, at: datetime) -> set[str]:
+def permitted_among(rows: Iterable[tuple[str, PermissionRecord]], purpose: Purpose, *, at: datetime) -> set[str]:
     """Customers that are allowed; rows of one customer stand together."""
     return {
         customer_id
@@ -262,90 +287,3 @@ def _same_place(row: sa.Row[tuple[object, ...]], event: PermissionEvent) -> int:
     if stored != asdict(event):
         raise UsageError("This idempotency key was used for another permission event. Give every event its own key.")
     return int(str(place))
-
-
-# ---- files, for training --------------------------------------------------------------------------------------------
-
-
-def load_permissions(path: str | Path) -> pd.DataFrame:
-    """Read permission events from CSV or Parquet with the columns of `PERMISSION_COLUMNS`.
-
-    Returns
-    -------
-    DataFrame
-        Texts as `str`, `at` as UTC; moments without offset are Europe/Amsterdam, a date alone is its first moment.
-        Ordered by `at`; events of one moment keep the order of the file.
-
-    Raises
-    ------
-    UnreadableDataError
-        Not such a table, or any row is not understood: a lost withdrawal would be a broken promise, so nothing is
-        read in part.
-    """
-    path = Path(path)
-    try:
-        raw = (
-            pd.read_parquet(path)
-            if path.suffix.lower() in (".parquet", ".pq")
-            else pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-        )
-    except (OSError, ValueError) as error:
-        raise UnreadableDataError(f"{path.name} cannot be read. Give permission events in CSV or Parquet.") from error
-    missing = [name for name in PERMISSION_COLUMNS if name not in raw.columns]
-    if missing:
-        raise UnreadableDataError(f"{path.name} is not a table of permission events: it has no {', '.join(missing)}.")
-    frame = raw[list(PERMISSION_COLUMNS)].copy()
-    for name in ("customer_id", "purpose", "action", "notice_version"):
-        frame[name] = frame[name].fillna("").astype("str").str.strip()
-    frame["at"] = _parse_moments(frame["at"])
-    wrong = frame["at"].isna() | (frame["customer_id"] == "") | ~frame["action"].isin(get_args(Action))
-    if wrong.any():
-        lines = ", ".join(str(line + 2) for line in wrong.to_numpy().nonzero()[0][:5])
-        raise UnreadableDataError(
-            f"{path.name} has {int(wrong.sum())} rows without customer_id, known action or moment, such as {lines}. "
-            f"Actions are {', '.join(get_args(Action))}; moments are ISO 8601."
-        )
-    return frame.sort_values("at", kind="stable", ignore_index=True)
-
-
-def permissions_as_of(frame: pd.DataFrame, purpose: str, at: datetime, registry: PurposeRegistry) -> set[str]:
-    """Customers who allowed a purpose at a moment, by the same rule as the ledger; later events are not looked at.
-
-    `frame` is what `load_permissions` returns.
-    """
-    registered = registry.purpose(purpose)
-    moment_text(at)  # refuses a moment without time zone
-    known = frame[(frame["purpose"] == purpose) & (frame["at"] <= at)]
-    known = known.sort_values(["customer_id", "at"], kind="stable")
-    columns = (known[name].tolist() for name in ("customer_id", "action", "notice_version"))
-    moments = known["at"].dt.to_pydatetime() if len(known) else ()
-    rows = (
-        (customer_id, PermissionRecord(place, action, notice, "", moment))
-        for place, (customer_id, action, notice, moment) in enumerate(zip(*columns, moments, strict=True), start=1)
-    )
-    return _permitted(rows, registered, at)
-
-
-def permission_snapshot_sha256(
-    customers: Collection[str], *, purpose: str, at: datetime, registry: PurposeRegistry
-) -> str:
-    """One hash that says who was allowed, for what, when and under which notice, without telling who.
-
-    Stands in a release: with the same ledger or file anybody can compute it again.
-    """
-    registered = registry.purpose(purpose)
-    people: Iterable[str] = sorted(set(customers))
-    return framed_sha256(
-        "permission-snapshot-1", purpose, registered.regime, registered.notice_sha256, moment_text(at), *people
-    )
-
-
-def _parse_moments(column: pd.Series) -> pd.Series:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-    text = column.fillna("").astype("str").str.strip()
-    zoned = text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$") & text.str.contains(":")
-    local = pd.to_datetime(text.where(~zoned), format="ISO8601", errors="coerce")
-    local = local.dt.tz_localize("Europe/Amsterdam", ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
-    absolute = pd.to_datetime(text.where(zoned), format="ISO8601", errors="coerce", utc=True)
-    return absolute.where(zoned, local).astype("datetime64[us, UTC]")

@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.board import BoardDecision, approval_reasons, decisions_in_force, read_decisions
+from models.board import (
+    BoardDecision,
+    approval_reasons,
+    copy_decisions,
+    decisions_in_force,
+    has_new_decisions,
+    read_decisions,
+)
 from models.candidate import (
     CLASSIFIER,
     DETECTOR,
@@ -28,13 +35,15 @@ from models.durable import append_durably, lock_folder, write_durably
 from models.errors import GateBlockedError, NoReleaseError, UsageError
 from models.findings import is_audited
 from models.home import Home
-from models.purposes import default_purposes
+from models.purposes import PurposeRegistry, default_purposes
+from models.registries import read_purposes_in_force
 from models.release import POINTER, TRUSTED_TYPES, Champion, open_model, read_champion, require_approval
 from models.screening import default_screening
 from models.signing import KeyRegistry, load_registry
 from models.store import Store, open_store
 from models.taxonomy import canonical_sha256
 from models.trail import append_trail
+from models.training_permission import find_training_end, read_trained_at
 from models.waivers import brings_new_waivers, copy_waivers, fairness_reasons, require_waivers_in_force
 
 PROMOTIONS = "promotions.jsonl"
@@ -62,14 +71,15 @@ def gate_reasons(
     allow_demo: bool = False,
     policy_toml: str | None = None,
     screening_sha256: str | None = None,
+    purposes: PurposeRegistry | None = None,
     at: datetime | None = None,
 ) -> list[str]:
     """Every reason why this candidate may not be promoted; empty when it may.
 
     Parameters
     ----------
-    policy_toml, screening_sha256
-        Policy and screening in force; those that ship with Levensloop when not given.
+    policy_toml, screening_sha256, purposes
+        Policy, screening and purpose registry in force; those that ship with Levensloop when not given.
     at
         The moment at which waivers must be in force; now when not given.
 
@@ -80,13 +90,14 @@ def gate_reasons(
     """
     policy = parse_policy(packaged_policy() if policy_toml is None else policy_toml)
     screening = default_screening().sha256 if screening_sha256 is None else screening_sha256
+    asked_under = (purposes or default_purposes()).purpose("model_training")
     manifest = candidate.manifest
     decisions = read_decisions(candidate, registry)
     reasons = approval_reasons(decisions, allow_demo=allow_demo)
     reasons += _replaced_keys(decisions, registry)
     if manifest["permission"].get("permission_not_shown"):
         reasons.append("it was trained without showing that the customers allow it")
-    elif manifest["permission"].get("notice_version") != default_purposes().purpose("model_training").notice_version:
+    elif manifest["permission"].get("notice_version") != asked_under.notice_version:
         reasons.append("its customers were asked under another notice than the one in force")
     if manifest["names"] == "as_merchants":
         reasons.append("it was trained with names of counterparties as features")
@@ -102,6 +113,18 @@ def gate_reasons(
 def _reasons_without_fairness_audit(candidate: Candidate) -> list[str]:
     """What stands in the way of a candidate whose fairness nobody audited."""
     return [] if is_audited(candidate.facts) else ["its fairness was not audited: run `levensloop audit`"]
+
+
+def _left_too_long_ago(
+    home: Home, candidate: Candidate, store: Store | None, purposes: PurposeRegistry, *, at: datetime
+) -> list[str]:
+    """What stands in the way of a candidate whose customers left so long ago that it must not answer any more."""
+    trained_at = read_trained_at(candidate)
+    if trained_at is None:
+        return []
+    with _opened(home, store) as ours, ours.read() as connection:
+        end = find_training_end(connection, trained_at=trained_at, registry=purposes, now=at)
+    return [] if end is None or at < end else ["customers it was trained on left too long ago: train without them"]
 
 
 def _replaced_keys(decisions: tuple[BoardDecision, ...], registry: KeyRegistry) -> list[str]:
@@ -164,21 +187,27 @@ def promote_release(
     with lock_folder(home.releases):
         candidate = read_candidate(find_candidate([home.candidates], candidate_id))
         now = read_champion(home)
+        path = home.releases / candidate.id
         again = now is not None and now.release_id == candidate.id
-        if again and not brings_new_waivers(candidate, home.releases / candidate.id):
+        if again and not (brings_new_waivers(candidate, path) or has_new_decisions(candidate, path)):
             raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
         champion = read_candidate(home.releases / now.release_id) if now is not None else None
-        reasons = gate_reasons(candidate, champion, registry=load_registry(home), allow_demo=allow_demo, at=at)
+        purposes = read_purposes_in_force(home)
+        reasons = gate_reasons(
+            candidate, champion, registry=load_registry(home), purposes=purposes,
+            allow_demo=allow_demo, at=at,
+        )  # fmt: skip
+        reasons += _left_too_long_ago(home, candidate, store, purposes, at=at or datetime.now(UTC))
         if reasons:
             raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
         for name in (CLASSIFIER, DETECTOR):
             open_model(candidate, name, trusted_types)
-        path = home.releases / candidate.id
         if dry_run:
             return Promotion(candidate.id, now.release_id if now else None, path, dry_run=True)
         write_folder(
             path, {**candidate.files, MANIFEST: (candidate.path / MANIFEST).read_bytes(), **_signed(candidate)}
         )
+        copy_decisions(candidate, path)
         copy_waivers(candidate, path)
         history = (*now.history, *(() if again else (now.release_id,))) if now else ()
         pointer = Champion(candidate.id, moment_text(at or datetime.now(UTC)), who, why, history)
@@ -213,7 +242,7 @@ def rollback_release(
         places = [place for place, known in enumerate(history) if to is None or known.startswith(to)]
         if not places:
             raise NoReleaseError("There is no earlier release to go back to. Promote another one.")
-        target = read_candidate(home.releases / history[places[-1]])
+        target = _with_later_decisions(home, history[places[-1]])
         registry, at = load_registry(home), at or datetime.now(UTC)
         require_approval(target, read_decisions(target, registry), allow_demo=allow_demo)
         require_waivers_in_force(target, registry, allow_demo=allow_demo, at=at)
@@ -221,11 +250,20 @@ def rollback_release(
         return _move_pointer(home, pointer, action="rollback", leaving=now, store=store)
 
 
+def _with_later_decisions(home: Home, release_id: str) -> Candidate:
+    """A release with what was signed about it after its promotion: a refusal since then keeps it from answering."""
+    path = home.releases / release_id
+    if (home.candidates / release_id).is_dir():
+        copy_decisions(read_candidate(home.candidates / release_id), path)
+    return read_candidate(path)
+
+
 def _move_pointer(
     home: Home, pointer: Champion, *, action: str, leaving: Champion | None, store: Store | None
 ) -> Promotion:
     """Say it first (trail, log), then do it: what became champion is never unrecorded."""
     path = home.releases / pointer.release_id
+    candidate = read_candidate(path)
     previous_id = leaving.release_id if leaving else None
     record = {
         "action": action,
@@ -233,7 +271,9 @@ def _move_pointer(
         "previous_id": previous_id,
         "who": pointer.who,
         "why": pointer.why,
-        "signatures": {name: sha256_of(data) for name, data in _signed(read_candidate(path)).items()},
+        # Which rules came into force with it: a policy, taxonomy or screening changes by a release and no other way.
+        **{f"{name}_sha256": candidate.manifest[name]["sha256"] for name in ("policy", "taxonomy", "screening")},
+        "signatures": {name: sha256_of(data) for name, data in _signed(candidate).items()},
     }
     with _opened(home, store) as ours, ours.write() as connection:
         row = append_trail(connection, "promotion", record, at=parse_moment(pointer.promoted_at))

@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
 
 from models.canonical import canonical_json, sha256_of
 from models.errors import PermissionRefusedError, UnreadableDataError
@@ -30,6 +32,7 @@ SPECIAL_CATEGORY = (
 )  # fmt: skip
 _FORBIDDEN_WORD = re.compile("|".join((*THIRD_PARTY, *SPECIAL_CATEGORY)))
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OPTIONAL = frozenset({"compatibility_test", "purpose_type", "personal_data", "retention_period"})
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -52,6 +55,10 @@ class Purpose:
     languages: tuple[str, ...]
     notice: tuple[tuple[str, str], ...]  # (language, text)
     compatibility_test: str = ""
+    # For receipts alone (models/receipts.py): what the standard asks for beyond what decides.
+    purpose_type: str = ""
+    personal_data: tuple[str, ...] = ()
+    retention_period: str = ""
 
     @property
     def notice_start(self) -> datetime:
@@ -63,6 +70,20 @@ class Purpose:
         return dict(self.notice)[language]
 
 
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who answers for the processing, as a receipt names it; the fields are explained in `purposes.toml`."""
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    jurisdiction: str = ""
+    storage_locations: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    withdrawal_method: str = ""
+    authority: str = ""
+
+
 @dataclass(frozen=True)
 class PurposeRegistry:
     """A version of the list of purposes, with its hash."""
@@ -70,6 +91,11 @@ class PurposeRegistry:
     version: str
     purposes: tuple[Purpose, ...]
     sha256: str
+    controller: Controller = Controller()
+
+    def in_force(self, _connection: sa.Connection) -> "PurposeRegistry":
+        """Itself: a registry that was given by hand is in force for whoever was given it."""
+        return self
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -88,6 +114,13 @@ class PurposeRegistry:
             if purpose.id == purpose_id:
                 return purpose
         raise PermissionRefusedError(f"This purpose is not registered. Registered are {', '.join(self.ids)}.")
+
+
+class PurposeSource(Protocol):
+    """Where a gate or a ledger asks, in each transaction anew, which registry is in force."""
+
+    def in_force(self, connection: sa.Connection, /) -> PurposeRegistry:
+        """The registry that this transaction sees; IntegrityError when it does not verify."""
 
 
 @cache
@@ -124,7 +157,8 @@ def parse_purposes(text: str, *, source: str) -> PurposeRegistry:
     repeated = sorted({p.id for p in purposes if sum(other.id == p.id for other in purposes) > 1})
     if repeated:
         raise UnreadableDataError(f"{source}: a purpose stands there twice: {', '.join(repeated)}.")
-    return PurposeRegistry(str(data.get("version", "0")), purposes, canonical_sha256(data))
+    controller = _parse_controller(data.get("controller", {}), source=source)
+    return PurposeRegistry(str(data.get("version", "0")), purposes, canonical_sha256(data), controller)
 
 
 def notice_sha256(notice: Mapping[str, str]) -> str:
@@ -132,16 +166,25 @@ def notice_sha256(notice: Mapping[str, str]) -> str:
     return sha256_of(canonical_json(dict(notice)).encode())
 
 
+def _parse_controller(raw: Mapping[str, Any], *, source: str) -> Controller:
+    unknown = sorted(set(raw) - set(Controller.__dataclass_fields__))
+    if unknown:
+        raise UnreadableDataError(f"{source}: [controller] has unknown fields: {', '.join(unknown)}.")
+    fields: dict[str, Any] = {name: str(value) for name, value in raw.items()}
+    fields |= {name: tuple(raw.get(name, ())) for name in ("storage_locations", "recipients")}
+    return Controller(**fields)
+
+
 def _parse_purpose(raw: Mapping[str, Any], *, source: str) -> Purpose:
     fields = set(Purpose.__dataclass_fields__)
     name = str(raw.get("id", ""))
-    unknown, missing = sorted(set(raw) - fields), sorted(fields - {"compatibility_test"} - set(raw))
+    unknown, missing = sorted(set(raw) - fields), sorted(fields - _OPTIONAL - set(raw))
     if unknown or missing:
         raise UnreadableDataError(
             f"{source}: purpose {name or '?'} has unknown fields ({', '.join(unknown) or 'none'}) "
             f"or misses some ({', '.join(missing) or 'none'})."
         )
-    lists = {key: tuple(raw[key]) for key in ("event_classes", "clients", "languages")}
+    lists = {key: tuple(raw.get(key, ())) for key in ("event_classes", "clients", "languages", "personal_data")}
     purpose = Purpose(**{**raw, **lists, "notice": tuple(sorted(raw["notice"].items()))})
     faults = _faults(purpose)
     if faults:

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -20,16 +20,17 @@ import sqlalchemy as sa
 from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json
 from models.durable import write_durably
 from models.errors import IntegrityError, StoreUnavailableError, UsageError
+from models.history_check import SIGNED_TABLES, SignedRows, check_signed
+from models.ledger_check import CUSTOMER_ERASED, PERMISSION_RECORDED, RecordedPermissions, check_ledger
 from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
 from models.store import Store, permission_events, trail, trail_commitments
 
 BEFORE_FIRST = "0" * 64
-# The kind of row that says a permission was appended to the ledger: body {purpose, action, permission_version, ...}.
-PERMISSION_RECORDED = "permission_recorded"
 NOTHING_PERSONAL: Mapping[str, str] = MappingProxyType({})
 # A report names this many faults at most; a rewritten trail would name every row.
 FINDINGS_SHOWN = 100
 _ROWS_AT_ONCE = 10_000
+_ERASED_AT_ONCE = 500
 
 _HEAD = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1)
 # The texts as they stand, not as moments: the hash is over the text.
@@ -44,16 +45,6 @@ _COMMITMENTS = (
     .select_from(trail_commitments.outerjoin(trail, trail.c.seq == trail_commitments.c.seq))
     .order_by(trail_commitments.c.seq)
 )  # fmt: skip
-
-
-_LEDGER = sa.select(
-    *(
-        sa.type_coerce(column, sa.String).label(column.name)
-        for column in permission_events.columns
-        if column.name != "version"
-    ),
-    permission_events.c.version,
-).order_by(permission_events.c.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +73,6 @@ class TrailReport:
     def ok(self) -> bool:
         """Nothing was found."""
         return not self.findings
-
-
-@dataclass(slots=True)
-class _Recorded:
-    """What trail rows say about the ledger: by permission version the row's place and the columns it states.
-
-    `without_version` counts rows that do not say which permission they mean; as many permissions may go unnamed.
-    """
-
-    events: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    versions: dict[int, int] = field(default_factory=dict)
-    without_version: int = 0
-
-    def add(self, seq: int, body: Any, findings: list[str]) -> None:
-        """Take in the body of a row."""
-        version = body.get("permission_version") if isinstance(body, dict) else None
-        if not isinstance(version, int):
-            self.without_version += 1
-        elif version in self.events:
-            # An honest ledger gives every event a place of its own; a forger appends a row to cover a change.
-            findings.append(f"row {seq} records permission {version} a second time")
-        else:
-            columns = permission_events.columns.keys()
-            self.events[version] = (seq, {name: body[name] for name in columns if name in body})
-            self.versions[seq] = version
-
-    def link(self, seq: int, customer_id: str) -> None:
-        """Take in whom a row is about, where that was not erased."""
-        if seq in self.versions:
-            self.events[self.versions[seq]][1]["customer_id"] = customer_id
 
 
 def append_trail(
@@ -144,10 +105,31 @@ def append_trail(
     return row
 
 
+def read_row_body(text: str) -> dict[str, Any]:
+    """What a row says, from its column `body`.
+
+    Raises
+    ------
+    IntegrityError
+        It is not of the form that `append_trail` writes.
+    """
+    body = parse_json(text, dict, source="a row of the trail").get("body")
+    if not isinstance(body, dict):
+        raise IntegrityError("A row of the trail is not of its form. Run `levensloop trail verify`.")
+    return body
+
+
 def erase_commitments(connection: sa.Connection, name: str, value: str) -> int:
-    """Erase what links trail rows to a person, inside `store.write()`; returns how many rows were unlinked."""
+    """Erase what links trail rows to a person, inside `store.write()`; returns how many rows were unlinked.
+
+    All personal fields of such a row go: each of them is about this person.
+    """
     found = (trail_commitments.c.name == name) & (trail_commitments.c.value == value)
-    return connection.execute(trail_commitments.delete().where(found)).rowcount
+    rows = connection.execute(sa.select(trail_commitments.c.seq).where(found)).scalars().all()
+    for start in range(0, len(rows), _ERASED_AT_ONCE):
+        own = trail_commitments.c.seq.in_(rows[start : start + _ERASED_AT_ONCE])
+        connection.execute(trail_commitments.delete().where(own))
+    return len(rows)
 
 
 def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry | None) -> TrailReport:
@@ -158,17 +140,19 @@ def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry |
     """
     findings: list[str] = []
     signed = _load_checkpoints(checkpoints, registry, findings) if checkpoints is not None else {}
-    rows, head, commitments, recorded = 0, None, 0, _Recorded()
+    rows, head, commitments = 0, None, 0
+    recorded, by_hand = RecordedPermissions(), SignedRows()
     with _damage_as_finding(findings), store.read() as connection, _texts_as_they_stand(connection):
         present = _present_tables(connection, findings)
         if trail.name in present:
-            rows, head = _verify_chain(connection, dict(signed), recorded, findings)
+            rows, head = _verify_chain(connection, dict(signed), recorded, by_hand, findings)
+            check_signed(connection, by_hand, set(sa.inspect(connection).get_table_names()), findings)
         if {trail.name, trail_commitments.name} <= present:
             commitments = _verify_commitments(connection, recorded, findings)
         if permission_events.name in present:
-            _verify_ledger(connection, recorded, findings)
+            check_ledger(connection, recorded, findings)
     return TrailReport(
-        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed)
+        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed, recorded)
     )
 
 
@@ -191,7 +175,13 @@ def _row_hash(seq: int, at: str, kind: str, body: str, prev: str) -> str:
 
 @contextmanager
 def _texts_as_they_stand(connection: sa.Connection) -> Iterator[None]:
-    """Bytes that are no UTF-8 become lone surrogates instead of an error that ends the check; blobs stay bytes."""
+    """Bytes that are no UTF-8 become lone surrogates instead of an error that ends the check; blobs stay bytes.
+
+    PostgreSQL stores no such bytes and no other types than its columns'.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
     driver: Any = connection.connection.driver_connection
     usual, driver.text_factory = driver.text_factory, lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
@@ -226,7 +216,11 @@ def _present_tables(connection: sa.Connection, findings: list[str]) -> set[str]:
 
 
 def _verify_chain(
-    connection: sa.Connection, signed: dict[int, str], recorded: _Recorded, findings: list[str]
+    connection: sa.Connection,
+    signed: dict[int, str],
+    recorded: RecordedPermissions,
+    by_hand: SignedRows,
+    findings: list[str],
 ) -> tuple[int, TrailRow | None]:
     """Walk the chain; `signed` holds the hashes that checkpoints vouch for and is emptied on the way."""
     rows, seq, prev = 0, 0, BEFORE_FIRST
@@ -243,6 +237,10 @@ def _verify_chain(
             findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
         if kind == PERMISSION_RECORDED:
             recorded.add(at_seq, _parse_body(body).get("body"), findings)
+        elif kind == CUSTOMER_ERASED:
+            recorded.erase(at_seq, _parse_body(body).get("body"))
+        elif kind in SIGNED_TABLES:
+            by_hand.add(at_seq, kind, _parse_body(body).get("body"))
         seq, prev = at_seq, stated_hash
     findings.extend(f"row {missing} was signed but is not there: the trail was cut" for missing in sorted(signed))
     return rows, TrailRow(seq, str(prev)) if rows else None
@@ -256,7 +254,7 @@ def _hash_of_texts(seq: int, *fields: Any) -> str | None:
         return None
 
 
-def _verify_commitments(connection: sa.Connection, recorded: _Recorded, findings: list[str]) -> int:
+def _verify_commitments(connection: sa.Connection, recorded: RecordedPermissions, findings: list[str]) -> int:
     count = 0
     for seq, name, value, salt, body in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_COMMITMENTS):
         count += 1
@@ -268,31 +266,9 @@ def _verify_commitments(connection: sa.Connection, recorded: _Recorded, findings
         if own is None or not isinstance(stated, dict) or stated.get(name) != own:
             shown = str(name).encode("ascii", "replace").decode()
             findings.append(f"personal field {shown} of row {seq} is not the one that was committed to")
-        elif name == "customer_id":
-            recorded.link(seq, value)
+        else:
+            recorded.link(seq, name, value)
     return count
-
-
-def _verify_ledger(connection: sa.Connection, recorded: _Recorded, findings: list[str]) -> None:
-    """Hold the ledger against what the trail says was recorded in it."""
-    events = dict(recorded.events)
-    unnamed = []
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_LEDGER).mappings():
-        version = row["version"]
-        if version not in events:
-            unnamed.append(version)
-            continue
-        seq, stated = events.pop(version)
-        differing = [name for name, value in stated.items() if row[name] != value]
-        if differing:
-            findings.append(f"permission {version} is not as row {seq} recorded it: {', '.join(differing)} differs")
-    findings.extend(
-        f"permission {version} was recorded in row {seq} but is not in the ledger"
-        for version, (seq, _) in events.items()
-    )
-    # A store whose permissions were never recorded in the trail has nothing to be held against.
-    if recorded.events and len(unnamed) > recorded.without_version:
-        findings.extend(f"permission {version} stands in the ledger, but no row recorded it" for version in unnamed)
 
 
 def _parse_body(body: Any) -> dict[str, Any]:
@@ -332,12 +308,17 @@ def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str
         raise IntegrityError("it is not a checkpoint") from error
 
 
-def _notes(rows: int, head: TrailRow | None, signed: Mapping[int, str]) -> tuple[str, ...]:
+def _notes(
+    rows: int, head: TrailRow | None, signed: Mapping[int, str], recorded: RecordedPermissions
+) -> tuple[str, ...]:
+    told: tuple[str, ...] = ()
+    if recorded.erased:
+        times = len(set(recorded.erased.values()))
+        told = (f"{len(recorded.erased)} permissions are gone because {times} erasures named them",)
     if not signed:
-        return ("no checkpoint was checked, so a cut tail or a full rewrite would not show",) if rows else ()
+        unseen = "no checkpoint was checked, so a cut tail or a full rewrite would not show"
+        return (*told, unseen) if rows else told
     behind = (head.seq if head else 0) - max(signed)
-    return (
-        (f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none",)
-        if behind > 0
-        else ()
-    )
+    if behind > 0:
+        told = (*told, f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none")
+    return told

@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from models.errors import LevensloopError
-from serving import events, permissions
+from serving import correction_routes, events, offer_routes, permissions
 from serving.addresses import PREFIX, Address, Route
 from serving.clients import Client
+from serving.contact import calendar_addresses, complaint_addresses, question_addresses
 from serving.description import build_description
 from serving.desk import require_desk
 from serving.observation import answer_metrics
@@ -22,7 +23,15 @@ from serving.policy import Limits
 from serving.problems import Problem, problem_of_error, problem_of_status
 from serving.schemas import describe_faults
 
-ADDRESSES: tuple[Address, ...] = (*events.ADDRESSES, *permissions.ADDRESSES)
+ADDRESSES: tuple[Address, ...] = (
+    *events.ADDRESSES,
+    *permissions.ADDRESSES,
+    *offer_routes.ADDRESSES,
+    *correction_routes.ADDRESSES,
+    *calendar_addresses.ADDRESSES,
+    *complaint_addresses.ADDRESSES,
+    *question_addresses.ADDRESSES,
+)
 
 
 def build_api() -> FastAPI:

@@ -6,9 +6,13 @@ from typing import Annotated
 import typer
 
 from serving.client_commands import app as client
+from serving.contact.commands import app as contact
+from serving.rights_commands import app as rights
 
 app = typer.Typer()
 app.add_typer(client, name="client")
+app.add_typer(contact)
+app.add_typer(rights)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
 _Url = Annotated[str, typer.Option(help="Address of the service; the one that runs here when absent.")]
@@ -106,12 +110,11 @@ def customers(
     from rich.console import Console
 
     from models.store import open_store
-    from serving.records import load_customers, make_customer_table, write_customers
+    from serving.records import load_customers, write_customers
     from serving.settings import read_settings
 
     facts = load_customers(table)
     store = open_store(read_settings().home.database_url)
-    make_customer_table(store)
     write_customers(store, facts)
     Console(stderr=True, highlight=False).print(f"{len(facts)} customers taken over.")
 
@@ -122,13 +125,18 @@ def nightly(
     as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
 ) -> None:
-    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from."""
+    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from.
+
+    Afterwards sent offers are reconciled with permissions, and what is too old is deleted.
+    """
     import os
 
     from rich.console import Console
 
     from models.commands import parse_day
+    from serving.housekeeping import keep_house
     from serving.nightly import run_nightly_file
+    from serving.rights_commands import tell_deleted, tell_reconciliation
     from serving.settings import read_settings
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -141,6 +149,9 @@ def nightly(
     )
     told = f"{summary.judged} of {summary.customers} customers allow it and were judged"
     console.print(f"{told}; {summary.detections} detections kept.")
+    night = keep_house(settings.home)
+    tell_deleted(night.deleted)
+    tell_reconciliation(night.sent)
 
 
 @app.command()

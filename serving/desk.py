@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
 from models.store import Store
 from serving.clients import Client, find_client
+from serving.contact.letters.sending import NO_LETTERS, LetterDesk
 from serving.deadline import SCOPE_KEY, Deadline
 from serving.edge import CLIENT_KEY
 from serving.gate import Gate
@@ -35,6 +36,7 @@ class Desk:
     ledger: Ledger
     policy: Policy
     clock: Callable[[], datetime]
+    letters: LetterDesk = NO_LETTERS
 
     @property
     def store(self) -> Store:

@@ -11,25 +11,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.errors import PermissionRefusedError
-from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, append_permission, current_permission
-from models.purposes import Purpose, PurposeRegistry
+from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, current_permission
+from models.purposes import Purpose, PurposeRegistry, PurposeSource
+from models.recording import record_permission
 from models.store import Store
-from models.trail import append_trail
 from serving.answers import rfc3339
 from serving.clients import Client
 from serving.once import Once, Write
 from serving.problems import refuse
 from serving.schemas import PermissionEventRequest
 
-RECORDED = "permission_recorded"
-
 
 @dataclass(frozen=True)
 class Ledger:
-    """Permission events of one store under one purpose registry."""
+    """Permission events of one store, under the purpose registry that is in force when one comes."""
 
     store: Store
-    registry: PurposeRegistry
+    registry: PurposeSource
     once: Once
 
     def append(self, asked: PermissionEventRequest, *, write: Write, now: datetime) -> dict[str, Any]:
@@ -49,46 +47,47 @@ class Ledger:
         UsageError
             The event misses what its action needs.
         """
-        purpose = self._find_purpose(asked.purpose, write.client)
-        event = _build_event(asked, purpose, now=now)
 
         def act(connection: sa.Connection) -> dict[str, Any]:
-            version = append_permission(connection, event, self.registry)
-            told = {"purpose": purpose.id, "action": event.action, "permission_version": version}
-            body = {**told, "client": write.client.name}
-            row = append_trail(connection, RECORDED, body, personal={"customer_id": event.customer_id}, at=now)
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, asked.purpose, write.client)
+            event = _build_event(asked, purpose, now=now)
+            recorded = record_permission(connection, event, registry, at=now, client=write.client.name)
             return {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
-                "version": version,
-                "permission": self._held(connection, event, now=now),
-                "trail": {"seq": row.seq, "hash": row.hash},
+                "version": recorded.version,
+                "permission": self._held(connection, asked, now=now),
+                "trail": {"seq": recorded.row.seq, "hash": recorded.row.hash},
             }
 
         def again(connection: sa.Connection, earlier: dict[str, Any]) -> dict[str, Any]:
-            return {**earlier, "permission": self._held(connection, event, now=now)}
+            return {**earlier, "permission": self._held(connection, asked, now=now)}
 
         return self.once.answer(write, asked, act, now=now, again=again)
 
     def read(self, customer_id: str, purpose_id: str, *, client: Client, now: datetime) -> dict[str, Any]:
         """The permission that holds now, from the ledger; nothing is cached."""
-        purpose = self._find_purpose(purpose_id, client)
         with self.store.read() as connection:
-            held = current_permission(connection, customer_id, purpose.id, registry=self.registry, at=now)
+            registry = self.registry.in_force(connection)
+            purpose = _find_purpose(registry, purpose_id, client)
+            held = current_permission(connection, customer_id, purpose.id, registry=registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
 
-    def _held(self, connection: sa.Connection, event: PermissionEvent, *, now: datetime) -> dict[str, Any]:
-        held = current_permission(connection, event.customer_id, event.purpose, registry=self.registry, at=now)
+    def _held(self, connection: sa.Connection, asked: PermissionEventRequest, *, now: datetime) -> dict[str, Any]:
+        registry = self.registry.in_force(connection)
+        held = current_permission(connection, asked.customer_id, asked.purpose, registry=registry, at=now)
         return permission_body(held)
 
-    def _find_purpose(self, purpose_id: str, client: Client) -> Purpose:
-        try:
-            purpose = self.registry.purpose(purpose_id)
-        except PermissionRefusedError as error:
-            raise refuse(403, "purpose-unknown", str(error)) from error
-        client.require_purpose(purpose.id)
-        return purpose
+
+def _find_purpose(registry: PurposeRegistry, purpose_id: str, client: Client) -> Purpose:
+    try:
+        purpose = registry.purpose(purpose_id)
+    except PermissionRefusedError as error:
+        raise refuse(403, "purpose-unknown", str(error)) from error
+    client.require_purpose(purpose.id)
+    return purpose
 
 
 def permission_body(held: Permission) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from models.bookings import load_bookings
 from models.detection import detect_events
 from models.errors import UsageError
 from models.permission import permitted_customers
-from models.purposes import AMSTERDAM, PurposeRegistry, default_purposes
+from models.purposes import AMSTERDAM, PurposeRegistry, PurposeSource
+from models.registries import InstalledPurposes
 from models.store import Store, open_store
 from serving.clients import ASKING
 from serving.detecting import Detect, ServedRelease
 from serving.opening import verify_release
-from serving.records import make_customer_table, write_run
+from serving.records import write_run
 from serving.settings import Settings
 
 
@@ -74,10 +75,9 @@ def run_nightly_file(
         raise UsageError("Some bookings have no customer_id, which the nightly run needs. Give every one its customer.")
     store = open_store(settings.home.database_url)
     try:
-        make_customer_table(store)
         return run_nightly(
-            read.frame, as_of=as_of, store=store, release=release, registry=default_purposes(),
-            detect=detect_events, clock=clock,
+            read.frame, as_of=as_of, store=store, release=release, detect=detect_events, clock=clock,
+            registry=InstalledPurposes(settings.home, settings.demo),
         )  # fmt: skip
     finally:
         store.close()
@@ -89,7 +89,7 @@ def run_nightly(
     as_of: date,
     store: Store,
     release: ServedRelease,
-    registry: PurposeRegistry,
+    registry: PurposeSource,
     detect: Detect,
     clock: Callable[[], datetime],
 ) -> NightlySummary:
@@ -103,11 +103,12 @@ def run_nightly(
         Permission cannot be read or the result not be written.
     """
     with store.read() as connection:
-        allowed = find_allowed_customers(connection, registry, at=clock())
+        allowed = find_allowed_customers(connection, registry.in_force(connection), at=clock())
     kept = bookings[bookings["customer_id"].isin(allowed)]
     frame = detect(kept, as_of=as_of, release=release)
     with store.write() as connection:
-        judged = set(kept["customer_id"]) & find_allowed_customers(connection, registry, at=clock())
+        now_allowed = find_allowed_customers(connection, registry.in_force(connection), at=clock())
+        judged = set(kept["customer_id"]) & now_allowed
         written = write_run(
             connection, frame[frame["customer_id"].isin(judged)], customers=judged, as_of=as_of,
             release_id=release.id, model_version=release.model_version,

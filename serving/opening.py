@@ -3,17 +3,22 @@
 from datetime import UTC, datetime
 
 from models.detection import detect_events
-from models.purposes import default_purposes
+from models.kill_switch import KillSwitches
+from models.registries import InstalledPurposes
 from models.release import Release
+from models.signing import load_registry
 from models.store import open_store
 from serving.champion import ChampionHolder
 from serving.clients import make_client_table
+from serving.contact.letters.reviews import load_reviews
+from serving.contact.letters.sending import LetterDesk
+from serving.contact.promise import default_complaint_rule
 from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once
 from serving.policy import default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 from serving.settings import Settings
 
 
@@ -43,9 +48,8 @@ def open_desk(settings: Settings) -> Desk:
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
     store = open_store(settings.home.database_url)
-    make_customer_table(store)
     make_client_table(store)
-    registry, policy = default_purposes(), default_policy()
+    registry, policy = InstalledPurposes(settings.home, settings.demo), default_policy()
     gate = Gate(
         store=store,
         releases=champion,
@@ -55,8 +59,10 @@ def open_desk(settings: Settings) -> Desk:
         policy=policy,
         clock=_now,
         strict_customers=settings.strict_customers,
+        switches=KillSwitches(lambda: load_registry(settings.home)),
     )
-    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now)
+    letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
+    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters)
 
 
 def _now() -> datetime:

@@ -38,6 +38,7 @@ def _parse_day(value: object) -> date:
 
 
 Day = Annotated[date, BeforeValidator(_parse_day)]
+Moment = Annotated[AwareDatetime, BeforeValidator(lambda value: _parse_moment(value))]
 
 
 class Request(BaseModel):
@@ -108,7 +109,7 @@ class PermissionEventRequest(Request):
     language: Name | None = None
     channel: Name = "api"
     actor: Name = "customer"
-    at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _parse_moment(value))] = None
+    at: Moment | None = None
     evidence: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
@@ -204,9 +205,7 @@ def row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> Problem
     )
 
 
-def _parse_moment(value: object) -> datetime | None:
-    if value is None:
-        return None
+def _parse_moment(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("is not a moment (RFC 3339)")
     try:

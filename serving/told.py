@@ -40,6 +40,13 @@ class ReleaseTold(Told):
     taxonomy_version: str
 
 
+class WindowTold(Told):
+    """From when (inclusive) until when (exclusive) an offer may be sent."""
+
+    not_before: Moment
+    not_after: Moment
+
+
 class Offered(Told):
     """A product of our own that fits an event."""
 
@@ -47,6 +54,7 @@ class Offered(Told):
     kind: str
     name: Texts
     form: str
+    send_window: WindowTold
 
 
 class EventTold(Told):

@@ -17,6 +17,7 @@ from models.progress import track_steps
 from models.release import load_release, read_champion
 from training.comparison import compare_facts, compare_on_bookings, compare_on_events
 from training.dataset import MARKED, Dataset, load_dataset, split_as_given
+from training.door import open_door
 from training.run import part
 from training.splits import has_customers
 from training.writing import write_file
@@ -104,6 +105,7 @@ def _compare_on_data(
             screening=candidate.screening,
             events=events,
             permissions=permissions,
+            door=open_door(home),
         )
         data = _tested(data, splits)
         step("single bookings")

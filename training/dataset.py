@@ -12,15 +12,16 @@ import pandas as pd
 from models.bookings import RowProblem, load_bookings
 from models.detection import admit
 from models.errors import IntegrityError, UnreadableDataError, UsageError
-from models.permission import load_permissions, permission_snapshot_sha256, permissions_as_of
-from models.purposes import PurposeRegistry, default_purposes
+from models.permission_files import load_permissions, permission_snapshot_sha256, permissions_as_of
+from models.purposes import PurposeRegistry
 from models.screening import Screening
 from models.taxonomy import Taxonomy
+from models.training_permission import PURPOSE, hash_admitted
+from training.door import Door, shipped_door
 from training.labels import apply_reviewed, label_bookings, load_labels, validate_labels
 from training.reading import load_table
 from training.splits import Split
 
-PURPOSE = "model_training"
 NOT_SHOWN = (
     "No permissions were given: you declare that all these customers allow model training. "
     "Give --permissions to show it."
@@ -60,11 +61,13 @@ def load_dataset(
     events: Path | None = None,
     permissions: Path | None = None,
     reviewed: Sequence[Path] = (),
+    door: Door | None = None,
 ) -> Dataset:
     """Read the tables, leave out customers without permission, screen, and join the labels.
 
     Without a permissions file the caller declares that there is permission; the release is marked for it. Labels of
-    filled-in review queues (`reviewed`) stand above those of the labels file.
+    filled-in review queues (`reviewed`) stand above those of the labels file. Without a `door` the shipped purposes
+    hold, and nobody is known to be under 18.
 
     Raises
     ------
@@ -76,7 +79,10 @@ def load_dataset(
     read = load_bookings(bookings)
     notes = list(read.notes)
     told = apply_reviewed(load_labels(labels, notes), reviewed, taxonomy, notes)
-    frame, permission = permitted_bookings(read.frame, permissions, notes)
+    frame, permission = permitted_bookings(read.frame, permissions, notes, door=door)
+    if permissions is not None:
+        keys = zip(frame["customer_id"], frame["booking_id"], strict=True)
+        permission |= {"bookings_sha256": hash_admitted(keys), "bookings": len(frame)}
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
     open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)
@@ -157,16 +163,23 @@ def load_events(path: Path | None) -> pd.DataFrame:
 
 
 def permitted_bookings(
-    frame: pd.DataFrame, permissions: Path | None, notes: list[str], *, purpose: str = PURPOSE
+    frame: pd.DataFrame,
+    permissions: Path | None,
+    notes: list[str],
+    *,
+    purpose: str = PURPOSE,
+    door: Door | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Bookings of customers who allow a purpose now, and what a release says of their permission."""
+    """Bookings of customers of age who allow a purpose now, and what a release says of their permission."""
+    door = door or shipped_door()
+    frame = _without_minors(frame, door, notes)
     if permissions is None:
         notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
     at = datetime.now(UTC)
     table = load_permissions(permissions)
-    registry = registry_for(table, default_purposes(), notes, purpose=purpose)
-    allowed = permissions_as_of(table, purpose, at, registry)
+    registry = registry_for(table, door.purposes, notes, purpose=purpose)
+    allowed = permissions_as_of(table, purpose, at, registry) - door.minors
     snapshot = permission_snapshot_sha256(allowed, purpose=purpose, at=at, registry=registry)
     permission = {
         "snapshot_sha256": snapshot,
@@ -176,6 +189,13 @@ def permitted_bookings(
         "purposes_sha256": registry.sha256 or None,
     }
     return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
+
+
+def _without_minors(frame: pd.DataFrame, door: Door, notes: list[str]) -> pd.DataFrame:
+    of_minors = frame["customer_id"].isin(door.minors).to_numpy() if door.minors else np.zeros(len(frame), dtype=bool)
+    if of_minors.any():
+        notes.append(f"{frame.loc[of_minors, 'customer_id'].nunique()} customers are under 18 and were left out.")
+    return frame[~of_minors].reset_index(drop=True)
 
 
 def registry_for(table: pd.DataFrame, registry: PurposeRegistry, notes: list[str], *, purpose: str) -> PurposeRegistry:

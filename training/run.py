@@ -18,6 +18,7 @@ from models.progress import track_steps
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy, load_taxonomy
 from training.dataset import Dataset, load_dataset, split_as_given
+from training.door import open_door
 from training.evaluation import evaluate_bookings, evaluate_events
 from training.event_evaluation import evaluate_prediction
 from training.fitting import Fitted, fit_models, one_thread
@@ -62,6 +63,7 @@ def train_candidate(
     splits: Path | None = None,
     reviewed: Sequence[Path] = (),
     learning_curve: bool = False,
+    customers: Path | None = None,
     home: Home | None = None,
 ) -> str:
     """Train, evaluate, write a candidate, log it to MLflow; returns the candidate's id.
@@ -74,6 +76,8 @@ def train_candidate(
         Filled-in review queues, whose labels stand above those of `labels`.
     learning_curve
         Whether to fit on parts of the customers too, to see what more customers would bring.
+    customers
+        The bank's table of customers: whoever is under 18 is left out, as are those the store knows to be.
     """
     home = home or find_home()
     taxonomy = load_taxonomy(taxonomy_file) if taxonomy_file else default_taxonomy()
@@ -89,6 +93,7 @@ def train_candidate(
             events=events,
             permissions=permissions,
             reviewed=reviewed,
+            door=open_door(home, table=customers),
         )
         support = count_support(dataset.labels, taxonomy, dataset.notes)
         split = _choose_split(dataset, splits, test_share=test_share, seed=seed)

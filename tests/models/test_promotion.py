@@ -191,6 +191,50 @@ def test_rollback_goes_back_one_by_one_and_is_recorded(board: Any) -> None:
     assert [line["action"] for line in log] == ["promote"] * 3 + ["rollback"] * 2
 
 
+def decide(board: Any, candidate: Any, role: Any, decision: Any, reason: str) -> None:
+    sign_release(board.home, candidate.id, role, board.keys[role], decision, reason, at=MONDAY)
+
+
+def told_in_release(board: Any, candidate: Any) -> list[tuple[str, str]]:
+    opened = load_release(board.home, candidate.id, signed_only=True)
+    return [(one.role, one.decision) for one in opened.signatures if one.role == "owner"]
+
+
+def test_a_refusal_signed_after_promotion_keeps_a_release_from_coming_back(board: Any) -> None:
+    first = board.sign(board.candidate())
+    board.promote(first.id)
+    board.promote(board.sign(board.candidate(shift=0.1)).id)
+    decide(board, first, "owner", "refuse", "complaints since")
+    with pytest.raises(IntegrityError, match="owner refused: complaints since"):
+        rollback_release(board.home, who="Dana", why="the new one is worse", at=MONDAY)
+    decide(board, first, "owner", "approve", "looked into")
+    rollback_release(board.home, who="Dana", why="the new one is worse", at=MONDAY)
+    assert told_in_release(board, first) == [("owner", "approve"), ("owner", "refuse"), ("owner", "approve")]
+
+
+def test_decisions_since_the_promotion_come_into_the_release_with_the_next_one(board: Any) -> None:
+    candidate = board.sign(board.candidate())
+    board.promote(candidate.id)
+    with pytest.raises(UsageError, match="champion already"):
+        board.promote(candidate.id)
+    for decision in ("refuse", "approve"):
+        decide(board, candidate, "owner", decision, "second thoughts")
+    assert told_in_release(board, candidate) == [("owner", "approve")]
+    board.promote(candidate.id)
+    assert told_in_release(board, candidate) == [("owner", "approve"), ("owner", "refuse"), ("owner", "approve")]
+    assert read_champion(board.home).history == ()  # type: ignore[union-attr]
+
+
+def test_two_stories_about_one_role_are_an_integrity_error(board: Any) -> None:
+    first = board.sign(board.candidate())
+    board.promote(first.id)
+    board.promote(board.sign(board.candidate(shift=0.1)).id)
+    (first.path / "signatures" / "owner.json").unlink()
+    decide(board, first, "owner", "approve", "another beginning")
+    with pytest.raises(IntegrityError, match="different decisions of owner"):
+        rollback_release(board.home, who="Dana", why="x", at=MONDAY)
+
+
 def test_rollback_to_a_named_release_skips_those_between(board: Any) -> None:
     made = [board.sign(board.candidate(value=value)) for value in (0.90, 0.91, 0.92)]
     for candidate in made:

@@ -19,9 +19,12 @@ from starlette.routing import Mount
 from models.canonical import sha256_of
 from models.classifier import BookingClassifier
 from models.events import EventDetector
+from models.home import Home
+from models.kill_switch import KillSwitches
 from models.permission import PermissionEvent, append_permission
 from models.points import Points
 from models.purposes import PurposeRegistry, default_purposes
+from models.signing import load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
 from serving.addresses import PREFIX
@@ -33,7 +36,7 @@ from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once
 from serving.policy import Policy, default_policy
-from serving.records import StoredRecords, make_customer_table
+from serving.records import StoredRecords
 
 with warnings.catch_warnings():
     # Starlette wants a fork of httpx here; the service itself and its client use httpx.
@@ -148,15 +151,21 @@ def make_booking(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
-    make_customer_table(store)
+def bank_url(tmp_path: Path) -> str:
+    """Where the bank keeps everything; a test module that runs on both databases asks for `database_url` instead."""
+    return f"sqlite:///{tmp_path / 'levensloop.db'}"
+
+
+@pytest.fixture
+def bank(bank_url: str, tmp_path: Path) -> Iterator[Bank]:
+    store = open_store(bank_url)
     add_tester(store)
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
         store=store, releases=FakeHolder(), registry=default_purposes(), records=StoredRecords(),
         detect=detector, policy=policy, clock=lambda: NOW,
+        switches=KillSwitches(lambda: load_registry(Home(tmp_path))),
     )  # fmt: skip
     desk = Desk(gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=lambda: NOW)
     seen: list[Seen] = []

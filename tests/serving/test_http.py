@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -325,7 +326,12 @@ def test_what_is_seen_of_a_request_is_our_own_address(bank: Any) -> None:
 
 def test_description_lists_every_address(bank: Any) -> None:
     paths = bank.client.get("/v1/openapi.json").json()["paths"]
-    assert set(paths) == {"/events", "/events:batch", "/permissions", "/permissions:current"}
+    assert set(paths) == {
+        "/events", "/events:batch", "/permissions", "/permissions:current", "/permissions:check", "/offers:sent",
+        "/offers:answered", "/outbox:pull", "/corrections", "/overdraft-signals", "/complaints", "/complaints:queue",
+        "/complaints:attempt", "/complaints:close", "/complaints:log", "/questions", "/questions:may-ask",
+        "/questions:report", "/questions:cases", "/giving-calendar", "/giving-calendar:explain",
+    }  # fmt: skip
 
 
 def test_every_status_has_a_problem() -> None:
@@ -440,6 +446,20 @@ def test_answers_are_json_that_every_reader_reads(bank: Any) -> None:
     assert json.loads(text, parse_constant=pytest.fail)["action"] == "consented"
 
 
+def test_broken_store_answers_503_and_is_not_ready(bank: Any, tmp_path: Any) -> None:
+    bank.record("consented")
+    assert bank.ask().status_code == 200
+    assert bank.desk.is_ready()
+    bank.store.close()
+    for path in tmp_path.glob("levensloop.db*"):
+        path.unlink()
+    shutil.copy(__file__, tmp_path / "levensloop.db")
+    response = bank.ask()
+    assert (response.status_code, response.json()["type"]) == (503, "urn:levensloop:problem:store-unavailable")
+    assert response.headers["retry-after"] == "5"
+    assert not bank.desk.is_ready()
+
+
 def test_key_of_one_client_says_nothing_of_anothers(bank: Any, connect: Any) -> None:
     """The same Idempotency-Key of two clients are two requests."""
     other = add_client(
@@ -455,14 +475,14 @@ def test_key_of_one_client_says_nothing_of_anothers(bank: Any, connect: Any) -> 
 
 def test_repetition_while_the_first_still_runs_is_told_so(bank: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     began, goes_on = threading.Event(), threading.Event()
-    in_time = ledger.append_permission
+    in_time = ledger.record_permission
 
-    def append_slowly(*arguments: Any) -> int:
+    def append_slowly(*arguments: Any, **options: Any) -> Any:
         began.set()
         goes_on.wait(5)
-        return in_time(*arguments)
+        return in_time(*arguments, **options)
 
-    monkeypatch.setattr(ledger, "append_permission", append_slowly)
+    monkeypatch.setattr(ledger, "record_permission", append_slowly)
     answers: list[Any] = []
     first = threading.Thread(target=lambda: answers.append(append(bank)))
     first.start()
@@ -479,7 +499,7 @@ def test_write_that_failed_can_be_tried_again_with_its_key(bank: Any, monkeypatc
         raise StoreUnavailableError("no room")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ledger, "append_trail", fail)
+        broken.setattr(ledger, "record_permission", fail)
         assert_problem(append(bank), 503, "store-unavailable")
     assert count(bank, permission_events) == 0
     assert append(bank).json()["version"] == 1

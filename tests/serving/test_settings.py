@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models.answering import verify_own_trail
 from models.errors import IntegrityError, UsageError
 from models.home import Home, find_home
+from models.own_store import verify_own_trail
 from models.store import open_store
 from models.trail import append_trail
 from serving.running import build_environment

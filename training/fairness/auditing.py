@@ -33,13 +33,16 @@ from models.progress import track_steps
 from models.release import Release, load_release
 from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
+from training.door import Door, open_door
 from training.fairness.audit import audit_cube
+from training.fairness.clusters import cluster_errors
 from training.fairness.findings import Finding, make_findings, not_known, worst_first
 from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
 from training.fairness.observing import Observed, observe
 from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
+from training.fairness.ratchet import Questioned, compare_with_champion
 from training.fairness.self_tests import run_self_tests
 from training.fairness.swap_suite import default_suite
 from training.fairness.swaps import run_swaps
@@ -104,7 +107,8 @@ def audit_candidate(
     justifications = load_justifications(sources.justifications, policy)
     with track_steps("Auditing", steps=len(_STEPS)) as step:
         step(_STEPS[0])
-        audited, notes = _read(sources)
+        door = open_door(home)
+        audited, notes = _read(sources, door)
         step(_STEPS[1])
         groups = open_vault(home, key_file=vault_key, passphrase=passphrase, purpose=PURPOSE, who=who)
         vault = _vault_of(groups, audited.bookings)
@@ -121,18 +125,22 @@ def audit_candidate(
         step(_STEPS[5])
         facts = {
             **_about(candidate, policy),
-            "data": _data(audited, seen, objectors=_count_objectors(sources.permissions, seen.customers)),
+            "data": _data(
+                audited, seen, objectors=_count_objectors(sources.permissions, seen.customers, open_door(home))
+            ),
             "cube": _cube_facts(seen, release, policy, vault, justifications),
             "swaps": swaps,
             "leakage": leakage,
+            "clusters": cluster_errors(audited.bookings, seen.found, audited.events, policy, seed=_SEED),
+            "ratchet": compare_with_champion(home, candidate.id, _questions(audited, seen), policy),
             **dict.fromkeys(_NOT_MEASURED),
             "permission_by_group": sources.permissions
-            and permission_by_group(sources.permissions, seen.customers, seen.groups, policy),
+            and permission_by_group(sources.permissions, seen.customers, seen.groups, policy, purposes=door.purposes),
             "not_known": not_known(),
             "justifications": justifications,
             "self_tests": run_self_tests(),
         }
-        facts["findings"] = make_findings(facts, policy)
+        facts["findings"] = make_findings(facts, policy, taxonomy=release.taxonomy)
         step(_STEPS[6])
         attach_fairness(home, candidate.id, facts)
     for note in notes:
@@ -141,11 +149,11 @@ def audit_candidate(
     return list(facts["findings"])
 
 
-def _read(sources: Sources) -> tuple[_Audited, list[str]]:
+def _read(sources: Sources, door: Door) -> tuple[_Audited, list[str]]:
     """Permission first; then whoever was trained on is left out."""
     notes: list[str] = []
     read = load_bookings(sources.bookings)
-    frame, _ = permitted_bookings(read.frame, sources.permissions, notes, purpose=PURPOSE)
+    frame, _ = permitted_bookings(read.frame, sources.permissions, notes, purpose=PURPOSE, door=door)
     refused = read.frame["customer_id"].nunique() - frame["customer_id"].nunique()
     if sources.splits is None:
         notes.append("No splits were given: you declare that the candidate was not trained on these customers.")
@@ -197,6 +205,18 @@ def _cube_facts(
     return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, vault)]}
 
 
+def _questions(audited: _Audited, seen: Observed) -> Questioned:
+    """What the candidate was asked and said, for the champion to be asked the same."""
+    return Questioned(
+        bookings=audited.bookings,
+        as_of=audited.as_of,
+        found=seen.found,
+        truth=audited.events,
+        customers=seen.customers,
+        groups=seen.groups,
+    )
+
+
 def _about(candidate: Candidate, policy: FairnessPolicy) -> dict[str, Any]:
     """Whom the facts are about, and under which policy."""
     manifest = candidate.manifest
@@ -216,12 +236,12 @@ def _about(candidate: Candidate, policy: FairnessPolicy) -> dict[str, Any]:
     }
 
 
-def _count_objectors(permissions: Path | None, customers: np.ndarray) -> int:
+def _count_objectors(permissions: Path | None, customers: np.ndarray, door: Door) -> int:
     """How many of the audited customers do not allow it at the end: read again, for permission goes while work runs."""
     if permissions is None:
         return 0
     frame = pd.DataFrame({"customer_id": customers})
-    return len(frame) - len(permitted_bookings(frame, permissions, [], purpose=PURPOSE)[0])
+    return len(frame) - len(permitted_bookings(frame, permissions, [], purpose=PURPOSE, door=door)[0])
 
 
 def _data(audited: _Audited, seen: Observed, *, objectors: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.permission import load_permissions, permissions_as_of
-from models.purposes import default_purposes
+from models.permission_files import load_permissions, permissions_as_of
+from models.purposes import PurposeRegistry
 from training.dataset import registry_for
 from training.fairness.intervals import clopper_pearson
 from training.fairness.policy import FairnessPolicy
@@ -19,7 +19,12 @@ _NO = ("withdrawn", "objected")
 
 
 def permission_by_group(
-    permissions: Path, customers: np.ndarray, groups: pd.DataFrame, policy: FairnessPolicy
+    permissions: Path,
+    customers: np.ndarray,
+    groups: pd.DataFrame,
+    policy: FairnessPolicy,
+    *,
+    purposes: PurposeRegistry,
 ) -> list[dict[str, Any]]:
     """Per ground and group of the audited customers: n, the share that allows offers (with an interval) and the share
     that ever said no; None where there are too few people.
@@ -31,21 +36,21 @@ def permission_by_group(
     """
     table = load_permissions(permissions)
     table = table[table["customer_id"].isin(customers)]
-    registry = registry_for(table, default_purposes(), [], purpose=PURPOSE)
+    registry = registry_for(table, purposes, [], purpose=PURPOSE)
     allowed = pd.Series(customers).isin(permissions_as_of(table, PURPOSE, datetime.now(UTC), registry)).to_numpy()
     told_no = set(table.loc[(table["purpose"] == PURPOSE) & table["action"].isin(_NO), "customer_id"])
     refused = pd.Series(customers).isin(told_no).to_numpy()
     shown = []
     for ground in policy.grounds:
         mine = {str(group): (groups[ground] == group).to_numpy() for group in groups[ground].cat.categories}
-        hidden = _too_few({group: int(at.sum()) for group, at in mine.items()}, int(policy.numbers["hide_below"]))
+        hidden = too_few({group: int(at.sum()) for group, at in mine.items()}, int(policy.numbers["hide_below"]))
         for group, at in mine.items():
             shares = _NOTHING if group in hidden else _shares(allowed[at], refused[at], policy)
             shown.append({"ground": ground, "group": group, **shares})
     return shown
 
 
-def _too_few(sizes: dict[str, int], k: int) -> set[str]:
+def too_few(sizes: dict[str, int], k: int) -> set[str]:
     """Groups of fewer than k people, and the next smallest, or the total would give a lone one away."""
     hidden = {group for group, n in sizes.items() if 0 < n < k}
     others = sorted((n, group) for group, n in sizes.items() if n >= k)

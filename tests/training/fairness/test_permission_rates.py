@@ -32,7 +32,8 @@ def told(tmp_path: Path) -> dict[str, dict[str, object]]:
         lines.append(f"{customers[first]},own_product_offers,objected,2026-02-01T10:00:00+00:00,{notice}")
     path = tmp_path / "permissions.csv"
     path.write_text("\n".join(lines) + "\n", "utf-8")
-    found = permission_by_group(path, customers, group_frame(POLICY, vault).reset_index(drop=True), POLICY)
+    frame = group_frame(POLICY, vault).reset_index(drop=True)
+    found = permission_by_group(path, customers, frame, POLICY, purposes=default_purposes())
     return {str(row["group"]): row for row in found if row["ground"] == "religion"}
 
 

@@ -1,0 +1,1 @@
+"""The migrations, oldest first: `r<number>_<what it brings>.py`."""
