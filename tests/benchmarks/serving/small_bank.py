@@ -33,7 +33,7 @@ from models.release import load_release, read_champion
 from models.signing import BOARD, generate_key, load_private_key
 from models.store import Store, open_store
 from serving.clients import ROLES, add_client
-from serving.records import make_customer_table, write_run
+from serving.records import write_run
 from serving.running import start_server, stop_server
 from serving.settings import Settings, read_settings
 from tests.benchmarks.serving.callers import Server
@@ -132,7 +132,6 @@ def _promote(home: Home) -> None:
 
 
 def _fill(store: Store) -> None:
-    make_customer_table(store)
     names = [f"c{number}" for number in range(CUSTOMERS)]
     at = datetime.now(UTC) - timedelta(hours=1)
     with store.write() as connection:
