@@ -74,7 +74,7 @@ def test_tampered_release_and_key_registry_are_found(settings: Settings) -> None
     assert wrong(settings) == {"release": 30}
     registry = settings.home.keys / "registry.json"
     registry.chmod(0o600)
-    registry.write_text(registry.read_text().replace('"role":"owner"', '"role":"operations"'))
+    registry.write_text(registry.read_text().replace('"role": "owner"', '"role": "operations"'))
     found = wrong(settings)
     assert (found["release"], found["keys"]) == (30, 30)
 
