@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo stop test bench gate-proof vulnerabilities clean
+.PHONY: demo stop test bench bench-serving soak gate-proof bento vulnerabilities clean
 .DEFAULT_GOAL := test
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -33,6 +33,20 @@ bench: $(INSTALLED)  ## the figures of tests/benchmarks/bench_*.py, in a few min
 
 gate-proof: $(INSTALLED)  ## the gate's answers about as many synthetic customers as they need; about half an hour of computing
 	@$(BIN)/python -m training.fairness.gate_proof .gate-proof
+
+bench-serving: $(INSTALLED)  ## what an answer costs, beside an empty service, detection alone and MLflow's server
+	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_permission_read
+	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_serving
+
+SHARE ?= 1
+soak: $(INSTALLED)  ## races, kills and half an hour of load (about an hour); SHARE=0.1 for a tenth of it
+	PYTHONPATH=. $(BIN)/python -m tests.soak.withdrawal_race --share $(SHARE)
+	PYTHONPATH=. $(BIN)/python -m tests.soak.kill_nine --share $(SHARE)
+	PYTHONPATH=. $(BIN)/python -m tests.soak.memory --share $(SHARE)
+	LEVENSLOOP_EXAMPLES=$$($(BIN)/python -c 'print(max(30, int(500 * $(SHARE))))') $(BIN)/pytest -q tests/serving/test_contract.py
+
+bento: $(INSTALLED)  ## what is shipped, without training code; also needs the release in $$LEVENSLOOP_HOME to serve
+	BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml build -f serving/bentofile.yaml .
 
 vulnerabilities: $(INSTALLED)  ## known holes in the dependencies; needs the advisory database on the network
 	$(BIN)/pip install --quiet pip-audit

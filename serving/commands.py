@@ -52,6 +52,24 @@ def stop(home: _Home = None) -> None:
 
 
 @app.command()
+def doctor(
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
+) -> None:
+    """Say what is wrong with this installation, one line each; the exit code is that of the worst."""
+    import os
+    from datetime import UTC, datetime
+
+    from serving.doctor import examine
+    from serving.settings import read_settings
+
+    settings = read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None)
+    findings = examine(settings, os.environ, now=datetime.now(UTC))
+    for finding in findings:
+        typer.echo(str(finding))
+    raise typer.Exit(max(finding.exit_code for finding in findings))
+
+
+@app.command()
 def ask(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Statement files or bookings tables; none: the nightly detections.")

@@ -21,7 +21,7 @@ from serving.edge import Edge
 from serving.observation import build_observer, configure_logs
 from serving.opening import open_desk, verify_release
 from serving.policy import default_policy
-from serving.settings import check_telemetry_off, read_settings
+from serving.settings import check_telemetry_off, check_vault_closed, read_settings
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ def _or_stop(step: Callable[[], T]) -> T:
 def refuse_to_start() -> None:
     """In the starting process, before any worker exists: without a verified release nothing starts."""
     _or_stop(check_telemetry_off)
+    _or_stop(check_vault_closed)
     _or_stop(lambda: verify_release(SETTINGS))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from models.errors import UsageError
-from models.home import Home, find_home
+from models.home import VAULT_VARIABLES, Home, find_home
 
 FIRST_PORT = 3000
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
@@ -70,6 +70,24 @@ def check_telemetry_off(environ: Mapping[str, str] | None = None) -> None:
     environ = os.environ if environ is None else environ
     if environ.get("BENTOML_DO_NOT_TRACK", "").lower() != "true":
         raise UsageError("BentoML's telemetry is on. Start with `levensloop serve`, or set BENTOML_DO_NOT_TRACK=True.")
+
+
+def check_vault_closed(environ: Mapping[str, str] | None = None) -> None:
+    """Refuse to start with the key of the vault at hand: whoever answers customers must not be able to open it.
+
+    `levensloop serve` takes it away; a bare `bentoml serve` would hand it on to every worker.
+
+    Raises
+    ------
+    UsageError
+        A variable of the vault is set.
+    """
+    environ = os.environ if environ is None else environ
+    found = [name for name in VAULT_VARIABLES if name in environ]
+    if found:
+        raise UsageError(
+            f"The key of the vault stands in {', '.join(found)}. Unset it, or start with `levensloop serve`."
+        )
 
 
 def _read_yes_no(environ: Mapping[str, str], name: str) -> bool:
