@@ -53,17 +53,18 @@ class Ledger:
         with self.store.write() as connection:
             registry = self.registry.in_force(connection)
             purpose = _find_purpose(registry, asked.purpose)
-            event = _build_event(asked, purpose, now=now)
+            # First: what was acknowledged stays so, also when the notice is another one since.
             earlier = _find_earlier(connection, idempotency_key, request_sha256)
             if earlier is not None:
-                return {**earlier, "permission": _held(connection, event, registry, now=now)}
+                return {**earlier, "permission": _held(connection, asked, registry, now=now)}
+            event = _build_event(asked, purpose, now=now)
             recorded = record_permission(connection, event, registry, at=now)
             answer = {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
                 "version": recorded.version,
-                "permission": _held(connection, event, registry, now=now),
+                "permission": _held(connection, asked, registry, now=now),
                 "trail": {"seq": recorded.row.seq, "hash": recorded.row.hash},
             }
             _keep_answer(connection, idempotency_key, request_sha256, answer, now=now)
@@ -79,9 +80,9 @@ class Ledger:
 
 
 def _held(
-    connection: sa.Connection, event: PermissionEvent, registry: PurposeRegistry, *, now: datetime
+    connection: sa.Connection, asked: PermissionEventRequest, registry: PurposeRegistry, *, now: datetime
 ) -> dict[str, Any]:
-    return permission_body(current_permission(connection, event.customer_id, event.purpose, registry=registry, at=now))
+    return permission_body(current_permission(connection, asked.customer_id, asked.purpose, registry=registry, at=now))
 
 
 def _find_purpose(registry: PurposeRegistry, purpose_id: str) -> Purpose:
