@@ -42,7 +42,7 @@ from serving.schemas import PermissionEventRequest
 START = datetime(2026, 11, 22, 11, tzinfo=UTC)
 EXAMPLES = int(os.environ.get("LEVENSLOOP_MACHINE_EXAMPLES", "25"))
 ADULTS, MINOR = ("ann", "bob"), "kim"
-PURPOSES = ("own_product_offers", "overdraft_signal")
+PURPOSES = ("overdraft_signal", "own_product_offers")
 NOES, YES = ("withdrawn", "objected", "expired"), ("shown", "consented", "objection_lifted")
 OLD_NOTICE = {"notice_version": "2020-01", "notice_sha256": "f" * 64}
 COLUMNS = ("customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence")
@@ -153,39 +153,19 @@ class LedgerMachine(RuleBasedStateMachine):
     def say_no(self, who: str, place: int, action: str, late: int) -> None:
         self.tell(who, self.purposes[place], action, self.now - timedelta(days=late))
 
-    @rule(who=_ADULT, place=_PLACE, action=st.sampled_from(("shown", "consented")))
-    def say_yes_to_an_old_notice(self, who: str, place: int, action: str) -> None:
-        self.tell(who, self.purposes[place], action, self.now, **OLD_NOTICE)
-
-    @rule(days=st.sampled_from((1, 1, 29, 30)))
+    @rule(days=st.sampled_from((1, 29, 30)))
     def wait(self, days: int) -> None:
         self.now += timedelta(days=days)
 
-    @rule(place=_PLACE, regime=st.sampled_from(("opt_in", "opt_out")))
-    def renew_the_notice(self, place: int, regime: Any) -> None:
+    @rule(what=st.sampled_from(("renew", "renew", "old notice", "repeat")), place=_PLACE, data=st.data())
+    def something_rarer(self, what: str, place: int, data: st.DataObject) -> None:
         purpose = self.purposes[place]
-        at = len(self.registry.version)
-        self.registry = replace(
-            self.registry, version=self.registry.version + "+", sha256=f"{at:064x}",
-            purposes=tuple(self.renewed(p, regime, at) if p.id == purpose else p for p in self.registry.purposes),
-        )  # fmt: skip
-
-    def renewed(self, purpose: Purpose, regime: Any, number: int) -> Purpose:
-        first = self.now.astimezone(AMSTERDAM).date().isoformat()
-        return replace(
-            purpose, regime=regime, notice_version=f"n{number}", notice_sha256=f"{number:064x}", notice_from=first,
-            notice_days=30,
-        )  # fmt: skip
-
-    @rule(number=st.integers(0, 50))
-    def repeat_a_request(self, number: int) -> None:
-        if self.sent:
-            key, asked, version = self.sent[number % len(self.sent)]
-            try:
-                again = self.ledger.append(asked, idempotency_key=key, now=self.now)["version"]
-            except ProblemError as error:
-                raise AssertionError("what was acknowledged is refused now") from error
-            assert again == version
+        if what == "renew":
+            self.renew_the_notice(purpose, data.draw(st.sampled_from(("opt_in", "opt_out"))))
+        elif what == "old notice":
+            self.tell("ann", purpose, data.draw(st.sampled_from(("shown", "consented"))), self.now, **OLD_NOTICE)
+        elif self.sent:
+            self.repeat_a_request(*data.draw(st.sampled_from(self.sent)))
 
     @rule(who=_PERSON, place=_PLACE, days_ago=st.sampled_from((0, 0, 1, 60)))
     def ask(self, who: str, place: int, days_ago: int) -> None:
@@ -200,6 +180,27 @@ class LedgerMachine(RuleBasedStateMachine):
         self.meanwhile = lambda: None
 
     # ---- how it is done ----
+
+    def renew_the_notice(self, purpose: str, regime: Any) -> None:
+        at = len(self.registry.version)
+        self.registry = replace(
+            self.registry, version=self.registry.version + "+", sha256=f"{at:064x}",
+            purposes=tuple(self.renewed(p, regime, at) if p.id == purpose else p for p in self.registry.purposes),
+        )  # fmt: skip
+
+    def renewed(self, purpose: Purpose, regime: Any, number: int) -> Purpose:
+        first = self.now.astimezone(AMSTERDAM).date().isoformat()
+        return replace(
+            purpose, regime=regime, notice_version=f"n{number}", notice_sha256=f"{number:064x}", notice_from=first,
+            notice_days=30,
+        )  # fmt: skip
+
+    def repeat_a_request(self, key: str, asked: PermissionEventRequest, version: int) -> None:
+        try:
+            again = self.ledger.append(asked, idempotency_key=key, now=self.now)["version"]
+        except ProblemError as error:
+            raise AssertionError("what was acknowledged is refused now") from error
+        assert again == version
 
     def tell(self, who: str, purpose: str, action: str, at: datetime, **notice: str) -> None:
         """Say it to the ledger and to the model; nobody under 18 can say yes."""
@@ -242,13 +243,16 @@ class LedgerMachine(RuleBasedStateMachine):
     # ---- what always holds ----
 
     @invariant()
-    def ledger_says_what_was_said(self) -> None:
-        """Of whoever was spoken about last, after every step."""
+    def whoever_spoke_last_is_asked_about(self) -> None:
+        """By the gate, and by the look-up that pages use."""
         if self.about is not None:
-            who, purpose = self.about
-            with self.store.read() as connection:
-                held = current_permission(connection, who, purpose, registry=self.registry, at=self.now)
-            assert held.allowed == self.allows(who, purpose)
+            self.judge(*self.about, 0, allowed=self.allows(*self.about))
+            self.look_up(*self.about)
+
+    def look_up(self, who: str, purpose: str) -> None:
+        with self.store.read() as connection:
+            held = current_permission(connection, who, purpose, registry=self.registry, at=self.now)
+        assert held.allowed == self.allows(who, purpose)
 
     def teardown(self) -> None:
         if not hasattr(self, "store"):
@@ -259,9 +263,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self.store.close()
 
     def hold_the_books_against_each_other(self) -> None:
-        for about in self.told:
-            self.about = about
-            self.ledger_says_what_was_said()
+        for who, purpose in self.told:
+            self.look_up(who, purpose)
         self.everybody_at_once()
         assert verify_trail(self.store, None, None).findings == ()
         with self.store.read() as connection:
