@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from models.candidate import SIGNATURES, Candidate, find_candidate, read_candidate, signature_files
 from models.canonical import canonical_json, moment_text, read_json, sha256_of
-from models.durable import lock_folder, write_durably
+from models.durable import READ_ONLY, lock_folder, write_durably
 from models.errors import IntegrityError, UsageError
 from models.home import Home
 from models.signing import (
@@ -104,6 +104,38 @@ def read_decisions(candidate: Candidate, registry: KeyRegistry) -> tuple[BoardDe
         return tuple(decision for path in paths for decision in _verify_entries(path, candidate, registry))
     except (UsageError, OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(damaged) from error
+
+
+def copy_decisions(candidate: Candidate, release: Path) -> list[str]:
+    """Bring decisions signed since the promotion into the promoted folder; returns the roles that have new ones.
+
+    A promotion or rollback after a refusal must see it there, and whoever checks the release must find the dissent.
+
+    Raises
+    ------
+    IntegrityError
+        The two folders tell different stories of a role: one was changed.
+    """
+    added = []
+    for path in signature_files(candidate.path):
+        mine, theirs = _read_entries(path), _read_entries(release / SIGNATURES / path.name)
+        if mine[: len(theirs)] != theirs and theirs[: len(mine)] != mine:
+            raise IntegrityError(
+                f"Candidate and release {candidate.id[:12]} hold different decisions of {path.stem}. Restore the "
+                "folder that was changed."
+            )
+        if len(mine) > len(theirs):
+            write_durably(release / SIGNATURES / path.name, path.read_bytes(), mode=READ_ONLY)
+            added.append(path.stem)
+    return added
+
+
+def has_new_decisions(candidate: Candidate, release: Path) -> bool:
+    """Whether somebody signed about the candidate since it was promoted."""
+    return any(
+        len(_read_entries(path)) > len(_read_entries(release / SIGNATURES / path.name))
+        for path in signature_files(candidate.path)
+    )
 
 
 def decisions_in_force(decisions: Sequence[BoardDecision]) -> dict[Role, BoardDecision]:

@@ -18,7 +18,7 @@ INTERRUPTED = 130  # 128 + SIGINT, what a shell expects after Ctrl-C
 # Telemetry of the libraries below us is off before any of them is imported.
 TELEMETRY_OFF = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 # The only verbs that receive the key of the vault.
-VAULT_VERBS = frozenset({"audit", "vault"})
+VAULT_VERBS = frozenset({"audit", "monitor", "vault"})
 
 
 def build_app() -> typer.Typer:

@@ -130,11 +130,12 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
     # As good with more quiet days: what one bank tells once, another may tell twice.
     reached = table.max(axis=1)
     best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
-    # One lucky threshold is none: its neighbours must do well too, and of those as good the middle one holds best.
+    # One lucky threshold is none: its neighbours must do well too. Of those as good a high one tells less falsely.
     padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
     equal = np.flatnonzero(smooth >= smooth.max() - settings["threshold_tolerance"])
-    return float(thresholds[equal[len(equal) // 2]]), int(settings["refractory_days"][best])
+    chosen = equal[int(settings["threshold_place"] * (len(equal) - 1))]
+    return float(thresholds[chosen]), int(settings["refractory_days"][best])
 
 
 def make_detections(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> Made:

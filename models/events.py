@@ -159,7 +159,8 @@ class EventDetector(BaseEstimator):
     def _too_early(self, points: Points) -> np.ndarray:
         """Points before which the account shows too little: what seems a first may have run for years elsewhere.
 
-        A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child.
+        A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child, or
+        to that of another contract (`[new_contract]` of `detection.toml`).
         """
         needed = self.history_days or {}
         if not len(points.day):
@@ -168,8 +169,9 @@ class EventDetector(BaseEstimator):
         since = points.figure("party_first_history_days")
         runs = (since >= 0) & (since < days)
         units = points.figure("party_step_units")
-        step = (units > 0.5) & (units < 1.5) & (points.figure("earlier_signs") > 0)
-        return np.asarray((points.figure("history_days") < days) | (runs & ~step))
+        goes_on = points.figure("earlier_signs") > 0
+        step = ((units > 0.5) & (units < 1.5)) | _is_new_contract(points)
+        return np.asarray((points.figure("history_days") < days) | (runs & ~(step & goes_on)))
 
     def _fit_event(self, event: str, examples: Examples, weight: float) -> list[Made]:
         """Forest, threshold and quiet days; the detections that come about on customers it was not fitted on."""
@@ -245,6 +247,13 @@ def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
     learned = learned * _certainty(points)
     ruled = np.where(points.figure("probability_max") >= 0, _careful_rule(points), learned)
     return np.asarray(trust * learned + (1 - trust) * ruled)
+
+
+def _is_new_contract(points: Points) -> np.ndarray:
+    """Whether a counterparty's amount jumps, for events in which that is another contract with it."""
+    settings = parameters()["new_contract"]
+    tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
+    return np.asarray(tells & (np.abs(points.figure("party_ratio") - 1) > settings["jump"]))
 
 
 def _numbered(points: Points, event: str) -> int:

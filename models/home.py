@@ -58,6 +58,11 @@ class Home:
         return self.path / "vault"
 
     @property
+    def monitoring(self) -> Path:
+        """Facts of the months after a release, one file per release."""
+        return self.path / "monitoring"
+
+    @property
     def keys(self) -> Path:
         """Public keys and their roles; private keys of those who keep them here."""
         return self.path / "keys"

@@ -15,6 +15,8 @@ from models.store import permission_events
 PERMISSION_RECORDED = "permission_recorded"
 # The personal field of such a row that commits to the whole event, whose hash it holds.
 EVENT_COMMITMENT = "event_sha256"
+# The kind of row that says permissions were erased with everything else of a customer: body {permissions, ...}.
+CUSTOMER_ERASED = "customer_erased"
 _ROWS_AT_ONCE = 10_000
 
 _LEDGER = sa.select(
@@ -32,11 +34,13 @@ class RecordedPermissions:
     """What trail rows say about the ledger: by permission version the row's place and the columns it states.
 
     `without_version` counts rows that do not say which permission they mean; as many permissions may go unnamed.
+    `erased` holds by permission version the row that says it was erased.
     """
 
     events: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
     without_version: int = 0
+    erased: dict[int, int] = field(default_factory=dict)
 
     def add(self, seq: int, body: Any, findings: list[str]) -> None:
         """Take in the body of a row."""
@@ -51,6 +55,11 @@ class RecordedPermissions:
             self.events[version] = (seq, {name: body[name] for name in columns if name in body})
             self.versions[seq] = version
 
+    def erase(self, seq: int, body: Any) -> None:
+        """Take in the body of a row that says which permissions were erased."""
+        versions = body.get("permissions") if isinstance(body, dict) else None
+        self.erased |= {version: seq for version in versions or () if isinstance(version, int)}
+
     def link(self, seq: int, name: str, value: str) -> None:
         """Take in whom a row is about and what the whole event was, where that was not erased."""
         if seq in self.versions and name in ("customer_id", EVENT_COMMITMENT):
@@ -63,6 +72,8 @@ def check_ledger(connection: sa.Connection, recorded: RecordedPermissions, findi
     unnamed = []
     for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_LEDGER).mappings():
         version = row["version"]
+        if version in recorded.erased:
+            findings.append(f"permission {version} was erased in row {recorded.erased[version]} but is still there")
         if version not in events:
             unnamed.append(version)
             continue
@@ -76,6 +87,7 @@ def check_ledger(connection: sa.Connection, recorded: RecordedPermissions, findi
     findings.extend(
         f"permission {version} was recorded in row {seq} but is not in the ledger"
         for version, (seq, _) in events.items()
+        if version not in recorded.erased
     )
     # A store whose permissions were never recorded in the trail has nothing to be held against.
     if recorded.events and len(unnamed) > recorded.without_version:

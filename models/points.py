@@ -44,8 +44,8 @@ FEATURES: tuple[str, ...] = (
     "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "ratio_before", "step_units",
     "party_step_units", "birth_misfit",
     # of a series
-    "payer_salaries", "payer_days", "told_salary", "recent_spread", "earlier_spread", "steady", "ratio_clear",
-    "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries", "replaced_silent_days",
+    "payer_salaries", "payer_days", "told_salary", "recent_spread", "recent_highest", "earlier_spread", "steady",
+    "ratio_clear", "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries", "replaced_silent_days",
     "replaced_distance", "payer_begin_gap_days", "other_payer_gap_days", "other_payer_salaries", "other_payer_since",
     "payers_year", "ratio_three", "ratio_three_before", "ratio_other_payer", "period_days", "student_gap_days",
     "benefit_gap_days", "settlement_gap_days", "says_holiday_pay", "stay_days",
@@ -166,6 +166,7 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     """Points of events that single bookings speak to, one per booking that may do so."""
     columns = [at for at, name in enumerate(course.classes) if name != NONE and name in events]
     likely = course.probabilities[:, columns] >= parameters()["points"]["lowest_probability"]
+    likely &= ~is_own_transfer(course)[:, None]  # money that stays one's own speaks to nothing
     if "overdraft" in course.classes and "overdraft" in events:
         # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.
         likely[:, columns.index(course.classes.index("overdraft"))] &= ~_balance_known(course)

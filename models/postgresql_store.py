@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from models.errors import UsageError
 from models.migrations import VERSION_TABLE
-from models.tables import ERASABLE, HISTORY, METADATA
+from models.tables import ERASABLE, HISTORY, LEAVING, METADATA
 
 # "levensl" as a number: one lock for all that write this database.
 WRITERS_TURN = int.from_bytes(b"levensl", "big")
@@ -52,10 +52,19 @@ def guard_history(connection: sa.Connection) -> None:
             f"CREATE OR REPLACE FUNCTION {_GUARD}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
             "RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'restrict_violation'; END $$"
         )
+        for ledger, erased in LEAVING.items():
+            listed = f"SELECT 1 FROM {erased.name} WHERE version = OLD.version"  # noqa: S608 - our own names
+            connection.exec_driver_sql(
+                f"CREATE OR REPLACE FUNCTION {_GUARD}_{ledger.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF NOT EXISTS ({listed}) THEN "
+                "RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'restrict_violation'; END IF; RETURN OLD; END $$"
+            )
+    leaving = {table.name for table in LEAVING}
     for table, name, verb in missing:
-        connection.exec_driver_sql(
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table} EXECUTE FUNCTION {_GUARD}()"
-        )
+        guard = f"EXECUTE FUNCTION {_GUARD}()"
+        if verb == "DELETE" and table in leaving:
+            guard = f"FOR EACH ROW EXECUTE FUNCTION {_GUARD}_{table}()"
+        connection.exec_driver_sql(f"CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table} {guard}")
         connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 

@@ -14,6 +14,7 @@ from models.errors import UsageError
 from models.ledger_check import EVENT_COMMITMENT, PERMISSION_RECORDED, commit_to_event
 from models.permission import PermissionEvent, append_permission, find_repeated
 from models.purposes import PurposeRegistry
+from models.recalls import recall_ended
 from models.trail import TrailRow, append_trail
 
 
@@ -26,9 +27,12 @@ class RecordedPermission:
 
 
 def record_permission(
-    connection: sa.Connection, event: PermissionEvent, registry: PurposeRegistry, *, at: datetime
+    connection: sa.Connection, event: PermissionEvent, registry: PurposeRegistry, *, at: datetime, client: str = ""
 ) -> RecordedPermission:
     """Append an event to ledger and trail inside `store.write()`; acknowledge only after that block has ended.
+
+    Offers that were made under a permission which the event ends are recalled in the same transaction. `client` is the
+    system that told it, where one did.
 
     Raises
     ------
@@ -39,7 +43,9 @@ def record_permission(
         raise UsageError("This permission event was recorded already. Nothing is to be done.")
     version = append_permission(connection, event, registry)
     personal = {"customer_id": event.customer_id, EVENT_COMMITMENT: commit_to_event(asdict(event))}
-    row = append_trail(connection, PERMISSION_RECORDED, _body(event, version), personal=personal, at=at)
+    body = _body(event, version) | ({"client": client} if client else {})
+    row = append_trail(connection, PERMISSION_RECORDED, body, personal=personal, at=at)
+    recall_ended(connection, event, registry.purpose(event.purpose), version, at=at)
     return RecordedPermission(version, row)
 
 

@@ -167,6 +167,10 @@ def _payer_figures(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.n
         "recent_spread": np.nan_to_num(median_of_known(recent) / np.nanmin(recent, axis=1), nan=1.0)
         if len(at)
         else cents,
+        # holiday pay among the recent: what the wage itself is that month cannot be seen
+        "recent_highest": np.nan_to_num(np.nanmax(recent, axis=1) / median_of_known(recent), nan=1.0)
+        if len(at)
+        else cents,
         "steady": (np.abs(paid[:, 1:_RECENT] / np.where(cents > 0, cents, 1.0)[:, None] - 1) < _SAME).sum(axis=1),
         "ratio_clear": np.where(enough, recent.min(axis=1) / _second_highest(paid[:, _RECENT:]), 0.0),
         "earlier_spread": np.where(enough, _spread_of(paid[:, _RECENT:], earlier), 0.0),

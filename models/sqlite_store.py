@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from models.errors import StoreUnavailableError, UsageError
-from models.tables import ERASABLE, HISTORY
+from models.tables import ERASABLE, HISTORY, LEAVING
 
 
 def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.Engine]:
@@ -38,7 +38,7 @@ def guard_history(connection: sa.Connection) -> None:
     for table, verb, when in _refusals():
         if table.name not in present:
             continue  # `verify_trail` names a table that was taken away
-        name = f"{table.name}_no_{'replace' if when else verb.lower()}"
+        name = f"{table.name}_no_{'replace' if verb == 'INSERT' else verb.lower()}"
         connection.exec_driver_sql(
             f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} {when} "
             f"BEGIN SELECT RAISE(ABORT, '{name}'); END"
@@ -48,12 +48,21 @@ def guard_history(connection: sa.Connection) -> None:
 def _refusals() -> list[tuple[sa.Table, str, str]]:
     """A table, the verb it refuses, and when; empty: always."""
     return [
-        *((table, verb, "") for table in HISTORY for verb in ("UPDATE", "DELETE")),
+        *((table, "UPDATE", "") for table in HISTORY),
+        *((table, "DELETE", _unless_erased(table)) for table in HISTORY),
         # SQLite runs delete triggers on a replacement only where recursive_triggers is on, which a foreign client need
         # not do; a BEFORE INSERT trigger runs always.
         *((table, "INSERT", _when_taken(table)) for table in HISTORY),
         *((table, "UPDATE", "") for table in ERASABLE),
     ]
+
+
+def _unless_erased(table: sa.Table) -> str:
+    """Where rows may leave: whenever this one is not among those that were erased; elsewhere always."""
+    if table not in LEAVING:
+        return ""
+    erased = LEAVING[table].name
+    return f"WHEN NOT EXISTS (SELECT 1 FROM {erased} WHERE version = OLD.version)"  # noqa: S608 - our own names
 
 
 def _when_taken(table: sa.Table) -> str:

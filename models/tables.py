@@ -94,6 +94,7 @@ detections = sa.Table(
     sa.Column("release_id", sa.String, nullable=False),
 )
 
+# What became of offers, one row per report: a sent offer that was answered has two.
 offers = sa.Table(
     "offers",
     METADATA,
@@ -104,6 +105,11 @@ offers = sa.Table(
     sa.Column("state", sa.String, sa.CheckConstraint("state IN ('sent', 'answered', 'recalled')"), nullable=False),
     sa.Column("answer", sa.String),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("purpose", sa.String),
+    sa.Column("onset_date", sa.Date),
+    sa.Column("permission_version", sa.Integer),  # of the answer that made the offer
+    sa.Column("trail_seq", sa.Integer),  # the row of the report in the trail
+    sa.Column("refused", sa.String),  # why it should not have been sent, when it was sent all the same
     sa.Index("offers_customer", "customer_id", "at"),
 )
 
@@ -117,6 +123,7 @@ corrections = sa.Table(
     sa.Column("correction", sa.String, nullable=False),  # what the customer says instead, one of serving's codes
     sa.Column("remark", sa.Text),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("evidence", sa.Text),  # booking ids the event rested on, as a JSON list
     sa.Index("corrections_customer", "customer_id", "event"),
 )
 
@@ -126,11 +133,16 @@ complaints = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("customer_id", sa.String, nullable=False),
     sa.Column("subject", sa.String, nullable=False),
-    sa.Column("remark", sa.Text),
+    sa.Column("remark", sa.Text),  # the customer's own words; erased when the complaint is closed
     sa.Column("at", Moment, nullable=False),
     sa.Column("call_back_by", Moment, nullable=False),
     sa.Column("called_back_at", Moment),
     sa.Column("closed_at", Moment),
+    sa.Column("channel", sa.String),
+    sa.Column("language", sa.String),
+    sa.Column("outcome", sa.String),  # one of serving's codes, set when it is closed
+    sa.Column("handling", sa.Text),  # what was done about it, without anything personal
+    sa.Column("closed_by", sa.String),
     sa.Index("complaints_customer", "customer_id", "closed_at"),
 )
 
@@ -139,12 +151,67 @@ questions = sa.Table(
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("customer_id", sa.String, nullable=False),
-    sa.Column("question", sa.String, nullable=False),
-    sa.Column("answer", sa.Text),
+    sa.Column("question", sa.String, nullable=False),  # its topic
+    sa.Column("wording", sa.Text),  # the sentence as it was asked
     sa.Column("channel", sa.String, nullable=False),
     sa.Column("asked_by", sa.String, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Index("questions_customer", "customer_id", "question"),
+)
+
+# Answers of customers, asked for or not. What was answered stays where the bank keeps it; here stands the way there.
+answers = sa.Table(
+    "answers",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("customer_id", sa.String, nullable=False),
+    sa.Column("question", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("reference", sa.String, nullable=False),
+    sa.Column("valid_until", sa.Date, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("answers_customer", "customer_id", "question"),
+)
+
+contact_attempts = sa.Table(
+    "contact_attempts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("complaint_id", sa.Integer, sa.ForeignKey("complaints.id"), nullable=False),
+    sa.Column("colleague", sa.String, nullable=False),
+    sa.Column("result", sa.String, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("contact_attempts_complaint", "complaint_id"),
+)
+
+# Letters as they were sent: a colleague who calls sees the exact words.
+letters = sa.Table(
+    "letters",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("customer_id", sa.String, nullable=False),
+    sa.Column("letter", sa.String, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("language", sa.String, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("letters_customer", "customer_id", "at"),
+)
+
+# What the giving calendar said about a peak of an organisation, so that nobody asks what it explains.
+peak_findings = sa.Table(
+    "peak_findings",
+    METADATA,
+    sa.Column("organisation_id", sa.String, primary_key=True),
+    sa.Column("direction", sa.String, primary_key=True),
+    sa.Column("first_day", sa.Date, primary_key=True),
+    sa.Column("last_day", sa.Date, nullable=False),
+    sa.Column("verdict", sa.String, nullable=False),
+    sa.Column("habits", sa.Text, nullable=False),  # ids, space separated
+    sa.Column("at", Moment, nullable=False),
 )
 
 outbox = sa.Table(
@@ -231,7 +298,17 @@ purpose_registries = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Permissions that may be deleted, because an erasure in the trail names them; a row stands here before it goes there.
+erased_permissions = sa.Table(
+    "erased_permissions",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # Tables in which no row is ever changed, removed or replaced.
-HISTORY = (permission_events, trail, kill_switches, purpose_registries)
+HISTORY = (permission_events, trail, kill_switches, purpose_registries, erased_permissions)
+# ... but a row of these may go when its version stands among the erased ones.
+LEAVING = {permission_events: erased_permissions}
 # A commitment may be erased, never changed.
 ERASABLE = (trail_commitments,)

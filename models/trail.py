@@ -21,7 +21,7 @@ from models.canonical import canonical_json, framed_sha256, moment_text, parse_j
 from models.durable import write_durably
 from models.errors import IntegrityError, StoreUnavailableError, UsageError
 from models.history_check import SIGNED_TABLES, SignedRows, check_signed
-from models.ledger_check import PERMISSION_RECORDED, RecordedPermissions, check_ledger
+from models.ledger_check import CUSTOMER_ERASED, PERMISSION_RECORDED, RecordedPermissions, check_ledger
 from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
 from models.store import Store, permission_events, trail, trail_commitments
 
@@ -105,6 +105,20 @@ def append_trail(
     return row
 
 
+def read_row_body(text: str) -> dict[str, Any]:
+    """What a row says, from its column `body`.
+
+    Raises
+    ------
+    IntegrityError
+        It is not of the form that `append_trail` writes.
+    """
+    body = parse_json(text, dict, source="a row of the trail").get("body")
+    if not isinstance(body, dict):
+        raise IntegrityError("A row of the trail is not of its form. Run `levensloop trail verify`.")
+    return body
+
+
 def erase_commitments(connection: sa.Connection, name: str, value: str) -> int:
     """Erase what links trail rows to a person, inside `store.write()`; returns how many rows were unlinked.
 
@@ -138,7 +152,7 @@ def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry |
         if permission_events.name in present:
             check_ledger(connection, recorded, findings)
     return TrailReport(
-        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed)
+        rows, head, len(signed), commitments, tuple(findings[:FINDINGS_SHOWN]), _notes(rows, head, signed, recorded)
     )
 
 
@@ -223,6 +237,8 @@ def _verify_chain(
             findings.append(f"row {at_seq} is not the one that was signed: the trail was rewritten")
         if kind == PERMISSION_RECORDED:
             recorded.add(at_seq, _parse_body(body).get("body"), findings)
+        elif kind == CUSTOMER_ERASED:
+            recorded.erase(at_seq, _parse_body(body).get("body"))
         elif kind in SIGNED_TABLES:
             by_hand.add(at_seq, kind, _parse_body(body).get("body"))
         seq, prev = at_seq, stated_hash
@@ -292,12 +308,17 @@ def _open_checkpoint(path: Path, registry: KeyRegistry | None) -> tuple[int, str
         raise IntegrityError("it is not a checkpoint") from error
 
 
-def _notes(rows: int, head: TrailRow | None, signed: Mapping[int, str]) -> tuple[str, ...]:
+def _notes(
+    rows: int, head: TrailRow | None, signed: Mapping[int, str], recorded: RecordedPermissions
+) -> tuple[str, ...]:
+    told: tuple[str, ...] = ()
+    if recorded.erased:
+        times = len(set(recorded.erased.values()))
+        told = (f"{len(recorded.erased)} permissions are gone because {times} erasures named them",)
     if not signed:
-        return ("no checkpoint was checked, so a cut tail or a full rewrite would not show",) if rows else ()
+        unseen = "no checkpoint was checked, so a cut tail or a full rewrite would not show"
+        return (*told, unseen) if rows else told
     behind = (head.seq if head else 0) - max(signed)
-    return (
-        (f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none",)
-        if behind > 0
-        else ()
-    )
+    if behind > 0:
+        told = (*told, f"the last {behind} rows stand behind the newest checkpoint and are vouched for by none")
+    return told

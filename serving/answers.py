@@ -13,6 +13,7 @@ from models.taxonomy import Taxonomy
 from serving.care import Detection
 from serving.offers import HeldBack, Offer, OfferChoice
 from serving.policy import Sentence
+from serving.send_window import SendWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Answer:
     taxonomy: Taxonomy
     judgement: Judgement
     trail: TrailPlace
+    send_window: SendWindow
 
     def body(self, because: Sentence) -> dict[str, Any]:
         """The JSON members of the answer; `because` is the sentence of the regime."""
@@ -66,15 +68,10 @@ class Answer:
             "customer_id": self.customer_id,
             "purpose": self.purpose,
             "as_of": self.judgement.as_of.isoformat(),
-            "permission": {
-                "regime": self.permission.regime,
-                "notice_version": self.permission.notice_version,
-                "version": self.permission.version,
-                "valid_until": rfc3339(self.permission.valid_until),
-            },
+            "permission": permission_granted(self.permission),
             "release": {"model_version": self.judgement.model_version, "taxonomy_version": self.taxonomy.version},
             "events": [
-                _event_body(found, self.judgement.choice.offers, self.taxonomy, because)
+                _event_body(found, self.judgement.choice.offers, self.taxonomy, because, self.send_window)
                 for found in self.judgement.events
             ],
             "held_back": [_held_body(held) for held in self.judgement.choice.held_back],
@@ -83,11 +80,18 @@ class Answer:
 
 
 def build_trail_body(
-    purpose: str, judgement: Judgement, *, permission_version: int, policy_version: str, registry_sha256: str
+    purpose: str,
+    judgement: Judgement,
+    *,
+    client: str,
+    permission_version: int,
+    policy_version: str,
+    registry_sha256: str,
 ) -> dict[str, Any]:
     """The content of the trail row of an answer: counts and ids of ours, nothing of a booking."""
     return {
         "outcome": "answered",
+        "client": client,
         "purpose": purpose,
         "as_of": judgement.as_of.isoformat(),
         "permission_version": permission_version,
@@ -107,7 +111,24 @@ def rfc3339(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _event_body(found: Detection, offers: tuple[Offer, ...], taxonomy: Taxonomy, because: Sentence) -> dict[str, Any]:
+def permission_granted(permission: GrantedPermission) -> dict[str, Any]:
+    """The permission of an answer as JSON."""
+    return {
+        "regime": permission.regime,
+        "notice_version": permission.notice_version,
+        "version": permission.version,
+        "valid_until": rfc3339(permission.valid_until),
+    }
+
+
+def window_body(window: SendWindow) -> dict[str, str | None]:
+    """A send window as JSON."""
+    return {"not_before": rfc3339(window.not_before), "not_after": rfc3339(window.not_after)}
+
+
+def _event_body(
+    found: Detection, offers: tuple[Offer, ...], taxonomy: Taxonomy, because: Sentence, window: SendWindow
+) -> dict[str, Any]:
     event = taxonomy.event(found.event)
     mine = [offer for offer in offers if (offer.event, offer.onset_date) == (found.event, found.onset_date)]
     return {
@@ -125,6 +146,7 @@ def _event_body(found: Detection, offers: tuple[Offer, ...], taxonomy: Taxonomy,
                 "kind": offer.product.kind,
                 "name": {"nl": offer.product.nl, "en": offer.product.en},
                 "form": offer.form,
+                "send_window": window_body(window),
             }
             for offer in mine
         ],

@@ -1,164 +1,73 @@
-"""The HTTP contract as one FastAPI application, mounted at `/v1`: thin handlers around the gate and the ledger.
+"""The HTTP contract as one FastAPI application, mounted at `/v1`: its addresses, its errors and its description.
 
-Handlers parse, ask and format; what may be answered is decided in `serving.gate` alone.
+Handlers parse, ask and format; what may be answered is decided in `serving.gate` alone. A new address is declared in
+the module of its subject and named in `ADDRESSES`; nothing else knows about it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from models.errors import IntegrityError, LevensloopError, NoReleaseError, StoreUnavailableError
-from serving.answers import Answer
-from serving.deadline import SCOPE_KEY, Deadline
-from serving.edge import Route
-from serving.gate import Gate, Question
-from serving.ledger import Ledger
+from models.errors import LevensloopError
+from serving import correction_routes, events, offer_routes, permissions
+from serving.addresses import PREFIX, Address, Route
+from serving.clients import Client
+from serving.contact import calendar_addresses, complaint_addresses, question_addresses
+from serving.description import build_description
+from serving.desk import require_desk
 from serving.observation import answer_metrics
-from serving.policy import Limits, Policy
-from serving.problems import MEDIA_TYPE, Problem, problem_of_error, problem_of_status, refuse
-from serving.schemas import (
-    CurrentPermissionRequest,
-    EventsBatchRequest,
-    EventsRequest,
-    PermissionEventRequest,
-    describe_faults,
-    parse_bookings_of,
+from serving.policy import Limits
+from serving.problems import Problem, problem_of_error, problem_of_status
+from serving.schemas import describe_faults
+
+ADDRESSES: tuple[Address, ...] = (
+    *events.ADDRESSES,
+    *permissions.ADDRESSES,
+    *offer_routes.ADDRESSES,
+    *correction_routes.ADDRESSES,
+    *calendar_addresses.ADDRESSES,
+    *complaint_addresses.ADDRESSES,
+    *question_addresses.ADDRESSES,
 )
-
-PREFIX = "/v1"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the handlers work with; made once when a worker starts."""
-
-    gate: Gate
-    ledger: Ledger
-    policy: Policy
-    clock: Callable[[], datetime]
-
-    def is_ready(self) -> bool:
-        """Whether the store can be read now and a verified release is champion; without both nothing is answered."""
-        try:
-            self.gate.releases.current()
-            with self.gate.store.read() as connection:
-                connection.execute(sa.select(1))
-        except (StoreUnavailableError, NoReleaseError, IntegrityError):
-            return False
-        return True
 
 
 def build_api() -> FastAPI:
     """The application without a desk; set `app.state.desk` before it serves. Until then it answers 503."""
-    problems: dict[int | str, dict[str, Any]] = {
-        "default": {"description": "Any error, as RFC 9457", "content": {MEDIA_TYPE: {}}},
-    }
-    app = FastAPI(title="Levensloop", version="1", docs_url=None, redoc_url=None, responses=problems)
+    app = FastAPI(title="Levensloop", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.desk = None
     app.exception_handler(LevensloopError)(_answer_our_error)
     app.exception_handler(RequestValidationError)(_answer_faults)
     app.exception_handler(HTTPException)(_answer_http_error)
     app.exception_handler(Exception)(_answer_failure)
     app.get("/metrics", include_in_schema=False)(answer_metrics)
-    app.post("/events", summary="Life events of one customer, for a purpose")(answer_events)
-    app.post("/events:batch", summary="Stored life events of many customers")(answer_events_batch)
-    app.post("/permissions", status_code=201, summary="Append an event to the permission ledger")(append_event)
-    app.post("/permissions:current", summary="The permission that holds now")(read_permission)
+    for address in ADDRESSES:
+        told: dict[int | str, dict[str, Any]] = {address.status: {"model": address.told}} if address.told else {}
+        app.api_route(
+            address.path, methods=[address.method], summary=address.summary, status_code=address.status,
+            responses=told, response_model=None,
+        )(address.answer)  # fmt: skip
+    described = build_description(app, ADDRESSES)
+    app.openapi = lambda: described  # type: ignore[method-assign]  # how FastAPI takes another description
     return app
 
 
 def build_routes(limits: Limits) -> dict[str, Route]:
     """Every address of the service for the edge."""
-    plain = Route(limits.body_bytes)
     return {
         "/livez": Route(is_probe=True),
         "/readyz": Route(is_probe=True),
         f"{PREFIX}/metrics": Route(is_probe=True),
         f"{PREFIX}/openapi.json": Route(),
-        f"{PREFIX}/events": Route(limits.bookings_body_bytes),
-        f"{PREFIX}/events:batch": plain,
-        f"{PREFIX}/permissions": plain,
-        f"{PREFIX}/permissions:current": plain,
+        **{PREFIX + address.path: address.route(limits) for address in ADDRESSES},
     }
 
 
-def _find_desk(request: Request) -> Desk:
-    desk = request.app.state.desk
-    if desk is None:
-        raise refuse(503, "unavailable", "The service is starting. Try again after Retry-After seconds.")
-    return desk
-
-
-def _find_deadline(request: Request) -> Deadline | None:
-    deadline: Deadline | None = request.scope.get(SCOPE_KEY)
-    return deadline
-
-
-TheDesk = Annotated[Desk, Depends(_find_desk)]
-TheDeadline = Annotated[Deadline | None, Depends(_find_deadline)]
-
-
-def answer_events(asked: EventsRequest, desk: TheDesk, deadline: TheDeadline) -> JSONResponse:
-    """Events that this purpose may know, with evidence, reason and offers; bookings in the request are not stored."""
-    records, most = asked.bookings, desk.policy.limits.row_problems
-    read = None
-    if records is not None:
-
-        def read() -> Any:
-            return parse_bookings_of(records, customer_id=asked.customer_id, most_reported=most)
-
-    answer = desk.gate.answer(Question(asked.customer_id, asked.purpose, asked.as_of, read), deadline=deadline)
-    return _no_store(_answer_body(answer, desk))
-
-
-def answer_events_batch(asked: EventsBatchRequest, desk: TheDesk, deadline: TheDeadline) -> JSONResponse:
-    """One answer or problem per customer, in the order asked."""
-    ids = asked.customer_ids
-    most = desk.policy.limits.batch_customers
-    if len(ids) > most or len(set(ids)) < len(ids):
-        raise refuse(422, "batch-not-valid", f"A batch holds at most {most} customers, each of them once.")
-    questions = [Question(customer_id, asked.purpose, asked.as_of) for customer_id in ids]
-    outcomes = desk.gate.answer_all(questions, deadline=deadline)
-    results = [
-        {"customer_id": customer_id, "problem": outcome.body()}
-        if isinstance(outcome, Problem)
-        else {"customer_id": customer_id, "answer": _answer_body(outcome, desk)}
-        for customer_id, outcome in zip(ids, outcomes, strict=True)
-    ]
-    return _no_store({"purpose": asked.purpose, "results": results})
-
-
-def append_event(
-    asked: PermissionEventRequest,
-    desk: TheDesk,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-) -> JSONResponse:
-    """Append what a customer decided or was shown; with this answer it counts."""
-    if not idempotency_key or not idempotency_key.isascii() or not idempotency_key.isprintable():
-        raise refuse(
-            400, "idempotency-key-missing", "Send an Idempotency-Key header of at most 200 printable characters."
-        )
-    return _no_store(desk.ledger.append(asked, idempotency_key=idempotency_key, now=desk.clock()), status=201)
-
-
-def read_permission(asked: CurrentPermissionRequest, desk: TheDesk) -> JSONResponse:
-    """Allowed or not, under which regime and notice, and why; read from the ledger now."""
-    return _no_store(desk.ledger.read(asked.customer_id, asked.purpose, now=desk.clock()))
-
-
-def _answer_body(answer: Answer, desk: Desk) -> dict[str, Any]:
-    return answer.body(desk.policy.because[answer.permission.regime])
-
-
-def _no_store(body: dict[str, Any], *, status: int = 200) -> JSONResponse:
-    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+def find_client_of(app: FastAPI, authorization: str) -> Client | None:
+    """The client of an Authorization header; 503 until the worker is open."""
+    return require_desk(app).find_client(authorization)
 
 
 async def _answer_our_error(_request: Request, error: LevensloopError) -> JSONResponse:
@@ -166,10 +75,13 @@ async def _answer_our_error(_request: Request, error: LevensloopError) -> JSONRe
 
 
 async def _answer_faults(_request: Request, error: RequestValidationError) -> JSONResponse:
-    """400 for what is not JSON, else 422 with places and reasons; the library's own answer repeats the input."""
+    """400 for what is not JSON or lacks its key, else 422 with places and reasons; the library's repeats the input."""
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem_of_status(400).response()
+    if any(fault["loc"][0] == "header" for fault in faults):
+        detail = "Send an Idempotency-Key header of 1 to 200 printable characters without spaces."
+        return Problem(400, "idempotency-key-missing", detail).response()
     plain = problem_of_status(422)
     return Problem(plain.status, plain.kind, plain.detail, {"errors": describe_faults(faults)}).response()
 

@@ -74,19 +74,31 @@ class ChampionHolder:
     def _choose(self, champion: Champion) -> str:
         """The id of the release that may answer; leaving the champion is recorded before it counts."""
         at = self.clock()
-        lapsed: tuple[str, ...] = ()
         for release_id in (champion.release_id, *reversed(champion.history)):
-            found = self._standing(release_id).find_lapsed(at=at, allow_demo=self.allow_demo)
-            if not found:
+            if self._may_answer(release_id, at):
                 break
-            lapsed = lapsed or tuple(finding.id for finding in found)
         else:
             release_id = ""
-        if lapsed:
-            self._record(Fallback(champion.release_id, champion.promoted_at, release_id, lapsed), at)
+        if release_id != champion.release_id:
+            self._record(self._describe(champion, release_id, at), at)
         if not release_id:
-            raise NoReleaseError("The champion's waiver is over and no release before it may answer. Promote another.")
+            raise NoReleaseError(
+                "The champion may answer no longer (its waiver is over, or customers it was trained on left) and no "
+                "release before it may. Promote another."
+            )
         return release_id
+
+    def _may_answer(self, release_id: str, at: datetime) -> bool:
+        standing = self._standing(release_id)
+        return not standing.has_training_ended(at=at) and not standing.find_lapsed(at=at, allow_demo=self.allow_demo)
+
+    def _describe(self, champion: Champion, fallen_to: str, at: datetime) -> Fallback:
+        standing = self._standing(champion.release_id)
+        lapsed = standing.find_lapsed(at=at, allow_demo=self.allow_demo)
+        return Fallback(
+            champion.release_id, champion.promoted_at, fallen_to, tuple(finding.id for finding in lapsed),
+            training_ended=standing.has_training_ended(at=at),
+        )  # fmt: skip
 
     def _standing(self, release_id: str) -> Standing:
         if release_id not in self._standings:

@@ -3,6 +3,7 @@
 Nothing of a booking is printed or logged here; what the service refuses comes back as an error of ours.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,8 +22,35 @@ from models.errors import (
     UnreadableDataError,
     UsageError,
 )
+from models.home import Home
 
 TIMEOUT_SECONDS = 60.0
+KEY_VARIABLE = "LEVENSLOOP_CLIENT_KEY"
+
+
+def key_file_of(home: Home) -> Path:
+    """Where the key lies that the command line of this state folder asks with."""
+    return home.keys / "client.key"
+
+
+def read_key(home: Home, key_file: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The key to ask with: of the file that is named, else of `LEVENSLOOP_CLIENT_KEY`, else of the state folder.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    environ = os.environ if environ is None else environ
+    if key_file is None and environ.get(KEY_VARIABLE):
+        return environ[KEY_VARIABLE].strip()
+    try:
+        return (key_file or key_file_of(home)).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "There is no client's key to ask with. Make one with `levensloop client add`, and name its file with "
+            f"--key-file or put the key into {KEY_VARIABLE}."
+        ) from error
 
 
 class Client:
@@ -32,13 +60,18 @@ class Client:
     ----------
     url : str
         Address of the service, such as `http://127.0.0.1:3000`.
+    key : str
+        The key of a client.
     transport : httpx.BaseTransport, optional
         Another way to reach it; tests speak to the application without a port.
     """
 
-    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, key: str, transport: httpx.BaseTransport | None = None) -> None:
         # Proxies of the environment are left out: bookings go to the service and nowhere else.
-        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, transport=transport, trust_env=False)
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS, transport=transport,
+            trust_env=False,
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +128,7 @@ def ask_about_files(
     url: str,
     files: Sequence[Path],
     *,
+    key: str,
     customer_id: str,
     purpose: str = "own_product_offers",
     as_of: date | None = None,
@@ -126,7 +160,7 @@ def ask_about_files(
         raise UnreadableDataError(
             "There is no booking of this customer in these files. Give statement files or a table."
         )
-    with Client(url, transport=transport) as client:
+    with Client(url, key=key, transport=transport) as client:
         return client.ask_events(customer_id, purpose, bookings=bookings, as_of=as_of)
 
 

@@ -5,10 +5,21 @@ from typing import Annotated
 
 import typer
 
+from serving.client_commands import app as client
+from serving.contact.commands import app as contact
+from serving.rights_commands import app as rights
+
 app = typer.Typer()
+app.add_typer(client, name="client")
+app.add_typer(contact)
+app.add_typer(rights)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
 _Url = Annotated[str, typer.Option(help="Address of the service; the one that runs here when absent.")]
+_KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the client's key; LEVENSLOOP_CLIENT_KEY or the state folder's key when absent."),
+]
 
 
 @app.command()
@@ -49,21 +60,25 @@ def ask(
     purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
     as_of: Annotated[str, typer.Option(help="Day to judge, YYYY-MM-DD; today when absent.")] = "",
     url: _Url = "",
+    key_file: _KeyFile = None,
 ) -> None:
     """Ask the service which life events a customer has, as an offer engine does; the answer is JSON on stdout."""
     from rich.console import Console
 
     from models.commands import parse_day
-    from serving.client import Client, ask_about_files
+    from models.home import find_home
+    from serving.client import Client, ask_about_files, read_key
 
-    url = url or _url_of_home()
+    url, key = url or _url_of_home(), read_key(find_home(), key_file)
     day = parse_day(as_of) if as_of else None
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     if files:
-        answer = ask_about_files(url, files, customer_id=customer, purpose=purpose, as_of=day, report=errors.print)
+        answer = ask_about_files(
+            url, files, key=key, customer_id=customer, purpose=purpose, as_of=day, report=errors.print
+        )
     else:
-        with Client(url) as client:
-            answer = client.ask_events(customer, purpose, as_of=day)
+        with Client(url, key=key) as connection:
+            answer = connection.ask_events(customer, purpose, as_of=day)
     Console(soft_wrap=True).print_json(data=answer)
 
 
@@ -74,14 +89,17 @@ def permit(
     purpose: Annotated[str, typer.Option(help="What for.")] = "own_product_offers",
     channel: Annotated[str, typer.Option(help="Where the customer said so.")] = "branch",
     url: _Url = "",
+    key_file: _KeyFile = None,
 ) -> None:
     """Record what a customer allows or stops; it counts with the answer."""
     from rich.console import Console
 
-    from serving.client import Client
+    from models.home import find_home
+    from serving.client import Client, read_key
 
-    with Client(url or _url_of_home()) as client:
-        Console(soft_wrap=True).print_json(data=client.append_permission(customer, purpose, action, channel=channel))
+    with Client(url or _url_of_home(), key=read_key(find_home(), key_file)) as connection:
+        told = connection.append_permission(customer, purpose, action, channel=channel)
+    Console(soft_wrap=True).print_json(data=told)
 
 
 @app.command()
@@ -107,13 +125,18 @@ def nightly(
     as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
 ) -> None:
-    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from."""
+    """Detect for every customer who allows it and keep the result, which `ask` without files is answered from.
+
+    Afterwards sent offers are reconciled with permissions, and what is too old is deleted.
+    """
     import os
 
     from rich.console import Console
 
     from models.commands import parse_day
+    from serving.housekeeping import keep_house
     from serving.nightly import run_nightly_file
+    from serving.rights_commands import tell_deleted, tell_reconciliation
     from serving.settings import read_settings
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -126,6 +149,9 @@ def nightly(
     )
     told = f"{summary.judged} of {summary.customers} customers allow it and were judged"
     console.print(f"{told}; {summary.detections} detections kept.")
+    night = keep_house(settings.home)
+    tell_deleted(night.deleted)
+    tell_reconciliation(night.sent)
 
 
 @app.command()

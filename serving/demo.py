@@ -22,8 +22,10 @@ from models.durable import write_durably
 from models.errors import LevensloopError, NoReleaseError
 from models.findings import read_findings
 from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
+from models.purposes import default_purposes
 from models.signing import BOARD, Role
-from serving.client import Client
+from serving.client import Client, key_file_of, read_key
+from serving.clients import ROLES
 from serving.running import RunningServer, find_server, start_server
 from serving.settings import Settings, read_settings
 
@@ -54,9 +56,10 @@ def run_demo(home: Home, *, customers: int, started: int = 0) -> None:
     console.rule("3/3  The service")
     files = _write_statements(home, until)
     server = find_server(home.path / "run") or start_server(_settings(home), home.path / "run")
+    _make_client(home)
     for customer in (CHILD, TRAVEL):
-        _allow(server, customer)
-    _say_what_to_try(console, server, files, until, seconds=time() - begun)
+        _allow(home, server, customer)
+    _say_what_to_try(console, home, server, files, until, seconds=time() - begun)
 
 
 def _simulate(home: Home, customers: int, until: date) -> None:
@@ -162,14 +165,27 @@ def _write_statements(home: Home, until: date) -> dict[str, Path]:
     return files
 
 
-def _allow(server: RunningServer, customer: str) -> None:
-    with Client(server.url) as client:
-        if not client.read_permission(customer, PURPOSE)["allowed"]:
-            client.append_permission(customer, PURPOSE, "consented", channel="demo", language="nl")
+def _make_client(home: Home) -> None:
+    """One client that may do everything, for whoever tries the demo; its key lies in the demo's folder.
+
+    Its name is new each time, so that a demo that was cut off before it kept the key can go on.
+    """
+    if key_file_of(home).exists():
+        return
+    given = [part for role in sorted(ROLES) for part in ("--role", role)]
+    given += [part for purpose in default_purposes().ids for part in ("--purpose", purpose)]
+    name = f"demo-{secrets.token_hex(3)}"
+    _levensloop(home, "client", "add", name, *given, "--out", str(key_file_of(home)))
+
+
+def _allow(home: Home, server: RunningServer, customer: str) -> None:
+    with Client(server.url, key=read_key(home, key_file_of(home))) as connection:
+        if not connection.read_permission(customer, PURPOSE)["allowed"]:
+            connection.append_permission(customer, PURPOSE, "consented", channel="demo", language="nl")
 
 
 def _say_what_to_try(
-    console: Console, server: RunningServer, files: dict[str, Path], until: date, *, seconds: float
+    console: Console, home: Home, server: RunningServer, files: dict[str, Path], until: date, *, seconds: float
 ) -> None:
     verb = _relative(Path(sys.executable).parent / "levensloop")
     examples = (
@@ -190,6 +206,8 @@ def _say_what_to_try(
             until.isoformat(),
             "--url",
             server.url,
+            "--key-file",
+            _relative(key_file_of(home)),
         )
         console.print(f"    {shlex.join(parts)}\n", markup=False)
     console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")

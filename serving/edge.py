@@ -1,9 +1,9 @@
-"""The outermost layer of the service: what may come in at all, and what every answer looks like.
+"""The outermost layer of the service: who and what may come in at all.
 
 BentoML opens pages of its own (an index, API descriptions, metrics with raw paths as labels), takes bodies of any size
-and answers errors in three shapes. This layer stands in front of all of it: only known addresses pass, bodies are JSON
-and bounded, time and concurrency are bounded, every error is a problem document, and what is logged or counted about a
-request is its known address, never a path or text of the caller.
+and answers errors in three shapes. This layer stands in front of all of it: only known addresses pass, only clients
+whose key and role allow it, as often as they may, with bodies of the right kind and size; time and concurrency are
+bounded. What is logged or counted about a request is its known address, never a path or text of the caller.
 """
 
 import asyncio
@@ -12,14 +12,22 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from anyio import to_thread
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.errors import LevensloopError
+from serving.addresses import NDJSON, Route, media_type_of
+from serving.clients import HEADER, Client
 from serving.deadline import SCOPE_KEY, Deadline
+from serving.outlet import Outlet
 from serving.policy import Limits
-from serving.problems import MEDIA_TYPE, problem_of_status
+from serving.problems import Problem, ProblemError, problem_of_error, problem_of_status
+from serving.rates import Rates
 
 UNKNOWN = "(unknown)"
+CLIENT_KEY = "levensloop.client"
+FindClient = Callable[[str], Client | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,6 @@ class Seen:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One address: how large a body it takes, in bytes, and whether it waits in the queue of busy requests."""
-
-    body_bytes: int = 0
-    is_probe: bool = False
-
-
 class Edge:
     """ASGI middleware with the rules of this module.
 
@@ -51,19 +51,30 @@ class Edge:
     routes : mapping of str to Route
         Every address that exists.
     limits : Limits
-        Time and concurrency.
+        Time, rates and concurrency.
+    find_client : callable
+        The client of an Authorization header, or None; called in a thread.
     observe : callable
         Called once per request, after its answer.
     """
 
     def __init__(
-        self, app: ASGIApp, *, routes: Mapping[str, Route], limits: Limits, observe: Callable[[Seen], None]
+        self,
+        app: ASGIApp,
+        *,
+        routes: Mapping[str, Route],
+        limits: Limits,
+        find_client: FindClient,
+        observe: Callable[[Seen], None],
     ) -> None:
         self.app = app
         self.routes = routes
         self.limits = limits
+        self.find_client = find_client
         self.observe = observe
+        self.rates = Rates(limits.requests_per_second, limits.burst_seconds)
         self.busy = 0
+        self.batches = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP and the start-up protocol is closed."""
@@ -76,7 +87,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        out = _Outlet(scope, receive, send, request_id=str(uuid.uuid4()))
+        out = Outlet(scope, receive, send, request_id=_request_id(Headers(scope=scope)))
         known = scope["path"] in self.routes
         try:
             await self._pass_on(scope, receive, out)
@@ -86,7 +97,7 @@ class Edge:
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self.observe(Seen(method, route, out.status, seconds, out.request_id))
 
-    async def _pass_on(self, scope: Scope, receive: Receive, out: "_Outlet") -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, out: Outlet) -> None:
         route = self.routes.get(scope["path"])
         if route is None:
             return await out.refuse(404)
@@ -96,101 +107,113 @@ class Edge:
                     return await self.app(scope, receive, out.send)
             except TimeoutError:
                 return await out.refuse(504)
-        if self.busy >= self.limits.requests_at_once:
+        if scope["method"] not in route.methods:
+            return await out.refuse(405, {"Allow": ", ".join(sorted(route.methods))})
+        is_batch = NDJSON in route.body_bytes and media_type_of(Headers(scope=scope)) == NDJSON
+        if self.busy >= self.limits.requests_at_once or (is_batch and self.batches >= self.limits.batches_at_once):
             return await out.refuse(429)
         self.busy += 1
+        self.batches += is_batch
         deadline = Deadline()
         work = asyncio.ensure_future(self._work({**scope, SCOPE_KEY: deadline}, receive, out, route))
-        work.add_done_callback(self._free)
-        await asyncio.wait({work}, timeout=self.limits.timeout_seconds)
+        work.add_done_callback(lambda done: self._free(done, is_batch))
+        seconds = self.limits.batch_timeout_seconds if is_batch else self.limits.timeout_seconds
+        await asyncio.wait({work}, timeout=seconds)
         if not work.done() and not out.started and deadline.give_up():
             # A thread cannot be stopped: it goes on, keeps its slot, and finds at its end that it came too late.
             return await out.refuse(504)
         if not work.done():
             # The trail says that it was answered, or the answer is leaving: it gets as long again.
-            await asyncio.wait({work}, timeout=self.limits.timeout_seconds)
+            await asyncio.wait({work}, timeout=seconds)
         return work.result() if work.done() else None
 
-    async def _work(self, scope: Scope, receive: Receive, out: "_Outlet", route: Route) -> None:
-        if scope["method"] in _WITH_BODY:
-            try:
-                async with asyncio.timeout(self.limits.timeout_seconds):
-                    receive = await self._take_body(scope, receive, out, route)
-            except TimeoutError:
-                await out.refuse(504)
-        if not out.started:
-            await self.app(scope, receive, out.send)
+    async def _work(self, scope: Scope, receive: Receive, out: Outlet, route: Route) -> None:
+        try:
+            async with asyncio.timeout(self.limits.timeout_seconds):
+                if route.roles:
+                    scope[CLIENT_KEY] = await self._find_client(scope, route)
+                if scope["method"] in _WITH_BODY:
+                    receive = await _take_body(scope, receive, route)
+        except TimeoutError:
+            return await out.refuse(504)
+        except LevensloopError as error:
+            return await out.answer(problem_of_error(error))
+        return await self.app(scope, receive, out.send)
 
-    def _free(self, work: "asyncio.Future[None]") -> None:
+    async def _find_client(self, scope: Scope, route: Route) -> Client:
+        """The client that asks; nothing of the body is read before it is known and may ask here and now."""
+        authorization = Headers(scope=scope).get(HEADER, "")
+        client = await to_thread.run_sync(self.find_client, authorization) if authorization else None
+        if client is None:
+            raise ProblemError(problem_of_status(401))
+        if not client.roles & route.roles:
+            raise ProblemError(problem_of_status(403))
+        seconds = self.rates.take(client.name, client.requests_per_second)
+        if seconds:
+            raise ProblemError(_too_often(seconds))
+        return client
+
+    def _free(self, work: "asyncio.Future[None]", is_batch: bool) -> None:
         """The slot of a request whose work has ended; how it ended was said already when nobody waits any more."""
         self.busy -= 1
+        self.batches -= is_batch
         if not work.cancelled():
             work.exception()
-
-    async def _take_body(self, scope: Scope, receive: Receive, out: "_Outlet", route: Route) -> Receive:
-        """Read the body up to the limit of its address; a body that is too large is not read to its end."""
-        headers = Headers(scope=scope)
-        if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-            await out.refuse(415)
-            return receive
-        declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > route.body_bytes:
-            await out.refuse(413)
-            return receive
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return _replay(bytes(body))
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > route.body_bytes:
-                await out.refuse(413)
-                return receive
-        return _replay(bytes(body))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-class _Outlet:
-    """The way out of one request: every error that is not a problem document yet becomes one."""
+def _too_often(seconds: int) -> Problem:
+    detail = "This client asks more often than it may. Try again after Retry-After seconds."
+    return Problem(429, "rate-exceeded", detail, headers={"Retry-After": str(seconds)})
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
-        self.request_id = request_id
-        self.status = 0
-        self.started = False
-        self._replaced = False
 
-    async def send(self, message: Message) -> None:
-        """Pass a message of the application on, unless something else was answered instead."""
-        if self._replaced:
-            return None
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.request_id
-            is_problem = headers.get("content-type", "").startswith(MEDIA_TYPE)
-            if message["status"] >= 400 and not is_problem:
-                kept = {"Allow": headers["allow"]} if "allow" in headers else {}
-                return await self.refuse(message["status"], kept)
-            self.started, self.status = True, message["status"]
-            if self.status == 500:
-                # The server drops a connection whose request failed: say so, or the next request on it is lost.
-                headers["Connection"] = "close"
-        await self._send(message)
-        return None
+async def _take_body(scope: Scope, receive: Receive, route: Route) -> Receive:
+    """Read the body up to the limit of its kind; a body that is too large is not read to its end."""
+    headers = Headers(scope=scope)
+    media_type = media_type_of(headers)
+    most = route.body_bytes.get(media_type)
+    if most is None or headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError(problem_of_status(415))
+    declared = headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > most:
+        raise ProblemError(problem_of_status(413))
+    bounded = _Bounded(receive, most)
+    if media_type == NDJSON:
+        return bounded.receive
+    body = bytearray()
+    more = True
+    while more:
+        message = await bounded.receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return _replay(bytes(body))
 
-    async def refuse(self, status: int, headers: dict[str, str] | None = None) -> None:
-        """Answer with the plain problem of a status, unless an answer already left."""
-        if self.started:
-            return
-        self.started = self._replaced = True
-        self.status = status
-        response = problem_of_status(status).response({**(headers or {}), "X-Request-ID": self.request_id})
-        await response(self._scope, self._receive, self._send)
+
+class _Bounded:
+    """A body that ends with 413 when it grows too large."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._left = receive, most
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise ProblemError(problem_of_status(413))
+        return message
+
+
+def _request_id(headers: Headers) -> str:
+    """The caller's, when it is a UUID (any other text could tell of a customer in our log), else a new one."""
+    try:
+        return str(uuid.UUID(headers.get("x-request-id", "")))
+    except ValueError:
+        return str(uuid.uuid4())
 
 
 def _replay(body: bytes) -> Receive:

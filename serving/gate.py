@@ -6,52 +6,40 @@ by it, so no answer leaves after it. Whatever cannot be read or written ends in 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
 
-import pandas as pd
 import sqlalchemy as sa
 
-from models.errors import IntegrityError, PermissionRefusedError
-from models.kill_switch import stopped_events
+from models.errors import PermissionRefusedError
+from models.kill_switch import KillSwitches
 from models.permission import Permission, current_permission
 from models.purposes import AMSTERDAM, Purpose, PurposeRegistry, PurposeSource
-from models.screening import Screening
 from models.store import Store
 from models.taxonomy import Taxonomy
 from models.trail import append_trail
 from serving.answers import Answer, GrantedPermission, Judgement, TrailPlace, build_trail_body
 from serving.care import CustomerFacts, Detection, find_sales_block
+from serving.clients import ASKING, Client
+from serving.corrections import Corrected, find_corrected
 from serving.deadline import Deadline
-from serving.offers import OfferChoice, SentOffer, choose_offers
+from serving.detecting import Brought, Detect, Found, ServedRelease, find_detections
+from serving.offers import History, OfferChoice, choose_offers
 from serving.policy import Policy
 from serving.problems import Problem, ProblemError, problem_of_status, refuse
-from serving.records import NightlyRun, Records, as_date
+from serving.records import NightlyRun, Records
+from serving.send_window import find_send_window
 
 P = ParamSpec("P")
 T = TypeVar("T")
 ANSWERED, REFUSED = "events_answered", "events_refused"
 # Statuses of refusals that stand in the trail: not allowed, and judged but too late to be told.
 RECORDED = frozenset({403, 504})
-# Who asks through this service; a purpose that is for training or the audit alone is not answered here.
-SERVED_CLIENTS = frozenset({"offer_engine", "customer_page", "contact_desk"})
 _PURPOSES_CHANGED = Problem(
     503, "purposes-changed", "What bookings may be used for changed while this was judged. Ask again."
 )
-
-
-class ServedRelease(Protocol):
-    """What the gate needs of a verified release."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def model_version(self) -> str: ...
-    @property
-    def taxonomy(self) -> Taxonomy: ...
-    @property
-    def screening(self) -> Screening: ...
 
 
 class ReleaseHolder(Protocol):
@@ -61,39 +49,41 @@ class ReleaseHolder(Protocol):
         """The verified champion of this moment; NoReleaseError or IntegrityError when there is none."""
 
 
-class Detect(Protocol):
-    """The pure function from bookings to detections (`models.detection.detect_events`)."""
-
-    def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of an engine. `read_bookings` is called only after permission is there; None: ask the nightly run.
-
-    `as_of` None means today in Europe/Amsterdam.
-    """
+    """One question of a client. `as_of` None means today in Europe/Amsterdam."""
 
     customer_id: str
     purpose: str
+    client: Client
     as_of: date | None = None
-    read_bookings: Callable[[], pd.DataFrame] | None = None
+
+
+# Bookings that come with a request, as a table of the customers who may be looked at; called once they are known.
+Bring = Callable[[Sequence[str]], Brought]
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Everything read of one customer before anything is judged."""
+    """Everything read of one customer before anything is judged; `brings` says that bookings come with the request."""
 
     question: Question
     release: ServedRelease
+    brings: bool
     purpose: Purpose
     as_of: date
     today: date
     facts: CustomerFacts
     nightly: NightlyRun | None
     nightly_today: NightlyRun | None
-    sent: tuple[SentOffer, ...]
+    history: History
     stopped: frozenset[str]
+    corrected: Corrected
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Days for which bookings that came along must be looked at; today's care only matters where one sells."""
+        return (self.as_of, self.today) if self.purpose.products else (self.as_of,)
 
 
 @dataclass(frozen=True)
@@ -108,9 +98,10 @@ class Gate:
     policy: Policy
     clock: Callable[[], datetime]
     strict_customers: bool = False
+    switches: KillSwitches = field(default_factory=KillSwitches)
 
-    def answer(self, question: Question, *, deadline: Deadline | None = None) -> Answer:
-        """Answer one question.
+    def answer(self, question: Question, *, bring: Bring | None = None, deadline: Deadline | None = None) -> Answer:
+        """Answer one question, from the bookings that come with it, or from the nightly run.
 
         Raises
         ------
@@ -121,31 +112,39 @@ class Gate:
         NoReleaseError, IntegrityError
             There is no release to answer with, or it does not verify.
         """
-        outcome = self.answer_all([question], deadline=deadline)[0]
+        outcome = self.answer_all([question], bring=bring, deadline=deadline)[0]
         if isinstance(outcome, Problem):
             raise ProblemError(outcome)
         return outcome
 
-    def answer_all(self, questions: Sequence[Question], *, deadline: Deadline | None = None) -> list[Answer | Problem]:
+    def answer_all(
+        self, questions: Sequence[Question], *, bring: Bring | None = None, deadline: Deadline | None = None
+    ) -> list[Answer | Problem]:
         """One answer or problem per question, in the order of the questions; all trail rows are written together.
 
+        The questions are about different customers. `bring` is called with those of them whose permission is there.
         When nobody waits for them any more (`deadline`), answers become refusals in the trail and nothing leaves.
         """
         release = self.releases.current()
         with self.store.read() as connection:
-            judged_by, stopped = self.registry.in_force(connection), stopped_events(connection)
-            cases = [_keep(self._admit, connection, question, release, judged_by, stopped) for question in questions]
-        judged = [case if isinstance(case, Problem) else _keep(self._judge, case) for case in cases]
+            judged_by, stopped = self.registry.in_force(connection), self.switches.stopped(connection)
+            admit = partial(
+                self._admit, connection, release=release, registry=judged_by, stopped=stopped, brings=bring is not None
+            )
+            cases = [_keep(admit, question) for question in questions]
+        judged = self._judge_all(cases, bring)
         with self.store.write() as connection:
             if deadline is not None and not deadline.claim():
                 judged = [problem_of_status(504) if isinstance(one, Judgement) else one for one in judged]
             # Whatever was stopped since: like a withdrawal, a kill switch or a purpose registry that was acknowledged
             # before this transaction is seen by it.
-            registry, stopped = self.registry.in_force(connection), stopped_events(connection)
+            registry, stopped = self.registry.in_force(connection), self.switches.stopped(connection)
             if registry.sha256 != judged_by.sha256:
                 judged = [_PURPOSES_CHANGED if isinstance(one, Judgement) else one for one in judged]
             return [
-                self._seal(connection, question, _without(outcome, stopped), release, registry)
+                self._seal(
+                    connection, question, self._without(connection, question, outcome, stopped), release, registry
+                )
                 for question, outcome in zip(questions, judged, strict=True)
             ]
 
@@ -153,39 +152,77 @@ class Gate:
         self,
         connection: sa.Connection,
         question: Question,
+        *,
         release: ServedRelease,
         registry: PurposeRegistry,
         stopped: frozenset[str],
+        brings: bool,
     ) -> _Case:
         """Purpose, permission and what is known of the customer; nothing of a booking is touched before this."""
         today = self.clock().astimezone(AMSTERDAM).date()
         as_of = question.as_of or today
         if as_of > today:
             raise refuse(422, "as-of-in-the-future", "as_of lies in the future. Give today or an earlier day.")
-        purpose = _find_purpose(registry, question.purpose)
+        purpose = _find_purpose(registry, question)
         _require(self._permission(connection, question, registry))
         facts = self.records.find_customer(connection, question.customer_id)
         nightly_today = self.records.find_nightly_run(connection, question.customer_id, as_of=today)
         nightly = None
-        if question.read_bookings is None:
+        if not brings:
             nightly = nightly_today
             if as_of < today:
                 nightly = self.records.find_nightly_run(connection, question.customer_id, as_of=as_of)
-        if facts is None and nightly is None and (question.read_bookings is None or self.strict_customers):
+        if facts is None and nightly is None and (not brings or self.strict_customers):
             raise refuse(404, "customer-unknown", "This customer is not known here. Send bookings or check the id.")
         if facts is not None and not facts.is_adult:
             raise _refuse_minor()
-        sent = self.records.find_sent_offers(connection, question.customer_id)
+        history = self.records.find_history(connection, question.customer_id)
+        corrected = find_corrected(connection, question.customer_id, days=self.policy.same_event_days)
         known = facts or CustomerFacts(question.customer_id)
-        return _Case(question, release, purpose, as_of, today, known, nightly, nightly_today, sent, stopped)
+        return _Case(
+            question, release, brings, purpose, as_of, today, known, nightly, nightly_today, history, stopped,
+            corrected,
+        )  # fmt: skip
 
     def _permission(self, connection: sa.Connection, question: Question, registry: PurposeRegistry) -> Permission:
         return current_permission(
             connection, question.customer_id, question.purpose, registry=registry, at=self.clock()
         )
 
-    def _judge(self, case: _Case) -> Judgement:
-        """Detections, care and offers; pure but for the bookings it reads from the request.
+    def _judge_all(self, cases: Sequence[_Case | Problem], bring: Bring | None) -> list[Judgement | Problem]:
+        """A judgement per case, in their order; bookings that came along are looked at together."""
+        admitted = [case for case in cases if isinstance(case, _Case)]
+        if bring is None or not admitted:
+            return [case if isinstance(case, Problem) else self._judge(case, (), (), 0) for case in cases]
+        brought = _keep(bring, [case.question.customer_id for case in admitted])
+        if isinstance(brought, Problem):
+            return [case if isinstance(case, Problem) else brought for case in cases]
+        counts = brought.counts()
+        found = self._look(admitted, brought)
+
+        def judge(case: _Case) -> Judgement | Problem:
+            mine = case.question.customer_id
+            if mine in brought.problems:
+                return brought.problems[mine]
+            then, now = found[case.as_of].get(mine, ()), found[case.today].get(mine, ())
+            return self._judge(case, then, now, counts.get(mine, 0))
+
+        return [case if isinstance(case, Problem) else judge(case) for case in cases]
+
+    def _look(self, cases: Sequence[_Case], brought: Brought) -> dict[date, Found]:
+        """What the detector finds on each day that somebody needs: that asked about and, before a sale, today."""
+        found: dict[date, Found] = {case.today: {} for case in cases}
+        for day in sorted({day for case in cases for day in case.days}):
+            found[day] = find_detections(
+                brought.bookings, customers={case.question.customer_id for case in cases}, as_of=day,
+                release=cases[0].release, detect=self.detect,
+            )  # fmt: skip
+        return found
+
+    def _judge(
+        self, case: _Case, detections: tuple[Detection, ...], today: tuple[Detection, ...], bookings_count: int
+    ) -> Judgement:
+        """Events, care and offers from what was detected in bookings that came along, and from the nightly run.
 
         Events are those of `as_of`. Care is that of today, as permission is: the caller chooses `as_of`, and a day
         before a dismissal would sell to somebody who lost a job since. The caller chooses the bookings too, so a care
@@ -193,15 +230,9 @@ class Gate:
         event is neither told nor offered on; a stopped care event still keeps all others from selling.
         """
         taxonomy = case.release.taxonomy
-        if case.question.read_bookings is None:
-            detections, bookings_count = _age(case.nightly, as_of=case.as_of, taxonomy=taxonomy), 0
-            today: tuple[Detection, ...] = ()
-        else:
-            bookings = case.question.read_bookings()
-            detections, bookings_count = self._detect(bookings, case, as_of=case.as_of), len(bookings)
-            is_now = case.as_of == case.today or not case.purpose.products
-            today = detections if is_now else self._detect(bookings, case, as_of=case.today)
-        today += _age(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
+        if not case.brings:
+            detections = age_detections(case.nightly, as_of=case.as_of, taxonomy=taxonomy)
+        today += age_detections(case.nightly_today, as_of=case.today, taxonomy=taxonomy)
         block = find_sales_block(
             today, case.facts, as_of=case.today, taxonomy=taxonomy, block_days=self.policy.care_block_days
         )
@@ -209,7 +240,7 @@ class Gate:
         choice = OfferChoice((), ())
         if case.purpose.products:
             choice = choose_offers(
-                events, case.facts, block=block, sent=case.sent, as_of=case.as_of, today=case.today,
+                events, case.facts, block=block, history=case.history, as_of=case.as_of, today=case.today,
                 taxonomy=taxonomy, cap_days=self.policy.offer_cap_days,
             )  # fmt: skip
         made_by = (case.release.id, case.release.model_version)
@@ -217,24 +248,10 @@ class Gate:
             made_by = (case.nightly.release_id, case.nightly.model_version)
         return Judgement(case.as_of, *made_by, events, choice, bookings_count, len(detections))
 
-    def _detect(self, bookings: pd.DataFrame, case: _Case, *, as_of: date) -> tuple[Detection, ...]:
-        """Detections whose evidence never names a screened booking; one that rests on such alone is not told."""
-        names, renamed = _spaceless(bookings)
-        frame = self.detect(renamed, as_of=as_of, release=case.release)
-        if frame.empty:
-            return ()
-        if not (frame["customer_id"] == case.question.customer_id).all():
-            raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
-        # The detector screens too; here nobody has to believe it.
-        screened = set(bookings["booking_id"][case.release.screening.screen(bookings)])
-        found = [_detection(row, names) for row in frame.to_dict("records")]
-        told = [replace(one, evidence=tuple(i for i in one.evidence if i not in screened)) for one in found]
-        return tuple(one for one in told if one.evidence)
-
     def _may_tell(self, found: Detection, case: _Case) -> bool:
         event, purpose = case.release.taxonomy.event(found.event), case.purpose
         only = self.policy.only_events.get(purpose.id)
-        if event.retired or event.id in case.stopped:
+        if event.retired or event.id in case.stopped or case.corrected.holds(found.event, found.onset_date):
             return False
         return event.offer_class in purpose.event_classes and (only is None or event.id in only)
 
@@ -254,13 +271,15 @@ class Gate:
             outcome = permitted
         if outcome.status in RECORDED:
             known = question.purpose if question.purpose in registry.ids else "unregistered"
-            body = {"outcome": outcome.kind, "purpose": known, "release": release.id}
+            body = {
+                "outcome": outcome.kind, "purpose": known, "release": release.id, "client": question.client.name,
+            }  # fmt: skip
             append_trail(connection, REFUSED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         return outcome
 
     def _still_permitted(self, connection: sa.Connection, question: Question, registry: PurposeRegistry) -> Permission:
         """The permission now; ProblemError when purpose or permission are gone since the question was judged."""
-        _find_purpose(registry, question.purpose)
+        _find_purpose(registry, question)
         return _require(self._permission(connection, question, registry))
 
     def _record_answer(
@@ -273,35 +292,46 @@ class Gate:
         registry: PurposeRegistry,
     ) -> Answer:
         body = build_trail_body(
-            question.purpose, judgement, permission_version=permission.version, policy_version=self.policy.version,
-            registry_sha256=registry.sha256,
+            question.purpose, judgement, client=question.client.name, permission_version=permission.version,
+            policy_version=self.policy.version, registry_sha256=registry.sha256,
         )  # fmt: skip
         row = append_trail(connection, ANSWERED, body, personal={"customer_id": question.customer_id}, at=self.clock())
         granted = GrantedPermission(
             permission.regime, permission.notice_version, permission.version, permission.valid_until
         )
         place = TrailPlace(row.seq, row.hash)
-        return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place)
+        window = find_send_window(self.policy.hours, at=self.clock())
+        return Answer(question.customer_id, question.purpose, granted, taxonomy, judgement, place, window)
+
+    def _without(
+        self, connection: sa.Connection, question: Question, outcome: Judgement | Problem, stopped: frozenset[str]
+    ) -> Judgement | Problem:
+        """The judgement without what must not be told any more; what it would have offered is not replaced."""
+        if isinstance(outcome, Problem) or not outcome.events:
+            return outcome
+        corrected = find_corrected(connection, question.customer_id, days=self.policy.same_event_days)
+        told = tuple(e for e in outcome.events if e.event not in stopped and not corrected.holds(e.event, e.onset_date))
+        if len(told) == len(outcome.events):
+            return outcome
+        kept = {e.event for e in told}
+        choice = OfferChoice(
+            tuple(offer for offer in outcome.choice.offers if offer.event in kept),
+            tuple(held for held in outcome.choice.held_back if held.event in kept),
+        )
+        return replace(outcome, events=told, choice=choice)
 
 
-def _without(outcome: Judgement | Problem, stopped: frozenset[str]) -> Judgement | Problem:
-    """The judgement without what must not be told any more; what it would have offered is not replaced."""
-    if isinstance(outcome, Problem) or not stopped:
-        return outcome
-    choice = OfferChoice(
-        tuple(offer for offer in outcome.choice.offers if offer.event not in stopped),
-        tuple(held for held in outcome.choice.held_back if held.event not in stopped),
-    )
-    return replace(outcome, events=tuple(e for e in outcome.events if e.event not in stopped), choice=choice)
-
-
-def _find_purpose(registry: PurposeRegistry, purpose_id: str) -> Purpose:
+def _find_purpose(registry: PurposeRegistry, question: Question) -> Purpose:
+    """The purpose, if life events are told for it, to a client of this role, whose key covers it."""
     try:
-        purpose = registry.purpose(purpose_id)
+        purpose = registry.purpose(question.purpose)
     except PermissionRefusedError as error:
         raise refuse(403, "purpose-unknown", str(error)) from error
-    if not purpose.event_classes or not SERVED_CLIENTS & set(purpose.clients):
+    if not purpose.event_classes or not ASKING & set(purpose.clients):
         raise refuse(403, "purpose-not-served", "Life events are not told for this purpose.")
+    question.client.require_purpose(purpose.id)
+    if not question.client.roles & set(purpose.clients):
+        raise refuse(403, "purpose-not-for-role", "The purpose registry does not let this client's role ask this.")
     return purpose
 
 
@@ -330,7 +360,7 @@ def _keep(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Proble
         return error.problem
 
 
-def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
+def age_detections(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tuple[Detection, ...]:
     """Stored detections as they stand on `as_of`: an open event ends `useful_days` after the day it was detected.
 
     An event that the taxonomy in force does not have was found under another one and says nothing here.
@@ -344,28 +374,3 @@ def _age(nightly: NightlyRun | None, *, as_of: date, taxonomy: Taxonomy) -> tupl
         is_over = found.status == "open" and as_of > last_day
         aged.append(replace(found, status="expired") if is_over else found)
     return tuple(aged)
-
-
-def _spaceless(bookings: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame]:
-    """Bookings whose ids hold no spaces, and the way back: evidence comes as ids between spaces.
-
-    Ids that need no change stay; otherwise all become their rank, so that their order is kept.
-    """
-    ids = bookings["booking_id"].astype(str)
-    if not ids.str.contains(r"\s").any():
-        return {}, bookings
-    ranked = sorted(set(ids))
-    width = len(str(len(ranked)))
-    rank = {name: f"{at:0{width}d}" for at, name in enumerate(ranked)}
-    return {new: old for old, new in rank.items()}, bookings.assign(booking_id=ids.map(rank).astype("str"))
-
-
-def _detection(row: dict[Any, Any], names: dict[str, str]) -> Detection:
-    return Detection(
-        event=str(row["event"]),
-        onset_date=as_date(row["onset_date"]),
-        detected_on=as_date(row["detected_on"]),
-        probability=float(row["probability"]),
-        status=str(row["status"]),
-        evidence=tuple(names.get(name, name) for name in str(row["evidence"]).split()),
-    )

@@ -4,25 +4,22 @@ An event, its trail row and the stored answer for a repeated request are one tra
 there after a kill, and a repeated request changes nothing.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from models.canonical import canonical_json, sha256_of
 from models.errors import PermissionRefusedError
 from models.permission import NEEDS_NOTICE, Permission, PermissionEvent, current_permission
 from models.purposes import Purpose, PurposeRegistry, PurposeSource
 from models.recording import record_permission
-from models.store import Store, idempotency
+from models.store import Store
 from serving.answers import rfc3339
+from serving.clients import Client
+from serving.once import Once, Write
 from serving.problems import refuse
 from serving.schemas import PermissionEventRequest
-
-# Whose keys these are. One caller until clients have their own API keys.
-CLIENT = "local"
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,9 @@ class Ledger:
 
     store: Store
     registry: PurposeSource
+    once: Once
 
-    def append(self, asked: PermissionEventRequest, *, idempotency_key: str, now: datetime) -> dict[str, Any]:
+    def append(self, asked: PermissionEventRequest, *, write: Write, now: datetime) -> dict[str, Any]:
         """Append an event; with the return of this method it counts.
 
         Returns
@@ -45,51 +43,51 @@ class Ledger:
         ------
         ProblemError
             The purpose is not registered, the event is dated in the future or before the notice it is about was in
-            force, or the key belongs to another request.
+            force, or as `Once.answer`.
         UsageError
             The event misses what its action needs.
         """
-        request_sha256 = sha256_of(canonical_json(asked.model_dump(mode="json")).encode())
-        with self.store.write() as connection:
+
+        def act(connection: sa.Connection) -> dict[str, Any]:
             registry = self.registry.in_force(connection)
-            purpose = _find_purpose(registry, asked.purpose)
-            # First: what was acknowledged stays so, also when the notice is another one since.
-            earlier = _find_earlier(connection, idempotency_key, request_sha256)
-            if earlier is not None:
-                return {**earlier, "permission": _held(connection, asked, registry, now=now)}
+            purpose = _find_purpose(registry, asked.purpose, write.client)
             event = _build_event(asked, purpose, now=now)
-            recorded = record_permission(connection, event, registry, at=now)
-            answer = {
+            recorded = record_permission(connection, event, registry, at=now, client=write.client.name)
+            return {
                 "customer_id": event.customer_id,
                 "purpose": purpose.id,
                 "action": event.action,
                 "version": recorded.version,
-                "permission": _held(connection, asked, registry, now=now),
+                "permission": self._held(connection, asked, now=now),
                 "trail": {"seq": recorded.row.seq, "hash": recorded.row.hash},
             }
-            _keep_answer(connection, idempotency_key, request_sha256, answer, now=now)
-        return answer
 
-    def read(self, customer_id: str, purpose_id: str, *, now: datetime) -> dict[str, Any]:
+        def again(connection: sa.Connection, earlier: dict[str, Any]) -> dict[str, Any]:
+            return {**earlier, "permission": self._held(connection, asked, now=now)}
+
+        return self.once.answer(write, asked, act, now=now, again=again)
+
+    def read(self, customer_id: str, purpose_id: str, *, client: Client, now: datetime) -> dict[str, Any]:
         """The permission that holds now, from the ledger; nothing is cached."""
         with self.store.read() as connection:
             registry = self.registry.in_force(connection)
-            purpose = _find_purpose(registry, purpose_id)
+            purpose = _find_purpose(registry, purpose_id, client)
             held = current_permission(connection, customer_id, purpose.id, registry=registry, at=now)
         return {"customer_id": customer_id, "purpose": purpose.id, **permission_body(held)}
 
+    def _held(self, connection: sa.Connection, asked: PermissionEventRequest, *, now: datetime) -> dict[str, Any]:
+        registry = self.registry.in_force(connection)
+        held = current_permission(connection, asked.customer_id, asked.purpose, registry=registry, at=now)
+        return permission_body(held)
 
-def _held(
-    connection: sa.Connection, asked: PermissionEventRequest, registry: PurposeRegistry, *, now: datetime
-) -> dict[str, Any]:
-    return permission_body(current_permission(connection, asked.customer_id, asked.purpose, registry=registry, at=now))
 
-
-def _find_purpose(registry: PurposeRegistry, purpose_id: str) -> Purpose:
+def _find_purpose(registry: PurposeRegistry, purpose_id: str, client: Client) -> Purpose:
     try:
-        return registry.purpose(purpose_id)
+        purpose = registry.purpose(purpose_id)
     except PermissionRefusedError as error:
         raise refuse(403, "purpose-unknown", str(error)) from error
+    client.require_purpose(purpose.id)
+    return purpose
 
 
 def permission_body(held: Permission) -> dict[str, Any]:
@@ -136,21 +134,3 @@ def _build_event(asked: PermissionEventRequest, purpose: Purpose, *, now: dateti
         evidence=asked.evidence,
         regime=purpose.regime,
     )
-
-
-def _find_earlier(connection: sa.Connection, key: str, request_sha256: str) -> dict[str, Any] | None:
-    mine = (idempotency.c.client == CLIENT) & (idempotency.c.key == key)
-    row = connection.execute(sa.select(idempotency.c.request_sha256, idempotency.c.answer).where(mine)).one_or_none()
-    if row is None:
-        return None
-    if row.request_sha256 != request_sha256:
-        raise refuse(422, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new one.")
-    earlier: dict[str, Any] = json.loads(row.answer)
-    return earlier
-
-
-def _keep_answer(
-    connection: sa.Connection, key: str, request_sha256: str, answer: dict[str, Any], *, now: datetime
-) -> None:
-    kept = {"client": CLIENT, "key": key, "request_sha256": request_sha256, "status": 201}
-    connection.execute(idempotency.insert().values(**kept, answer=canonical_json(answer), at=now))

@@ -19,7 +19,8 @@ from models.permission import permitted_customers
 from models.purposes import AMSTERDAM, PurposeRegistry, PurposeSource
 from models.registries import InstalledPurposes
 from models.store import Store, open_store
-from serving.gate import SERVED_CLIENTS, Detect, ServedRelease
+from serving.clients import ASKING
+from serving.detecting import Detect, ServedRelease
 from serving.opening import verify_release
 from serving.records import write_run
 from serving.settings import Settings
@@ -117,7 +118,7 @@ def run_nightly(
 
 def find_allowed_customers(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime) -> set[str]:
     """Customers who allow at least one purpose that this service answers for."""
-    served = [p.id for p in registry.purposes if p.event_classes and SERVED_CLIENTS & set(p.clients)]
+    served = [p.id for p in registry.purposes if p.event_classes and ASKING & set(p.clients)]
     return {
         customer
         for purpose in served

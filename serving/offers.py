@@ -17,6 +17,8 @@ HeldReason = (
         "offer_in_last_days",
         "event_had_offer",
         "already_held",
+        "refused_before",
+        "accepted_before",
         "never_on_event",
         "too_early",
         "one_offer_per_event",
@@ -32,6 +34,15 @@ class SentOffer:
     event: str
     product: str
     sent_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What became of earlier offers to a customer: those sent, and the products that were refused or accepted."""
+
+    sent: tuple[SentOffer, ...] = ()
+    refused: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ def choose_offers(
     facts: CustomerFacts,
     *,
     block: SalesBlock | None,
-    sent: Sequence[SentOffer],
+    history: History,
     as_of: date,
     today: date,
     taxonomy: Taxonomy,
@@ -81,8 +92,8 @@ def choose_offers(
         Current events only.
     block : str or None
         Why nothing may be offered at all.
-    sent : sequence of SentOffer
-        Every offer reported as sent to this customer; offers that were only answered do not count.
+    history : History
+        Every offer reported as sent to this customer, and what the customer said to it.
     as_of, today : date
         Waiting days of a product are counted up to `as_of`, the cap up to `today`: looking back makes no room.
     cap_days : int
@@ -94,12 +105,12 @@ def choose_offers(
     the taxonomy; the others are held back, so that an engine that sends everything it gets keeps the cap too.
     """
     capped: HeldReason | None = block
-    if capped is None and any((today - offer.sent_on).days < cap_days for offer in sent):
+    if capped is None and any((today - offer.sent_on).days < cap_days for offer in history.sent):
         capped = "offer_in_last_days"
     offers: list[Offer] = []
     held: list[HeldBack] = []
     for detection in sorted(detections, key=lambda found: _rank(found, taxonomy)):
-        offer, kept = _judge_event(detection, facts, capped=capped, sent=sent, as_of=as_of, taxonomy=taxonomy)
+        offer, kept = _judge_event(detection, facts, capped=capped, history=history, as_of=as_of, taxonomy=taxonomy)
         held += kept
         if offer is not None and offers:
             held.append(HeldBack(offer.event, offer.product.id, "one_offer_per_customer"))
@@ -117,7 +128,7 @@ def _judge_event(
     facts: CustomerFacts,
     *,
     capped: HeldReason | None,
-    sent: Sequence[SentOffer],
+    history: History,
     as_of: date,
     taxonomy: Taxonomy,
 ) -> tuple[Offer | None, list[HeldBack]]:
@@ -125,14 +136,14 @@ def _judge_event(
     event = taxonomy.event(detection.event)
     if event.offer_class == "C":
         return None, []
-    had_offer = any(o.event == event.id and o.sent_on >= detection.onset_date for o in sent)
+    had_offer = any(o.event == event.id and o.sent_on >= detection.onset_date for o in history.sent)
     whole: HeldReason | None = capped or ("event_had_offer" if had_offer else None)
     offer: Offer | None = None
     held: list[HeldBack] = []
     for offerable in event.products:
         product = taxonomy.product(offerable.product)
         first_day = detection.onset_date + timedelta(days=offerable.after_days)
-        reason = whole or _judge_product(product, event, facts, first_day=first_day, as_of=as_of)
+        reason = whole or _judge_product(product, event, facts, history=history, first_day=first_day, as_of=as_of)
         if reason is None and offer is not None:
             reason = "one_offer_per_event"
         if reason is None:
@@ -143,10 +154,14 @@ def _judge_event(
 
 
 def _judge_product(
-    product: Product, event: LifeEvent, facts: CustomerFacts, *, first_day: date, as_of: date
+    product: Product, event: LifeEvent, facts: CustomerFacts, *, history: History, first_day: date, as_of: date
 ) -> HeldReason | None:
     if product.id in event.never or product.kind in event.never:
         return "never_on_event"
     if product.id in facts.products_held:
         return "already_held"
+    if product.id in history.refused:
+        return "refused_before"
+    if product.id in history.accepted:
+        return "accepted_before"
     return "too_early" if as_of < first_day else None

@@ -3,13 +3,20 @@
 from datetime import UTC, datetime
 
 from models.detection import detect_events
+from models.kill_switch import KillSwitches
 from models.registries import InstalledPurposes
 from models.release import Release
+from models.signing import load_registry
 from models.store import open_store
-from serving.app import Desk
 from serving.champion import ChampionHolder
+from serving.clients import make_client_table
+from serving.contact.letters.reviews import load_reviews
+from serving.contact.letters.sending import LetterDesk
+from serving.contact.promise import default_complaint_rule
+from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
+from serving.once import Once
 from serving.policy import default_policy
 from serving.records import StoredRecords
 from serving.settings import Settings
@@ -41,6 +48,7 @@ def open_desk(settings: Settings) -> Desk:
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
     store = open_store(settings.home.database_url)
+    make_client_table(store)
     registry, policy = InstalledPurposes(settings.home, settings.demo), default_policy()
     gate = Gate(
         store=store,
@@ -51,8 +59,10 @@ def open_desk(settings: Settings) -> Desk:
         policy=policy,
         clock=_now,
         strict_customers=settings.strict_customers,
+        switches=KillSwitches(lambda: load_registry(settings.home)),
     )
-    return Desk(gate=gate, ledger=Ledger(store, registry), policy=policy, clock=_now)
+    letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
+    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters)
 
 
 def _now() -> datetime:

@@ -6,6 +6,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from serving.send_window import SendingHours, parse_hours
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -21,10 +23,28 @@ class Limits:
 
     body_bytes: int
     bookings_body_bytes: int
+    batch_body_bytes: int
     batch_customers: int
     timeout_seconds: float
+    batch_timeout_seconds: float
+    batches_at_once: int
+    requests_per_second: float
+    burst_seconds: float
     requests_at_once: int
     row_problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long rows of a table are kept: `days` after the day in column `since`; None: until the customer is erased.
+
+    A row whose day is empty is kept. `since` may name a column of the table that a row belongs to: `trail.at`.
+    """
+
+    days: int | None
+    since: str
+    why_nl: str
+    why_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +52,8 @@ class Policy:
     """A version of `policy.toml`.
 
     `care_block_days` and `offer_cap_days` are whole days; `only_events` narrows a purpose to certain events;
-    `because` holds one sentence per regime (`opt_in`, `opt_out`).
+    `because` holds one sentence per regime (`opt_in`, `opt_out`); `report_minutes` is how old the report of a sent
+    offer may be; `same_event_days` is how far a detection may move and still be the one a customer corrected.
     """
 
     version: str
@@ -41,6 +62,11 @@ class Policy:
     only_events: dict[str, tuple[str, ...]]
     limits: Limits
     because: dict[str, Sentence]
+    hours: SendingHours
+    report_minutes: int
+    same_event_days: int
+    overdraft: Sentence
+    retention: dict[str, Retention]
 
 
 @cache
@@ -58,4 +84,9 @@ def parse_policy(data: dict[str, Any]) -> Policy:
         only_events={purpose: tuple(events) for purpose, events in data.get("only_events", {}).items()},
         limits=Limits(**data["limits"]),
         because={regime: Sentence(**texts) for regime, texts in data["because"].items()},
+        hours=parse_hours(data["offers"]["sending"]),
+        report_minutes=int(data["offers"]["report_minutes"]),
+        same_event_days=int(data["corrections"]["same_event_days"]),
+        overdraft=Sentence(**data["overdraft"]),
+        retention={table: Retention(**{"days": None, **kept}) for table, kept in data["retention"].items()},
     )

@@ -25,27 +25,34 @@ TYPE_PREFIX = "urn:levensloop:problem:"
 # Kinds that come from HTTP itself: slug and sentence per status.
 _BY_STATUS: dict[int, tuple[str, str]] = {
     400: ("bad-request", "The request could not be read. Send one JSON object in UTF-8."),
+    401: ("no-valid-key", "There is no key of a client with this request. Send Authorization: Bearer KEY."),
+    403: ("role-not-allowed", "This client's role does not use this address. Ask with a client that has the role."),
     404: ("not-found", "There is nothing at this address. The API description lists what there is."),
     405: ("method-not-allowed", "This address does not answer that method. The Allow header names those it does."),
+    409: ("still-running", "The first request with this Idempotency-Key still runs. Try again later."),
     413: ("body-too-large", "The body is larger than this address takes. Send fewer bookings or customers at once."),
-    415: ("not-json", "The body is not application/json. Send JSON and say so in Content-Type."),
+    415: ("not-json", "The body is of a kind this address does not take. Send plain application/json."),
     422: ("not-valid", "The request is not what this address takes. `errors` says where and why."),
     429: ("too-many-requests", "Too many requests are being answered now. Try again after Retry-After seconds."),
     500: ("internal", "The service failed on this request. Nothing was answered; try again or report the request id."),
     503: ("unavailable", "The service cannot answer now. Try again after Retry-After seconds."),
     504: ("timeout", "The request was not finished in time. Send fewer bookings or try again."),
 }
-_RETRY_SECONDS = {429: "1", 503: "5"}
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}, 503: {"Retry-After": "5"}}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem: `kind` is the end of its type URI, `detail` one sentence, `extra` further members."""
+    """One problem: `kind` is the end of its type URI, `detail` one sentence, `extra` further members.
+
+    `headers` take the place of those that its status has anyway.
+    """
 
     status: int
     kind: str
     detail: str
     extra: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """The members of the problem document."""
@@ -59,10 +66,8 @@ class Problem:
 
     def response(self, headers: dict[str, str] | None = None) -> JSONResponse:
         """The HTTP answer, with Retry-After where waiting helps."""
-        retry = {"Retry-After": _RETRY_SECONDS[self.status]} if self.status in _RETRY_SECONDS else {}
-        return JSONResponse(
-            self.body(), self.status, {**(headers or {}), **retry, "Cache-Control": "no-store"}, media_type=MEDIA_TYPE
-        )
+        every = {**_HEADERS.get(self.status, {}), **self.headers, **(headers or {}), "Cache-Control": "no-store"}
+        return JSONResponse(self.body(), self.status, every, media_type=MEDIA_TYPE)
 
 
 class ProblemError(LevensloopError):

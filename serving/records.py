@@ -6,7 +6,7 @@ given, so that everything an answer rests on is one consistent view.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +15,13 @@ import sqlalchemy as sa
 
 from models.errors import UnreadableDataError
 from models.purposes import AMSTERDAM
+from models.recalls import find_open_offers, recall_offers
 from models.store import Store, complaints, customers, detections, offers, runs
 from serving.care import CustomerFacts, Detection
-from serving.offers import SentOffer
+from serving.offers import History, SentOffer
 
+# Answers to an offer after which its product is not offered again.
+REFUSING, ACCEPTING = ("no", "stop"), "yes"
 CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
 # Built once: building a statement costs more than running it.
 _FIND_CUSTOMER = sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id"))
@@ -38,8 +41,8 @@ _FIND_DETECTIONS = (
     .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == sa.bindparam("as_of"))
     .order_by(detections.c.event, detections.c.onset_date)
 )
-_FIND_SENT = sa.select(offers.c.event, offers.c.product, offers.c.at).where(
-    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state == "sent"
+_FIND_HISTORY = sa.select(offers.c.event, offers.c.product, offers.c.state, offers.c.answer, offers.c.at).where(
+    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state != "recalled"
 )
 
 
@@ -62,8 +65,8 @@ class Records(Protocol):
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
         """The last run for a day up to `as_of` that judged this customer; None when none did."""
 
-    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
-        """Every offer reported as sent."""
+    def find_history(self, connection: sa.Connection, customer_id: str) -> History:
+        """Every offer reported as sent, and what the customer said to it."""
 
 
 class StoredRecords:
@@ -96,10 +99,15 @@ class StoredRecords:
             run["as_of"], run["release_id"], run["model_version"], tuple(_stored_detection(row) for row in found)
         )
 
-    def find_sent_offers(self, connection: sa.Connection, customer_id: str) -> tuple[SentOffer, ...]:
-        """Sent offers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
-        rows = connection.execute(_FIND_SENT, {"customer_id": customer_id})
-        return tuple(SentOffer(event, product, at.astimezone(AMSTERDAM).date()) for event, product, at in rows)
+    def find_history(self, connection: sa.Connection, customer_id: str) -> History:
+        """Sent offers and answers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
+        rows = connection.execute(_FIND_HISTORY, {"customer_id": customer_id}).all()
+        sent = (row for row in rows if row.state == "sent")
+        return History(
+            tuple(SentOffer(row.event, row.product, row.at.astimezone(AMSTERDAM).date()) for row in sent),
+            refused=frozenset(row.product for row in rows if row.answer in REFUSING),
+            accepted=frozenset(row.product for row in rows if row.answer == ACCEPTING),
+        )
 
 
 def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
@@ -121,11 +129,13 @@ def load_customers(path: str | Path) -> tuple[CustomerFacts, ...]:
     return tuple(_parse_customer(row, source=path.name) for row in frame.to_dict("records"))
 
 
-def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
+def write_customers(store: Store, facts: Iterable[CustomerFacts], *, at: datetime | None = None) -> int:
     """Put customers into the table; one that is there already is replaced, the last of a repeated one counts.
 
-    Returns how many were written.
+    Open offers of who complains or is in arrears now are recalled in the same transaction. Returns how many were
+    written.
     """
+    facts = list(facts)
     rows = {
         one.customer_id: {
             "customer_id": one.customer_id,
@@ -142,7 +152,16 @@ def write_customers(store: Store, facts: Iterable[CustomerFacts]) -> int:
         with store.write() as connection:
             connection.execute(replaced, [{"replaced": customer_id} for customer_id in rows])
             connection.execute(customers.insert(), list(rows.values()))
+            _recall_blocked(connection, facts, at=at or datetime.now(UTC))
     return len(rows)
+
+
+def _recall_blocked(connection: sa.Connection, facts: Iterable[CustomerFacts], *, at: datetime) -> None:
+    """Take back the open offers of customers to whom nothing may be sold now."""
+    for one in facts:
+        because = "open_complaint" if one.open_complaint else "arrears" if one.in_arrears else ""
+        if because and find_open_offers(connection, one.customer_id, at=at):
+            recall_offers(connection, one.customer_id, because=because, at=at)
 
 
 def write_run(

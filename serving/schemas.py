@@ -5,13 +5,15 @@ are refused, so that a misspelled `as_of` is not answered as if it were absent. 
 never the value.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from models.bookings import COLUMN_NAMES, bookings_from_records
 from serving.problems import ProblemError, refuse
@@ -21,7 +23,8 @@ _PRINTABLE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]*$")]
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-Text = Annotated[str, StringConstraints(max_length=2_000)]
+LONGEST_TEXT = 2_000
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 
 
 def _parse_day(value: object) -> date:
@@ -35,6 +38,7 @@ def _parse_day(value: object) -> date:
 
 
 Day = Annotated[date, BeforeValidator(_parse_day)]
+Moment = Annotated[AwareDatetime, BeforeValidator(lambda value: _parse_moment(value))]
 
 
 class Request(BaseModel):
@@ -87,6 +91,13 @@ class EventsBatchRequest(Request):
     as_of: Day | None = None
 
 
+class BatchQuestion(Request):
+    """The first line of a batch of bookings."""
+
+    purpose: Name
+    as_of: Day | None = None
+
+
 class PermissionEventRequest(Request):
     """One event for the permission ledger."""
 
@@ -98,7 +109,7 @@ class PermissionEventRequest(Request):
     language: Name | None = None
     channel: Name = "api"
     actor: Name = "customer"
-    at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _parse_moment(value))] = None
+    at: Moment | None = None
     evidence: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
@@ -107,6 +118,27 @@ class CurrentPermissionRequest(Request):
 
     customer_id: CustomerId
     purpose: Name
+
+
+Asked = TypeVar("Asked", bound=Request)
+
+
+def parse_body(shape: type[Asked], body: bytes) -> Asked:
+    """A JSON body as FastAPI would parse it, for handlers that take other bodies too.
+
+    Raises
+    ------
+    RequestValidationError
+        The body is not of this shape.
+    """
+    try:
+        return shape.model_validate(json.loads(body))
+    except ValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+    except (ValueError, RecursionError) as error:
+        raise RequestValidationError(
+            [{"type": "json_invalid", "loc": ("body",), "msg": "JSON decode error"}]
+        ) from error
 
 
 def parse_bookings_of(records: Sequence[Booking], *, customer_id: str, most_reported: int) -> pd.DataFrame:
@@ -129,7 +161,7 @@ def parse_bookings_of(records: Sequence[Booking], *, customer_id: str, most_repo
     read = bookings_from_records(rows, source="bookings")
     faults = sorted(foreign + [(problem.line, problem.reason) for problem in read.problems])
     if faults:
-        raise _row_problem(faults, most_reported=most_reported)
+        raise row_problem(faults, most_reported=most_reported)
     return read.frame
 
 
@@ -161,7 +193,8 @@ def _pointer(error: Any) -> str:
     return "".join(f"/{step}" for step in steps)
 
 
-def _row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> ProblemError:
+def row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> ProblemError:
+    """422 with number and reason of bookings that break the contract; of many only the first ones are named."""
     shown = [{"row": row, "reason": reason} for row, reason in faults[:most_reported]]
     return refuse(
         422,
@@ -172,9 +205,7 @@ def _row_problem(faults: list[tuple[int, str]], *, most_reported: int) -> Proble
     )
 
 
-def _parse_moment(value: object) -> datetime | None:
-    if value is None:
-        return None
+def _parse_moment(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("is not a moment (RFC 3339)")
     try:

@@ -8,13 +8,15 @@ does the same when the environment is set as `serving.running.build_environment`
 import gc
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import bentoml
 from prometheus_client import REGISTRY
 
 from models.errors import LevensloopError
-from serving.app import PREFIX, build_api, build_routes
+from serving.addresses import PREFIX
+from serving.app import build_api, build_routes, find_client_of
 from serving.edge import Edge
 from serving.observation import build_observer, configure_logs
 from serving.opening import open_desk, verify_release
@@ -66,11 +68,15 @@ LevensloopService = bentoml.service(
     workers=SETTINGS.workers,
     http={"host": SETTINGS.host, "port": SETTINGS.port},
     # BentoML's own limits answer in another shape, and its metrics and access log carry raw paths; `Edge` does both.
-    traffic={"timeout": LIMITS.timeout_seconds * 3},
+    traffic={"timeout": LIMITS.batch_timeout_seconds * 3},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(Worker)
 LevensloopService.mount_asgi_app(API, path=PREFIX)
 LevensloopService.add_asgi_middleware(
-    Edge, routes=build_routes(LIMITS), limits=LIMITS, observe=build_observer(REGISTRY)
+    Edge,
+    routes=build_routes(LIMITS),
+    limits=LIMITS,
+    find_client=partial(find_client_of, API),
+    observe=build_observer(REGISTRY),
 )

@@ -1,16 +1,121 @@
 """What tests of several packages share: test modules are not importable from each other."""
 
+import functools
+import json
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib import resources
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from sklearn.linear_model import LogisticRegression
 
-from models.store import Store, open_store
+from models.board import sign_release
+from models.candidate import Candidate, write_candidate
+from models.errors import GateBlockedError
+from models.home import Home
+from models.promotion import Promotion, promote_release
+from models.purposes import default_purposes
+from models.signing import BOARD, PrivateKey, Role, generate_key, load_private_key
+from models.store import Store, open_store, trail
+from models.trail import verify_trail
+from models.waivers import Waiver, sign_waiver
+
+MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
+LAST_DAY = date(2027, 2, 14)  # Monday and 90 days
+SHOWN = {
+    "snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812,
+    "notice_version": default_purposes().purpose("model_training").notice_version,
+}  # fmt: skip
+PEOPLE: dict[Role, str] = {
+    "owner": "Anna", "data_protection_officer": "Bram", "ethics_chair": "Chris", "operations": "Dana",
+}  # fmt: skip
+RECALL = "recall/child_birth/origin:turkish"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A home whose board and operations hold real keys, and what they do with a candidate in a line."""
+
+    home: Home
+    keys: dict[Role, PrivateKey]
+
+    def candidate(self, *, value: float = 0.9, shift: float = 0.0, **changes: Any) -> Candidate:
+        """The smallest candidate, unsigned; `shift` makes another model."""
+        model = LogisticRegression().fit(np.array([[shift], [1.0], [2.0], [3.0]]), ["none", "none", "move", "move"])
+        given: dict[str, Any] = {
+            "classifier": model,
+            "detector": model,
+            "taxonomy_toml": 'version = "1"\n[[event]]\nid = "move_home"\n',
+            "screening": resources.files("models").joinpath("screening.toml").read_text("utf-8"),
+            "facts": {"headline": {"name": "macro_f1", "value": value, "n": 4000}, "fairness": {"findings": []}},
+            "permission": SHOWN,
+            "created_at": MONDAY,
+        }
+        return write_candidate(self.home, **{**given, **changes})
+
+    def audited(self, *findings: dict[str, Any], value: float = 0.9) -> Candidate:
+        """A candidate that the board signed although its audit found this."""
+        headline = {"name": "macro_f1", "value": value, "n": 4000}
+        return self.sign(self.candidate(facts={"headline": headline, "fairness": {"findings": list(findings)}}))
+
+    def sign(self, candidate: Candidate, *roles: Role) -> Candidate:
+        for role in roles or BOARD:
+            sign_release(self.home, candidate.id, role, self.keys[role], "approve", "the report is clear", at=MONDAY)
+        return candidate
+
+    def waive(self, candidate_id: str, *roles: Role, finding_id: str = RECALL, **changes: Any) -> Waiver:
+        given = {"reason": "more births by March", "until": LAST_DAY, "at": MONDAY, **changes}
+        for role in roles or ("owner", "ethics_chair"):
+            made = sign_waiver(self.home, candidate_id, finding_id, role=role, private_key=self.keys[role], **given)
+        return made
+
+    def promote(self, candidate_id: str, *, at: datetime = MONDAY, **options: Any) -> Promotion:
+        return promote_release(self.home, candidate_id, who="Dana", why="better", at=at, **options)
+
+    def blocked(self, candidate_id: str, **options: Any) -> str:
+        """Why the gate says no."""
+        with pytest.raises(GateBlockedError) as caught:
+            self.promote(candidate_id, **options)
+        return str(caught.value)
+
+    def trail(self, kind: str) -> list[dict[str, Any]]:
+        """What the trail tells of one kind, oldest first."""
+        store = open_store(self.home.database_url)
+        assert verify_trail(store, None, None).ok
+        with store.read() as connection:
+            bodies = connection.execute(sa.select(trail.c.body).where(trail.c.kind == kind).order_by(trail.c.seq))
+            found = [json.loads(body)["body"] for body in bodies.scalars()]
+        store.close()
+        return found
+
+
+@pytest.fixture(scope="session")
+def make_board(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Board]:
+    """Gives a folder its board. Locking keys is slow on purpose, so all boards (of a demo) have the same ones."""
+
+    @functools.cache
+    def make_keys(demo: bool) -> tuple[Path, dict[Role, PrivateKey]]:
+        home = Home(tmp_path_factory.mktemp("board"))
+        for role, person in PEOPLE.items():
+            generate_key(home, role, person, "secret", demo=demo)
+        return home.keys, {role: load_private_key(home.keys / f"{role}.pem", "secret") for role in PEOPLE}
+
+    def make(folder: Path, *, demo: bool = False) -> Board:
+        files, keys = make_keys(demo)
+        home = Home(folder)
+        shutil.copytree(files, home.keys)
+        return Board(home, dict(keys))
+
+    return make
 
 
 def count_hits_plainly(detected: list[int], spans: list[tuple[int, int]]) -> int:
@@ -117,6 +222,7 @@ def _drop_guards(connection: sa.Connection) -> None:
         found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
         drops = [f"DROP TRIGGER {name}" for name in found]
     else:
-        drops = ["DROP FUNCTION IF EXISTS levensloop_keep_history CASCADE"]
+        guards = ("levensloop_keep_history", "levensloop_keep_history_permission_events")
+        drops = [f"DROP FUNCTION IF EXISTS {name} CASCADE" for name in guards]
     for drop in drops:
         connection.exec_driver_sql(drop)

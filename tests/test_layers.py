@@ -48,3 +48,48 @@ def test_no_pickle_in_our_code() -> None:
         if imported_packages(module.read_text("utf-8")) & pickling
     ]
     assert users == []
+
+
+# Who may know on which days feasts fall: the simulator, whose households give, and the calendar of organisations.
+KNOWS_FEASTS = {"models/feasts.py", "training/simulation/giving.py", "serving/contact/giving.py"}
+
+
+def imported_modules(source: str) -> set[str]:
+    """Full names of modules that a module imports, each name of `from package import name` too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def importers_of(prefixes: tuple[str, ...]) -> set[str]:
+    return {
+        str(module.relative_to(ROOT))
+        for package in FORBIDDEN
+        for module in (ROOT / package).rglob("*.py")
+        if any(name.startswith(prefixes) for name in imported_modules(module.read_text("utf-8")))
+    }
+
+
+def test_no_feature_and_no_event_meets_a_feast() -> None:
+    assert importers_of(("models.feasts",)) == KNOWS_FEASTS - {"models/feasts.py"}
+
+
+def test_giving_of_organisations_never_leaves_the_contact_desk() -> None:
+    calendar = ("serving.contact.giving", "serving.contact.peaks", "serving.contact.organisations")
+    assert all(name.startswith("serving/contact/") for name in importers_of(calendar))
+
+
+def test_accounts_of_organisations_never_meet_the_model() -> None:
+    model = ("models.features", "models.classifier", "models.detection", "models.events", "models.release")
+    named = importers_of(model)
+    assert not {name for name in named if name.startswith("serving/contact/")}
+    assert "serving/opening.py" in named  # the check sees who does
+
+
+def test_the_module_check_sees_both_forms_of_import() -> None:
+    assert "models.feasts" in imported_modules("from models import feasts")
+    assert "models.feasts" in imported_modules("import models.feasts")

@@ -10,7 +10,7 @@ from training.fairness.vault_commands import vault
 
 if TYPE_CHECKING:
     from models.home import Home
-    from models.release import Promotion
+    from models.promotion import Promotion
 
 app = typer.Typer()
 app.add_typer(vault, name="vault")
@@ -162,6 +162,48 @@ def audit(
 
 
 @app.command()
+def monitor(
+    vault_key: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, envvar=VAULT_KEY_FILE, help="Key of the vault of groups.")
+    ],
+    passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar=VAULT_PASSPHRASE)],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write pages and facts to.")],
+    release: Annotated[str, typer.Option(help="Release to look at; the champion when absent.")] = "",
+    detections: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Of `detect`, in place of the nightly runs.")
+    ] = None,
+    bookings: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="What the detections were made from.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="True life events, as far as known.")
+    ] = None,
+    permissions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Permission events, in place of the ledger.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+) -> None:
+    """Compare month by month what a release told groups of customers, and raise an alarm where a gap grows."""
+    import getpass
+
+    from rich.console import Console
+
+    from training.fairness.monitoring.running import Sources, monitor_release, print_facts
+    from training.report.files import write_monitoring
+
+    sources = Sources(detections=detections, bookings=bookings, events=events, permissions=permissions)
+    facts = monitor_release(
+        sources,
+        release_id=release or None,
+        vault_key=vault_key,
+        passphrase=passphrase,
+        who=who or getpass.getuser(),
+    )
+    print_facts(facts, Console(stderr=True, highlight=False, soft_wrap=True))
+    write_monitoring(facts, out=out)
+
+
+@app.command()
 def compare(
     candidate: Annotated[str, typer.Option(help="Candidate or release; the newest candidate when absent.")] = "",
     other: Annotated[
@@ -199,11 +241,33 @@ def review(
     permissions: _FileOrNone = None,
     release: Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")] = "",
     size: Annotated[int, typer.Option(min=1, help="Bookings in the queue.")] = 200,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="From `levensloop corrections`; stands first."),
+    ] = None,
 ) -> None:
     """List the bookings most worth a look - likely mislabelled first, then doubtful - to be filled in."""
     from training.review_files import write_queue
 
-    write_queue(bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size)
+    write_queue(
+        bookings, labels=labels, permissions=permissions, release_id=release or None, out=out, size=size,
+        corrections=corrections,
+    )  # fmt: skip
+
+
+@app.command("prove-exclusion")
+def prove_exclusion(
+    release: Annotated[str, typer.Option(help="Release or candidate, by its id or the beginning of it.")],
+    bookings: _File,
+    permissions: _File,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The table of customers that training was given.")
+    ] = None,
+) -> None:
+    """Show from the files it was trained on that no objector's booking is in a release; exit code 30 when not."""
+    from training.exclusion import prove_exclusion_of_files
+
+    prove_exclusion_of_files(release, bookings=bookings, permissions=permissions, customers=customers)
 
 
 @app.command()
@@ -247,9 +311,9 @@ def sign(
     """Sign a candidate, or refuse it, as one member of the review board."""
     from rich.console import Console
 
+    from models.board import sign_release
     from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import sign_release
     from models.signing import load_private_key
 
     home = find_home()
@@ -276,7 +340,7 @@ def promote(
     """Make a signed candidate the champion, if the gate lets it."""
     from models.candidate import newest_candidate
     from models.home import find_home
-    from models.release import promote_release
+    from models.promotion import promote_release
     from models.store import open_store
 
     home = find_home()
@@ -301,7 +365,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier release."""
     from models.home import find_home
-    from models.release import rollback_release
+    from models.promotion import rollback_release
     from models.store import open_store
 
     home = find_home()

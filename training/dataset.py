@@ -16,12 +16,12 @@ from models.permission_files import load_permissions, permission_snapshot_sha256
 from models.purposes import PurposeRegistry
 from models.screening import Screening
 from models.taxonomy import Taxonomy
+from models.training_permission import PURPOSE, hash_admitted
 from training.door import Door, shipped_door
 from training.labels import apply_reviewed, label_bookings, load_labels, validate_labels
 from training.reading import load_table
 from training.splits import Split
 
-PURPOSE = "model_training"
 NOT_SHOWN = (
     "No permissions were given: you declare that all these customers allow model training. "
     "Give --permissions to show it."
@@ -80,6 +80,9 @@ def load_dataset(
     notes = list(read.notes)
     told = apply_reviewed(load_labels(labels, notes), reviewed, taxonomy, notes)
     frame, permission = permitted_bookings(read.frame, permissions, notes, door=door)
+    if permissions is not None:
+        keys = zip(frame["customer_id"], frame["booking_id"], strict=True)
+        permission |= {"bookings_sha256": hash_admitted(keys), "bookings": len(frame)}
     counts = {"read": read.rows_read, "problems": len(read.problems), "no_permission": len(read.frame) - len(frame)}
     open_frame = admit(frame, screening)
     counts["screened"] = len(frame) - len(open_frame)

@@ -11,11 +11,17 @@ import numpy as np
 import pandas as pd
 
 from models.classifier import BookingClassifier
+from models.taxonomy import NONE
 from training.fitting import cross_fitted
 from training.settings import settings
 from training.splits import customer_groups, describe_bookings
 
 MISLABELLED, DOUBTFUL, FEW_WORDS = "label is likely wrong", "two labels are close", "hardly a word is known"
+# What the customer said, by the code of `levensloop corrections`.
+SAID_BY_CUSTOMER = {
+    "not_right": "customer says it is not right",
+    "not_mine": "customer says it is somebody else's",
+}
 SHOWN = (
     "booking_date", "amount", "currency", "credit_debit_indicator", "counterparty_name", "remittance_information",
     "bank_transaction_code",
@@ -77,6 +83,29 @@ def build_queue(
     queue["alike"] = queue.groupby(key)["booking_id"].transform("size")
     distinct = queue[~queue.duplicated(["described", "given_label", "credit_debit_indicator"])]
     return distinct.head(size).reset_index(drop=True)[list(QUEUE_COLUMNS)]
+
+
+def put_corrections_first(queue: pd.DataFrame, bookings: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+    """The queue with the bookings that customers spoke about in front of all others, each booking once.
+
+    A customer knows better than a classifier, but may mean the event and not this booking, so a person decides.
+
+    Parameters
+    ----------
+    bookings : DataFrame
+        Bookings that passed permission and screening; a correction of any other stays out.
+    corrections : DataFrame
+        booking_id, customer_id, event and correction, as `levensloop corrections` writes them.
+    """
+    keys = ["customer_id", "booking_id"]
+    said = corrections.drop_duplicates(keys, keep="last")
+    mine = bookings.merge(said[[*keys, "event", "correction"]], on=keys, how="inner").drop_duplicates("booking_id")
+    front = mine.assign(
+        reason=mine["correction"].map(SAID_BY_CUSTOMER), suggested_label=NONE, probability=0.0,
+        given_label=mine["event"], alike=1, event="",
+    )  # fmt: skip
+    rest = queue[~queue["booking_id"].isin(front["booking_id"])]
+    return pd.concat([front[list(QUEUE_COLUMNS)], rest], ignore_index=True)
 
 
 def find_mislabelled(fresh: BookingClassifier, bookings: pd.DataFrame, labels: np.ndarray) -> Suspicion:

@@ -9,7 +9,7 @@ from rich.console import Console
 from models.bookings import load_bookings
 from models.classifier import BookingClassifier
 from models.detection import admit
-from models.errors import UsageError
+from models.errors import UnreadableDataError, UsageError
 from models.home import Home, find_home
 from models.progress import track_steps
 from models.release import load_release
@@ -17,7 +17,8 @@ from training.dataset import MARKED, permitted_bookings
 from training.door import open_door
 from training.fitting import one_thread
 from training.labels import label_bookings, load_labels, validate_labels
-from training.review import MISLABELLED, build_queue
+from training.reading import load_table
+from training.review import MISLABELLED, SAID_BY_CUSTOMER, build_queue, put_corrections_first
 from training.writing import PRIVATE, write_file
 
 _TEXTS = ("booking_id", "counterparty_name", "remittance_information")
@@ -33,14 +34,18 @@ def write_queue(
     release_id: str | None,
     out: Path,
     size: int,
+    corrections: Path | None = None,
     home: Home | None = None,
 ) -> pd.DataFrame:
     """Write the bookings most worth a look to `out`, readable by its owner alone; returns them.
 
-    Screened bookings and those of customers who do not allow training never appear in it.
+    Screened bookings and those of customers who do not allow training never appear in it. What customers called not
+    right (`corrections`, as `levensloop corrections` writes it) stands first.
 
     Raises
     ------
+    UnreadableDataError
+        `corrections` is no such table.
     UsageError
         Nothing is left to review, or `out` cannot be written.
     """
@@ -64,17 +69,30 @@ def write_queue(
         queue = build_queue(
             release.classifier, open_frame, given.astype(str), size=size, fresh=BookingClassifier(random_state=0)
         )
+        if corrections:
+            queue = put_corrections_first(queue, open_frame, _load_corrections(corrections)).head(size)
     write_file(out, _as_csv(queue), mode=PRIVATE)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in (*read.notes, *(note for note in notes if note != MARKED), *map(str, read.problems)):
         console.print(line, markup=False)
     wrong = int((queue["reason"] == MISLABELLED).sum())
+    said = int(queue["reason"].isin(SAID_BY_CUSTOMER.values()).sum())
+    spoken = f"{said} that customers called not right, " if corrections else ""
     console.print(
-        f"{len(queue)} bookings to review in {out.name}: {wrong} with a label that is likely wrong, "
-        f"{len(queue) - wrong} doubtful. Fill in `event` where you know it, then train with --reviewed {out.name}.",
+        f"{len(queue)} bookings to review in {out.name}: {spoken}{wrong} with a label that is likely wrong, "
+        f"{len(queue) - wrong - said} doubtful. Fill in `event` where you know it, then train "
+        f"with --reviewed {out.name}.",
         markup=False,
     )
     return queue
+
+
+def _load_corrections(path: Path) -> pd.DataFrame:
+    table = load_table(path, ("booking_id", "customer_id", "event", "correction"))
+    wrong = np.flatnonzero(~table["correction"].isin(SAID_BY_CUSTOMER))
+    if len(wrong):
+        raise UnreadableDataError(f"{path.name}:{wrong[0] + 2}: a correction is one of {', '.join(SAID_BY_CUSTOMER)}.")
+    return table
 
 
 def _as_csv(queue: pd.DataFrame) -> str:

@@ -12,9 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from models.candidate import write_candidate
 from models.home import Home, find_home
 from models.progress import track_steps
-from models.release import write_candidate
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy, load_taxonomy
 from training.dataset import Dataset, load_dataset, split_as_given

@@ -9,6 +9,7 @@ import pytest
 from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
+from models.events import EventDetector
 from models.history import build_background, build_course, child_benefit_units
 from models.places import is_abroad
 from models.points import FEATURES, Points, collect_points, draft_signs
@@ -161,3 +162,28 @@ def test_a_shop_that_tells_its_customers_origin_is_still_known_to_be_abroad() ->
     assert admitted["counterparty_name"].tolist() == ["groceries", "groceries", "groceries", "Bodega Perez CADIZ ESP"]
     assert is_abroad(admitted).tolist() == [True, True, False, True]
     assert admitted["remittance_information"].tolist()[:3] == ["buitenland", "buitenland", ""]
+
+
+def test_money_that_stays_ones_own_is_no_sign() -> None:
+    rows = [
+        ("2026-03-02", "12000.00", "DBIT", "Eigen spaarrekening", "naar spaarrekening"),
+        ("2026-03-03", "12000.00", "DBIT", "Autobedrijf Voorbeeld BV", "koop auto"),
+    ]
+    points = sign_points(table(*rows), "car_purchase", "2026-04-01")
+    assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-03-03"]
+
+
+def test_another_home_of_the_same_landlord_is_not_held_for_the_running_rent() -> None:
+    paid = [("2026-01-01", "800.00"), ("2026-02-02", "800.00"), ("2026-07-01", "830.00"), ("2026-08-03", "990.00")]
+    rows = [(day, amount, "DBIT", "Ymere", "huur") for day, amount in paid]
+    points = sign_points(table(*rows), "rental_move", "2026-09-01")
+    detector = EventDetector(history_days={"rental_move": 120})
+    # 30 euros more in July are a yearly rise, 160 in August are not (jump of 15 % in detection.toml).
+    assert detector._too_early(points).tolist() == [True, True, True, False]
+
+
+def test_holiday_pay_among_the_recent_wages_is_seen() -> None:
+    amounts = ["2000.00", "2000.00", "2000.00", "2000.00", "3300.00", "2200.00", "2200.00", "2200.00"]
+    pay = [(f"2026-0{m}-25", amount, "CRDT", "Werk BV", "salaris") for m, amount in enumerate(amounts, start=1)]
+    highest = [facts["recent_highest"] for _, facts in series_points(table(*pay), "income_rise", "2026-09-01")]
+    assert highest[4:] == pytest.approx([1.65, 1.5, 1.5, 1.0])

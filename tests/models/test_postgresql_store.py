@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from models.errors import StoreUnavailableError
 from models.postgresql_store import WRITERS_TURN, grant_service_rights
-from models.store import Store, open_store, outbox, permission_events, trail
+from models.store import Store, open_store, outbox, trail
 from models.trail import append_trail, verify_trail
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -126,10 +126,10 @@ def test_guard_that_was_switched_off_is_back_when_the_store_is_opened(
     open_here: Callable[[], Store], owner: sa.Connection
 ) -> None:
     _note(open_here(), "x")
-    owner.exec_driver_sql("ALTER TABLE permission_events DISABLE TRIGGER permission_events_no_delete")
+    owner.exec_driver_sql("ALTER TABLE kill_switches DISABLE TRIGGER kill_switches_no_delete")
     open_here()
-    with pytest.raises(sa.exc.IntegrityError, match="permission_events_no_delete"):
-        owner.execute(permission_events.delete())
+    with pytest.raises(sa.exc.IntegrityError, match="kill_switches_no_delete"):
+        owner.exec_driver_sql("DELETE FROM kill_switches")
 
 
 def test_service_works_as_a_role_that_owns_nothing(

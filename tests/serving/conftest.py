@@ -1,9 +1,12 @@
 """A small bank for the tests: a real store in a temporary folder, and a detector that is told what to find."""
 
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,25 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from models.canonical import sha256_of
+from models.classifier import BookingClassifier
+from models.events import EventDetector
+from models.home import Home
+from models.kill_switch import KillSwitches
 from models.permission import PermissionEvent, append_permission
+from models.points import Points
 from models.purposes import PurposeRegistry, default_purposes
+from models.signing import load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
-from serving.app import PREFIX, Desk, build_api, build_routes
+from serving.addresses import PREFIX
+from serving.app import build_api, build_routes, find_client_of
+from serving.clients import ROLES, add_client, clients, make_client_table
+from serving.desk import Desk
 from serving.edge import Edge, Seen
 from serving.gate import Gate
 from serving.ledger import Ledger
+from serving.once import Once
 from serving.policy import Policy, default_policy
 from serving.records import StoredRecords
 
@@ -33,6 +47,7 @@ with warnings.catch_warnings():
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 22)
 CUSTOMER = "c-1"
+KEY = "levensloop.tester.only-for-tests"
 DETECTION_COLUMNS = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
 )  # fmt: skip
@@ -142,29 +157,46 @@ def bank_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def bank(bank_url: str) -> Iterator[Bank]:
+def bank(bank_url: str, tmp_path: Path) -> Iterator[Bank]:
     store = open_store(bank_url)
+    add_tester(store)
     detector = ToldDetector()
     policy = default_policy()
     gate = Gate(
         store=store, releases=FakeHolder(), registry=default_purposes(), records=StoredRecords(),
         detect=detector, policy=policy, clock=lambda: NOW,
+        switches=KillSwitches(lambda: load_registry(Home(tmp_path))),
     )  # fmt: skip
-    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry), policy=policy, clock=lambda: NOW)
+    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=lambda: NOW)
     seen: list[Seen] = []
     with open_client(desk, seen) as client:
         yield Bank(store, detector, desk, client, seen)
     store.close()
 
 
-def open_client(desk: Desk | None, seen: list[Seen], *, policy: Policy | None = None) -> TestClient:
-    """The application behind its edge, as BentoML mounts it, without BentoML."""
+def add_tester(store: Store) -> None:
+    """A client that may ask everything, without a row in the trail."""
+    make_client_table(store)
+    may = {"roles": " ".join(ROLES), "purposes": " ".join(default_purposes().ids), "requests_per_second": 10_000}
+    with store.write() as connection:
+        row = {"name": "tester", "key_sha256": sha256_of(KEY.encode()), "added_at": NOW, **may}
+        connection.execute(clients.insert(), row)
+
+
+def open_client(
+    desk: Desk | None, seen: list[Seen], *, policy: Policy | None = None, key: str | None = KEY
+) -> TestClient:
+    """The application behind its edge, as BentoML mounts it, without BentoML; None: without a key."""
     api = build_api()
     api.state.desk = desk
     limits = (policy or default_policy()).limits
     mounted = Starlette(routes=[Mount(PREFIX, api)])
-    edge = Edge(mounted, routes=build_routes(limits), limits=limits, observe=seen.append)
-    return TestClient(edge, raise_server_exceptions=False)
+    edge = Edge(
+        mounted, routes=build_routes(limits), limits=limits, find_client=partial(find_client_of, api),
+        observe=seen.append,
+    )  # fmt: skip
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return TestClient(edge, raise_server_exceptions=False, headers=headers)
 
 
 def rebuild_client(bank: Bank, **changes: Any) -> TestClient:
@@ -189,3 +221,63 @@ def rebuild() -> Callable[..., TestClient]:
 @pytest.fixture
 def connect() -> Callable[..., TestClient]:
     return open_client
+
+
+def add_caller(database_url: str, *, per_second: int = 10_000) -> dict[str, str]:
+    """The headers of a new client that may ask everything of a running service."""
+    store = open_store(database_url)
+    name = f"caller-{secrets.token_hex(4)}"
+    key = add_client(
+        store, name, roles=sorted(ROLES), purposes=default_purposes().ids, registry=default_purposes(),
+        at=datetime.now(UTC), requests_per_second=per_second,
+    )  # fmt: skip
+    store.close()
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="session")
+def caller() -> Callable[..., dict[str, str]]:
+    return add_caller
+
+
+SERVED = {
+    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
+    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
+    "none": ("BAKKER BART", "", "DBIT"),
+}
+
+
+@pytest.fixture(scope="session")
+def make_served() -> Callable[..., Any]:
+    """Lets a board have a candidate whose model knows the bookings of SERVED, unsigned."""
+
+    def make(board: Any, *, value: float = 0.9, fairness: dict[str, Any] | None = None, **changes: Any) -> Any:
+        names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
+        frame = pd.DataFrame([(*text, label) for label, text in SERVED.items()] * 40, columns=names)
+        frame["amount"] = 20.0 + value
+        nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
+        facts = {"headline": {"name": "macro_f1", "value": value, "n": 4000}}
+        return board.candidate(
+            classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
+            detector=EventDetector().fit([Points.empty()], np.array([]), nobody),
+            taxonomy_toml=resources.files("models").joinpath("taxonomy.toml").read_text("utf-8"),
+            facts=facts if fairness is None else {**facts, "fairness": fairness},
+            **changes,
+        )
+
+    return make
+
+
+@pytest.fixture
+def question() -> dict[str, Any]:
+    """Half a year at the baker's, then the first child benefit."""
+
+    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, Any]:
+        changes = {"amount": "20.00", "credit_debit_indicator": sign, "balance_after": "500.00"}
+        return make_booking(
+            booking_id=at, booking_date=day, counterparty_name=name, remittance_information=text, **changes
+        )
+
+    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *SERVED["none"]) for at in range(36)]
+    rows.append(row("b1", "2026-10-01", *SERVED["child_birth"]))
+    return {"customer_id": CUSTOMER, "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}

@@ -9,20 +9,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from models.errors import IntegrityError, NoReleaseError
 from models.home import Home
-from models.purposes import default_purposes
-from models.release import Release, load_release, promote_release, rollback_release, sign_release, write_candidate
-from models.signing import BOARD, generate_key, load_private_key
+from models.promotion import promote_release, rollback_release
+from models.release import Release, load_release
 from serving.champion import ChampionHolder
 
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
-NOTICE = default_purposes().purpose("model_training").notice_version
-SHOWN = {"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812, "notice_version": NOTICE}
 
 
 @dataclass(frozen=True)
@@ -54,28 +49,11 @@ class CountingLoader:
 
 
 @pytest.fixture(scope="module")
-def signed_once(tmp_path_factory: pytest.TempPathFactory) -> Signed:
-    home = Home(tmp_path_factory.mktemp("home"))
-    keys = {}
-    for role in BOARD:
-        generate_key(home, role, f"Person {role}", "secret")
-        keys[role] = load_private_key(home.keys / f"{role}.pem", "secret")
-    texts = {
-        name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")
-        for name in ("taxonomy", "screening")
-    }
-    ids = []
-    for shift in (0.0, 0.1, 0.2):
-        model = LogisticRegression().fit(np.array([[shift], [1.0], [2.0], [3.0]]), ["none", "none", "move", "move"])
-        candidate = write_candidate(
-            home, classifier=model, detector=model, taxonomy_toml=texts["taxonomy"], screening=texts["screening"],
-            facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 4000}, "fairness": {"findings": []}},
-            permission=SHOWN, created_at=MONDAY,
-        )  # fmt: skip
-        for role in BOARD:
-            sign_release(home, candidate.id, role, keys[role], "approve", "clear", at=MONDAY)
-        ids.append(candidate.id)
-    return Signed(home, tuple(ids))
+def signed_once(make_board: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Signed:
+    board = make_board(tmp_path_factory.mktemp("home"))
+    taxonomy = resources.files("models").joinpath("taxonomy.toml").read_text("utf-8")
+    made = [board.sign(board.candidate(shift=shift, taxonomy_toml=taxonomy)) for shift in (0.0, 0.1, 0.2)]
+    return Signed(board.home, tuple(candidate.id for candidate in made))
 
 
 @pytest.fixture

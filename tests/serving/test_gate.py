@@ -13,6 +13,8 @@ from models.bookings import bookings_from_records
 from models.store import complaints, offers, trail
 from models.trail import verify_trail
 from serving.care import CustomerFacts
+from serving.clients import ROLES, Client
+from serving.detecting import Brought
 from serving.gate import Question
 from serving.problems import ProblemError
 from serving.records import write_customers, write_run
@@ -83,6 +85,8 @@ def test_answer_has_the_shape_of_the_contract(bank: Any) -> None:
                         "kind": "savings",
                         "name": {"nl": "Kinderrekening", "en": "Children's account"},
                         "form": "offer",
+                        # Noon in Amsterdam: from now until ten at night, an hour ahead of UTC.
+                        "send_window": {"not_before": "2026-11-22T11:00:00Z", "not_after": "2026-11-22T21:00:00Z"},
                     }
                 ],
             }
@@ -104,12 +108,13 @@ def test_trail_row_holds_counts_and_ids_and_no_customer(bank: Any) -> None:
         assert "c-1" not in connection.execute(sa.select(trail.c.body)).scalar_one()
     assert row == {
         "outcome": "answered",
+        "client": "tester",
         "purpose": "own_product_offers",
         "as_of": "2026-11-22",
         "permission_version": 1,
         "purposes": bank.registry.sha256,
         "release": "r" * 64,
-        "policy": "2026.11.0",
+        "policy": "2026.11.1",
         "bookings": 1,
         "detections": 1,
         "events": ["child_birth"],
@@ -163,17 +168,18 @@ def test_no_question_asked_after_an_acknowledged_withdrawal_is_answered(bank: An
         while len(served) < 400:
             late = acknowledged.is_set()  # before the question leaves: in doubt it counts as early
             try:
-                bank.desk.gate.answer(Question("c-1", "own_product_offers", None, lambda: frame))
+                bank.desk.gate.answer(question, bring=lambda _ids: Brought(frame))
                 served.append((late, 200))
             except ProblemError as error:
                 served.append((late, error.problem.status))
 
     frame = bookings_from_records([], source="test").frame
+    question = Question("c-1", "own_product_offers", Client("tester", ROLES, frozenset({"own_product_offers"})))
     bank.record("consented")
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    while len(served) < 100:
+    while len(served) < 100 and all(thread.is_alive() for thread in threads):
         time.sleep(0.001)
     bank.record("withdrawn")
     acknowledged.set()

@@ -1,26 +1,36 @@
 """The edge and the HTTP contract: what may come in, and one shape for everything that goes wrong."""
 
 import asyncio
+import gzip
 import json
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from models.errors import StoreUnavailableError
 from models.store import permission_events, trail
-from serving import gate
+from serving import gate, ledger
 from serving.app import build_routes
+from serving.clients import ROLES, Client, add_client
 from serving.edge import Edge
 from serving.policy import default_policy
 from serving.problems import problem_of_status
 
+NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 JSON = {"content-type": "application/json"}
+KEY = (b"authorization", b"Bearer a key")
 CONSENT = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
+
+
+def let_in(_authorization: str) -> Client:
+    return Client("tester", ROLES, frozenset({"own_product_offers"}))
 
 
 def assert_problem(response: Any, status: int, kind: str = "") -> dict[str, Any]:
@@ -74,9 +84,9 @@ def test_body_that_says_it_is_too_large_is_not_read() -> None:
     async def nobody(_scope: Any, _receive: Any, _send: Any) -> None:
         raise AssertionError("the request was passed on")
 
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"4000001")]
+    headers = [KEY, (b"content-type", b"application/json"), (b"content-length", b"4000001")]
     scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": headers}
-    edge = Edge(nobody, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+    edge = Edge(nobody, routes=build_routes(limits), limits=limits, find_client=let_in, observe=lambda _seen: None)
     asyncio.run(edge(scope, receive, send))
     assert sent[0]["status"] == 413
 
@@ -91,7 +101,7 @@ def test_websocket_is_closed() -> None:
     async def unused(*_messages: Any) -> Any:
         raise AssertionError("the connection was taken")
 
-    edge = Edge(unused, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+    edge = Edge(unused, routes=build_routes(limits), limits=limits, find_client=let_in, observe=lambda _seen: None)
     asyncio.run(edge({"type": "websocket", "path": "/v1/events"}, unused, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
@@ -262,8 +272,8 @@ def test_nothing_is_sent_after_the_timeout_was_answered() -> None:
         await reply({"type": "http.response.body", "body": b"late"})
 
     async def ask() -> None:
-        edge = Edge(late, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
-        headers = [(b"content-type", b"application/json")]
+        edge = Edge(late, routes=build_routes(limits), limits=limits, find_client=let_in, observe=lambda _seen: None)
+        headers = [(b"content-type", b"application/json"), KEY]
         await edge({"type": "http", "method": "POST", "path": "/v1/events", "headers": headers}, receive, send)
         await asyncio.sleep(0.2)
 
@@ -285,13 +295,13 @@ def test_body_that_does_not_come_is_not_waited_for() -> None:
         raise AssertionError("the request was passed on")
 
     async def ask() -> int:
-        edge = Edge(nobody, routes=build_routes(limits), limits=limits, observe=lambda _seen: None)
+        edge = Edge(nobody, routes=build_routes(limits), limits=limits, find_client=let_in, observe=lambda _seen: None)
         scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": list(headers.items())}
         await edge(scope, receive, send)
         await asyncio.sleep(0.05)
         return edge.busy
 
-    headers = {b"content-type": b"application/json"}
+    headers = {b"content-type": b"application/json", **dict([KEY])}
     assert asyncio.run(ask()) == 0
     assert [message["status"] for message in sent if "status" in message] == [504]
 
@@ -316,7 +326,12 @@ def test_what_is_seen_of_a_request_is_our_own_address(bank: Any) -> None:
 
 def test_description_lists_every_address(bank: Any) -> None:
     paths = bank.client.get("/v1/openapi.json").json()["paths"]
-    assert set(paths) == {"/events", "/events:batch", "/permissions", "/permissions:current"}
+    assert set(paths) == {
+        "/events", "/events:batch", "/permissions", "/permissions:current", "/permissions:check", "/offers:sent",
+        "/offers:answered", "/outbox:pull", "/corrections", "/overdraft-signals", "/complaints", "/complaints:queue",
+        "/complaints:attempt", "/complaints:close", "/complaints:log", "/questions", "/questions:may-ask",
+        "/questions:report", "/questions:cases", "/giving-calendar", "/giving-calendar:explain",
+    }  # fmt: skip
 
 
 def test_every_status_has_a_problem() -> None:
@@ -443,3 +458,70 @@ def test_broken_store_answers_503_and_is_not_ready(bank: Any, tmp_path: Any) -> 
     assert (response.status_code, response.json()["type"]) == (503, "urn:levensloop:problem:store-unavailable")
     assert response.headers["retry-after"] == "5"
     assert not bank.desk.is_ready()
+
+
+def test_key_of_one_client_says_nothing_of_anothers(bank: Any, connect: Any) -> None:
+    """The same Idempotency-Key of two clients are two requests."""
+    other = add_client(
+        bank.store, "page", roles=["customer_page"], purposes=["own_product_offers"], registry=bank.registry, at=NOW
+    )
+    append(bank)
+    with connect(bank.desk, bank.seen, key=other) as client:
+        given = client.post(
+            "/v1/permissions", json={**CONSENT, "action": "withdrawn"}, headers={"Idempotency-Key": "k-1"}
+        )
+    assert (given.status_code, given.json()["version"]) == (201, 2)
+
+
+def test_repetition_while_the_first_still_runs_is_told_so(bank: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+    in_time = ledger.record_permission
+
+    def append_slowly(*arguments: Any, **options: Any) -> Any:
+        began.set()
+        goes_on.wait(5)
+        return in_time(*arguments, **options)
+
+    monkeypatch.setattr(ledger, "record_permission", append_slowly)
+    answers: list[Any] = []
+    first = threading.Thread(target=lambda: answers.append(append(bank)))
+    first.start()
+    assert began.wait(5)
+    assert_problem(append(bank), 409, "still-running")
+    goes_on.set()
+    first.join()
+    assert (answers[0].status_code, append(bank).json()) == (201, answers[0].json())
+    assert count(bank, permission_events) == 1
+
+
+def test_write_that_failed_can_be_tried_again_with_its_key(bank: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise StoreUnavailableError("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger, "record_permission", fail)
+        assert_problem(append(bank), 503, "store-unavailable")
+    assert count(bank, permission_events) == 0
+    assert append(bank).json()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "is_kept"),
+    [
+        ("0b5ad2cd-7e94-4a53-9a3c-6ef4b1d5c2aa", True),
+        ("NL91ABNA0417164300", False),
+        ("", False),
+        ("c-1", False),
+    ],
+)
+def test_request_id_of_the_caller_is_kept_when_it_can_tell_nothing(bank: Any, given: str, is_kept: bool) -> None:
+    response = bank.client.post("/v1/permissions:current", json={}, headers={"X-Request-ID": given})
+    assert (response.headers["x-request-id"] == given) is is_kept
+    assert (bank.seen[-1].request_id == given) is is_kept
+    assert len(response.headers["x-request-id"]) == 36
+
+
+def test_compressed_body_is_not_taken(bank: Any) -> None:
+    packed = gzip.compress(json.dumps(CONSENT).encode())
+    headers = {**JSON, "Content-Encoding": "gzip", "Idempotency-Key": "k"}
+    assert_problem(bank.client.post("/v1/permissions", content=packed, headers=headers), 415)

@@ -7,7 +7,7 @@ import pytest
 
 from models.taxonomy import LifeEvent, Offerable, Product, Taxonomy, default_taxonomy
 from serving.care import CustomerFacts, Detection, find_sales_block
-from serving.offers import OfferChoice, SentOffer, choose_offers
+from serving.offers import History, OfferChoice, SentOffer, choose_offers
 
 TODAY = date(2026, 11, 22)
 PLAIN = CustomerFacts("c-1")
@@ -19,7 +19,7 @@ def detected(event: str, onset: date, *, status: str = "open", probability: floa
 
 def choose(*detections: Detection, facts: CustomerFacts = PLAIN, **changes: Any) -> OfferChoice:
     days = {"as_of": TODAY, "today": TODAY, "cap_days": 30}
-    given: dict[str, Any] = {"block": None, "sent": (), "taxonomy": default_taxonomy(), **days}
+    given: dict[str, Any] = {"block": None, "history": History(), "taxonomy": default_taxonomy(), **days}
     return choose_offers(detections, facts, **{**given, **changes})
 
 
@@ -81,14 +81,15 @@ def test_one_customer_gets_one_offer_on_the_event_detected_last() -> None:
 )
 def test_a_sent_offer_holds_back_every_other_for_thirty_days(sent_on: date, held: list[str]) -> None:
     choice = choose(
-        detected("travel_booked", date(2026, 11, 1)), sent=[SentOffer("child_birth", "child_account", sent_on)]
+        detected("travel_booked", date(2026, 11, 1)),
+        history=History((SentOffer("child_birth", "child_account", sent_on),)),
     )
     assert told(choice)["held"] == held
 
 
 def test_an_event_whose_offer_was_sent_gets_no_second_one() -> None:
-    sent = [SentOffer("child_birth", "child_account", date(2026, 9, 1))]
-    assert told(choose(detected("child_birth", date(2026, 8, 1)), sent=sent)) == {
+    history = History((SentOffer("child_birth", "child_account", date(2026, 9, 1)),))
+    assert told(choose(detected("child_birth", date(2026, 8, 1)), history=history)) == {
         "offers": [],
         "held": [
             "child_birth/child_account event_had_offer",
@@ -98,8 +99,8 @@ def test_an_event_whose_offer_was_sent_gets_no_second_one() -> None:
 
 
 def test_an_offer_sent_on_an_earlier_birth_does_not_count_for_a_later_one() -> None:
-    sent = [SentOffer("child_birth", "child_account", date(2024, 9, 1))]
-    assert told(choose(detected("child_birth", date(2026, 11, 1)), sent=sent))["offers"] == [
+    history = History((SentOffer("child_birth", "child_account", date(2024, 9, 1)),))
+    assert told(choose(detected("child_birth", date(2026, 11, 1)), history=history))["offers"] == [
         "child_birth/child_account offer"
     ]
 

@@ -6,70 +6,37 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import pandas as pd
 import pytest
 
-from models.classifier import BookingClassifier
 from models.errors import IntegrityError, LevensloopError, NoReleaseError
-from models.events import EventDetector
 from models.home import Home
-from models.points import Points
-from models.release import promote_release, sign_release, write_candidate
-from models.signing import BOARD, generate_key, load_private_key
 from serving.running import build_environment, find_port, find_server, start_server, stop_server
 from serving.settings import Settings, read_settings
 
-LABELS = {
-    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
-    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
-    "none": ("BAKKER BART", "", "DBIT"),
-}
 CONSENT = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
 
 
-def make_release(home: Home) -> None:
-    """The smallest real model that can be served, signed by a demo board and promoted."""
-    rows = [(*text, label) for label, text in LABELS.items()] * 40
-    names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
-    frame = pd.DataFrame(rows, columns=names).assign(amount=20.0)
-    nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
-    detector = EventDetector().fit([Points.empty()], np.array([]), nobody)
-    now = datetime.now(UTC)
-    texts = {
-        name: resources.files("models").joinpath(f"{name}.toml").read_text("utf-8")
-        for name in ("taxonomy", "screening")
-    }
-    candidate = write_candidate(
-        home,
-        classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
-        detector=detector,
-        taxonomy_toml=texts["taxonomy"],
-        screening=texts["screening"],
-        facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 120}, "fairness": {"findings": []}},
-        permission={"snapshot_sha256": "a" * 64, "notice_version": "2026-01", "customers": 1},
-        created_at=now,
-    )
-    for role in BOARD:
-        generate_key(home, role, f"Demo {role}", "secret", demo=True)
-        key = load_private_key(home.keys / f"{role}.pem", "secret")
-        sign_release(home, candidate.id, role, key, "approve", "a test", at=now)
-    promote_release(home, candidate.id, who="test", why="test", allow_demo=True, at=now)
+@pytest.fixture(scope="module")
+def settings(
+    make_board: Callable[..., Any], make_served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    board = make_board(tmp_path_factory.mktemp("home"), demo=True)
+    candidate = board.sign(make_served(board, fairness={"findings": []}))
+    board.promote(candidate.id, allow_demo=True)
+    return read_settings({"LEVENSLOOP_HOME": str(board.home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3400"})
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    make_release(Home(home))
-    return read_settings({"LEVENSLOOP_HOME": str(home), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3400"})
+def key(settings: Settings, caller: Callable[..., dict[str, str]]) -> dict[str, str]:
+    """The headers of a client."""
+    return caller(settings.home.database_url)
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +50,10 @@ def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
         stop_server(folder)
 
 
-def question() -> dict[str, Any]:
-    """Half a year at the baker's, then the first child benefit."""
-
-    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, str]:
-        return {
-            "booking_id": at, "booking_date": day, "amount": "20.00", "credit_debit_indicator": sign,
-            "counterparty_name": name, "remittance_information": text, "balance_after": "500.00",
-        }  # fmt: skip
-
-    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *LABELS["none"]) for at in range(36)]
-    rows.append(row("b1", "2026-10-01", *LABELS["child_birth"]))
-    return {"customer_id": "c-1", "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}
-
-
 @pytest.mark.slow
-def test_two_workers_answer_refuse_and_stop(settings: Settings, folder: Path) -> None:
+def test_two_workers_answer_refuse_and_stop(
+    settings: Settings, folder: Path, key: dict[str, str], question: dict[str, Any]
+) -> None:
     server = find_server(folder)
     assert server is not None
     with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
@@ -108,15 +63,17 @@ def test_two_workers_answer_refuse_and_stop(settings: Settings, folder: Path) ->
             assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
         response = client.post("/livez")
         assert (response.status_code, response.headers["content-type"]) == (405, "application/problem+json")
-        assert client.post("/v1/events", json=question()).status_code == 403
-        key = {"Idempotency-Key": "1"}
-        assert client.post("/v1/permissions", json=CONSENT, headers=key).status_code == 201
-        answer = client.post("/v1/events", json=question()).json()
+        assert client.post("/v1/events", json=question).status_code == 401
+        client.headers.update(key)
+        assert client.post("/v1/events", json=question).status_code == 403
+        assert client.post("/v1/permissions", json=CONSENT, headers={"Idempotency-Key": "1"}).status_code == 201
+        answer = client.post("/v1/events", json=question).json()
         assert [(event["event"], event["evidence"]) for event in answer["events"]] == [("child_birth", ["b1"])]
         # Withdrawn on one connection is withdrawn on every other, whichever worker it reaches.
         withdrawn = {**CONSENT, "action": "withdrawn"}
         assert client.post("/v1/permissions", json=withdrawn, headers={"Idempotency-Key": "2"}).status_code == 201
-    statuses = [httpx.post(f"{server.url}/v1/events", json=question(), trust_env=False).status_code for _ in range(8)]
+    address = f"{server.url}/v1/events"
+    statuses = [httpx.post(address, json=question, headers=key, trust_env=False).status_code for _ in range(8)]
     assert statuses == [403] * 8
     counts = httpx.get(f"{server.url}/v1/metrics", trust_env=False).text
     assert 'levensloop_requests_total{method="POST",route="/v1/events",status="403"} 9.0' in counts
@@ -125,7 +82,10 @@ def test_two_workers_answer_refuse_and_stop(settings: Settings, folder: Path) ->
     assert "KINDERBIJSLAG" not in log
     assert "BAKKER" not in log
     assert len({line.split()[3] for line in log.splitlines() if " POST /v1/" in line}) <= 2
-    assert log.count("Service levensloop initialized") == 2
+    until = time.monotonic() + 30  # the first worker answers before the second one is there
+    while (started := server.log.read_text().count("Service levensloop initialized")) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert started == 2
     again = start_server(settings, folder)
     assert again == server
 

@@ -5,32 +5,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
 from models.candidate import attach_fairness
-from models.classifier import BookingClassifier
 from models.errors import IntegrityError, NoReleaseError, StoreUnavailableError
-from models.events import EventDetector
 from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
 from models.kill_switch import set_kill_switch
-from models.points import Points
-from models.purposes import default_purposes
-from models.release import Release, load_release, promote_release, rollback_release, sign_release, write_candidate
-from models.signing import BOARD, PrivateKey, generate_key, load_private_key
-from models.store import open_store, trail
-from models.trail import verify_trail
-from models.waivers import sign_waiver
+from models.promotion import rollback_release
+from models.release import Release, load_release
+from models.signing import PrivateKey
+from models.store import trail
 from serving.champion import ChampionHolder
 from serving.opening import verify_release
 from serving.running import find_server, start_server, stop_server
@@ -43,13 +35,6 @@ WORDS = "secret"
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 30)
 AFTER = datetime(2026, 11, 30, 23, tzinfo=UTC)  # midnight in Amsterdam
-NOTICE = default_purposes().purpose("model_training").notice_version
-SHOWN = {"snapshot_sha256": "a" * 64, "purpose": "model_training", "customers": 812, "notice_version": NOTICE}
-LABELS = {
-    "child_birth": ("SVB", "KINDERBIJSLAG 3E KWARTAAL", "CRDT"),
-    "travel_booked": ("KLM", "TICKET AMS", "DBIT"),
-    "none": ("BAKKER BART", "", "DBIT"),
-}
 FINDING = "recall/child_birth/origin:turkish"
 # Writes down every process that starts with it, and whatever of the vault such a process opens or imports.
 WATCH = """
@@ -71,31 +56,24 @@ BLOCKING = {
 
 @dataclass
 class Promoted:
-    """A home with a board of demo keys and three signed candidates; the last two need a waiver."""
+    """A demo board and its three signed candidates; the last two need a waiver."""
 
-    home: Home
+    board: Any
     ids: tuple[str, ...]
-    keys: dict[str, PrivateKey]
+
+    @property
+    def home(self) -> Home:
+        return self.board.home
 
     def promote(self, place: int, *, at: datetime = MONDAY) -> str:
-        promote_release(self.home, self.ids[place], who="Dana", why="better", at=at, allow_demo=True)
+        self.board.promote(self.ids[place], at=at, allow_demo=True)
         return self.ids[place]
 
     def waive(self, place: int, *, until: date = LAST_DAY, at: datetime = MONDAY) -> None:
-        for role in ("owner", "ethics_chair"):
-            sign_waiver(
-                self.home, self.ids[place], FINDING, role=role, private_key=self.keys[role], reason="more by March",
-                until=until, at=at,
-            )  # fmt: skip
+        self.board.waive(self.ids[place], until=until, at=at)
 
     def fallbacks(self) -> list[dict[str, Any]]:
-        store = open_store(self.home.database_url)
-        assert verify_trail(store, None, None).ok
-        with store.read() as connection:
-            found = connection.execute(sa.select(trail.c.body).where(trail.c.kind == "release_fallback")).scalars()
-            bodies = [json.loads(body)["body"] for body in found]
-        store.close()
-        return bodies
+        return self.board.trail("release_fallback")
 
 
 @dataclass
@@ -117,46 +95,22 @@ class CountingLoader:
         return load_release(home, release_id, **options)
 
 
-def make_candidate(home: Home, *, value: float, findings: list[dict[str, Any]] | None) -> str:
-    """A signed-to-be candidate whose audit found this; None: nobody audited it."""
-    audit = {} if findings is None else {"fairness": {"findings": findings}}
-    rows = [(*text, label) for label, text in LABELS.items()] * 40
-    names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
-    frame = pd.DataFrame(rows, columns=names).assign(amount=20.0 + value)
-    nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
-    return write_candidate(
-        home,
-        classifier=BookingClassifier(names="as_persons").fit(frame, frame["label"]),
-        detector=EventDetector().fit([Points.empty()], np.array([]), nobody),
-        taxonomy_toml=resources.files("models").joinpath("taxonomy.toml").read_text("utf-8"),
-        screening=resources.files("models").joinpath("screening.toml").read_text("utf-8"),
-        facts={"headline": {"name": "macro_f1", "value": value, "n": 4000}, **audit},
-        permission=SHOWN,
-        created_at=MONDAY + timedelta(minutes=int(value * 100)),
-    ).id
-
-
 @pytest.fixture(scope="module")
-def promoted_once(tmp_path_factory: pytest.TempPathFactory) -> Promoted:
-    home = Home(tmp_path_factory.mktemp("home"))
-    keys = {}
-    for role in (*BOARD, "operations"):
-        generate_key(home, role, f"Demo {role}", "secret", demo=True)  # type: ignore[arg-type]
-        keys[role] = load_private_key(home.keys / f"{role}.pem", "secret")
-    ids = [
-        make_candidate(home, value=value, findings=findings)
-        for value, findings in ((0.90, []), (0.91, [BLOCKING]), (0.92, [BLOCKING]))
+def promoted_once(
+    make_board: Callable[..., Any], make_served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Promoted:
+    board = make_board(tmp_path_factory.mktemp("promoted") / "home", demo=True)
+    made = [
+        make_served(board, value=value, created_at=MONDAY + timedelta(minutes=at), fairness={"findings": findings})
+        for at, (value, findings) in enumerate(((0.90, []), (0.91, [BLOCKING]), (0.92, [BLOCKING])))
     ]
-    for candidate_id in ids:
-        for role in BOARD:
-            sign_release(home, candidate_id, role, keys[role], "approve", "clear", at=MONDAY)
-    return Promoted(home, tuple(ids), keys)
+    return Promoted(board, tuple(board.sign(candidate).id for candidate in made))
 
 
 @pytest.fixture
 def promoted(promoted_once: Promoted, tmp_path: Path) -> Promoted:
     shutil.copytree(promoted_once.home.path, tmp_path / "home")
-    return replace(promoted_once, home=Home(tmp_path / "home"))
+    return replace(promoted_once, board=replace(promoted_once.board, home=Home(tmp_path / "home")))
 
 
 @pytest.fixture
@@ -313,19 +267,21 @@ def test_changed_waiver_of_the_champion_stops_all_answers(promoted: Promoted, cl
     (path,) = (promoted.home.releases / waived / "waivers").iterdir()
     if change == "edit":
         path.chmod(0o600)
-        path.write_text(path.read_text().replace("more by March", "for ever"))
+        path.write_text(path.read_text().replace("more births by March", "for ever"))
     else:
         path.with_name("note.txt").write_text("x")
     with pytest.raises(IntegrityError):
         holder.current()
 
 
-def test_findings_cannot_be_taken_out_of_a_release(promoted: Promoted, clock: Clock) -> None:
+def test_findings_cannot_be_taken_out_of_a_release(
+    promoted: Promoted, clock: Clock, make_served: Callable[..., Any]
+) -> None:
     """Where the audit's facts lie in a file of their own, the board's signatures hold them, not the manifest."""
-    audited = make_candidate(promoted.home, value=0.93, findings=None)
+    candidate = make_served(promoted.board, value=0.93)
+    audited = candidate.id
     attach_fairness(promoted.home, audited, {"candidate": audited, "findings": [BLOCKING]})
-    for role in BOARD:
-        sign_release(promoted.home, audited, role, promoted.keys[role], "approve", "clear", at=MONDAY)
+    promoted.board.sign(candidate)
     held = replace(promoted, ids=(audited,))
     held.waive(0)
     held.promote(0)
@@ -371,9 +327,9 @@ class Switch:
 
 
 @pytest.fixture
-def switch(promoted_once: Promoted, tmp_path: Path) -> Switch:
-    shutil.copytree(promoted_once.home.keys, tmp_path / "keys")
-    return Switch(Home(tmp_path), promoted_once.keys["operations"])
+def switch(make_board: Callable[..., Any], tmp_path: Path) -> Switch:
+    board = make_board(tmp_path)
+    return Switch(board.home, board.keys["operations"])
 
 
 def told(response: Any) -> tuple[list[str], set[str]]:
@@ -480,21 +436,10 @@ def keep_vault(home: Home, key: Path) -> None:
     )  # fmt: skip
 
 
-def question() -> dict[str, Any]:
-    def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, str]:
-        return {
-            "booking_id": at, "booking_date": day, "amount": "20.00", "credit_debit_indicator": sign,
-            "counterparty_name": name, "remittance_information": text, "balance_after": "500.00",
-        }  # fmt: skip
-
-    rows = [row(f"x{at}", f"2026-{at % 9 + 1:02d}-10", *LABELS["none"]) for at in range(36)]
-    rows.append(row("b1", "2026-10-01", *LABELS["child_birth"]))
-    return {"customer_id": "c-1", "purpose": "own_product_offers", "as_of": "2026-11-01", "bookings": rows}
-
-
-def ask_all(url: str) -> tuple[set[str], set[str]]:
+def ask_all(url: str, question: dict[str, Any], key: dict[str, str]) -> tuple[set[str], set[str]]:
     """Model versions and events of many answers on connections of their own, so that both workers speak."""
-    bodies = [httpx.post(f"{url}/v1/events", json=question(), trust_env=False, timeout=30).json() for _ in range(10)]
+    given = {"json": question, "headers": key, "trust_env": False, "timeout": 30}
+    bodies = [httpx.post(f"{url}/v1/events", **given).json() for _ in range(10)]
     return {b["release"]["model_version"] for b in bodies}, {e["event"] for b in bodies for e in b["events"]}
 
 
@@ -506,34 +451,41 @@ def run_levensloop(home: Home, *arguments: str) -> None:
 
 
 @pytest.mark.slow
-def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(promoted: Promoted, url: str) -> None:
+def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(
+    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
+) -> None:
     consent = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
-    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers={"Idempotency-Key": "1"}, trust_env=False)
+    client = caller(promoted.home.database_url)
+    once = {**client, "Idempotency-Key": "1"}
+    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers=once, trust_env=False)
     assert answer.status_code == 201
     plain, waived = (load_release(promoted.home, name).model_version for name in promoted.ids[:2])
-    assert ask_all(url) == ({waived}, {"child_birth"})
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
     key = ("--role", "operations", "--key", str(promoted.home.keys / "operations.pem"), "--reason", "complaints")
     run_levensloop(promoted.home, "kill-switch", "child_birth", "on", *key)
-    assert ask_all(url) == ({waived}, set())
+    assert ask_all(url, question, client) == ({waived}, set())
     run_levensloop(promoted.home, "kill-switch", "child_birth", "off", *key)
-    assert ask_all(url) == ({waived}, {"child_birth"})
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
     # Nobody waits two days here: the waiver in force is exchanged for one that the same persons signed and that ended.
     waivers = promoted.home.releases / promoted.ids[1] / "waivers"
     shutil.rmtree(promoted.home.candidates / promoted.ids[1] / "waivers")
     shutil.rmtree(waivers)
     promoted.waive(1, until=LAST_DAY - timedelta(days=20), at=MONDAY - timedelta(days=10))
     shutil.copytree(promoted.home.candidates / promoted.ids[1] / "waivers", waivers)
-    assert ask_all(url) == ({plain}, {"child_birth"})
+    assert ask_all(url, question, client) == ({plain}, {"child_birth"})
     assert [row["fallen_to"] for row in promoted.fallbacks()] == [promoted.ids[0]]
     assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(promoted: Promoted, url: str) -> None:
+def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(
+    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
+) -> None:
     server = find_server(promoted.home.path / "run")
     assert server is not None
-    assert httpx.post(f"{url}/v1/events", json=question(), trust_env=False).status_code == 403
+    client = caller(promoted.home.database_url)
+    assert httpx.post(f"{url}/v1/events", json=question, headers=client, trust_env=False).status_code == 403
     pids = [server.pid, *children(server.pid)]
     assert len(pids) >= 3  # the starter and two workers
     for pid in pids:

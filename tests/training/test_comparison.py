@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.candidate import write_candidate
 from models.classifier import BookingClassifier
 from models.errors import NoReleaseError, UsageError
 from models.events import EventDetector
 from models.home import Home, find_home
-from models.release import write_candidate
 from training.comparison import compare_facts, compare_on_bookings, compare_on_events
 from training.comparison_files import compare_files
 from training.dataset import Dataset

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from models.bookings import load_bookings
+from models.candidate import write_candidate
 from models.classifier import BookingClassifier
 from models.errors import UnreadableDataError, UsageError
 from models.events import EventDetector
 from models.home import Home, find_home
-from models.release import write_candidate
 from models.taxonomy import default_taxonomy
 from training.labels import Labels, apply_reviewed, count_support, load_labels, validate_labels
 from training.reading import load_table
@@ -93,16 +93,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def review(home: Home, folder: Path, labels: str | None, *, size: int = 10, permissions: str = "") -> pd.DataFrame:
+def review(
+    home: Home, folder: Path, labels: str | None, *, size: int = 10, permissions: str = "", corrections: str = ""
+) -> pd.DataFrame:
     (folder / "b.csv").write_text(bookings_text())
     if labels is not None:
         (folder / "l.csv").write_text("booking_id,event\n" + labels)
     if permissions:
         (folder / "p.csv").write_text(permissions)
+    if corrections:
+        (folder / "c.csv").write_text("booking_id,customer_id,event,onset_date,correction,at\n" + corrections)
     return write_queue(
         folder / "b.csv", labels=folder / "l.csv" if labels is not None else None,
         permissions=folder / "p.csv" if permissions else None, release_id=None, out=folder / "q.csv", size=size,
-        home=home,
+        corrections=folder / "c.csv" if corrections else None, home=home,
     )  # fmt: skip
 
 
@@ -120,6 +124,32 @@ def test_a_planted_wrong_label_stands_first(home: Home, tmp_path: Path) -> None:
     assert (first["booking_id"], first["reason"]) == ("b7", MISLABELLED)
     assert (first["given_label"], first["suggested_label"]) == ("none", "child_birth")
     assert (queue["reason"] == MISLABELLED).sum() == 1
+
+
+def test_what_customers_called_wrong_stands_before_everything_else(home: Home, tmp_path: Path) -> None:
+    said = "b3,c3,child_birth,2026-07-01,not_right,x\ngift,anna,marriage,2026-07-01,not_mine,x\n"
+    said += "b4,c4,child_birth,2026-07-01,not_mine,x\nb5,somebody-else,child_birth,2026-07-01,not_right,x\n"
+    queue = review(home, tmp_path, given_labels(swapped="b7"), corrections=said)
+    # The gift to a church is screened, and b5 is not that customer's.
+    assert queue["booking_id"].tolist() == ["b3", "b4", "b7", "=1+1"]
+    assert queue["reason"].tolist()[:2] == ["customer says it is not right", "customer says it is somebody else's"]
+    first = queue.iloc[0]
+    assert (first["given_label"], first["suggested_label"], first["event"]) == ("child_birth", "none", "")
+    assert review(home, tmp_path, given_labels(), corrections=said, size=1)["booking_id"].tolist() == ["b3"]
+
+
+def test_corrections_of_who_does_not_allow_training_are_not_shown(home: Home, tmp_path: Path) -> None:
+    permissions = "customer_id,purpose,action,at,notice_version\n" + "".join(
+        f"c{at},model_training,consented,2026-01-05,2026-01\n" for at in range(30) if at != 3
+    )
+    said = "b3,c3,child_birth,2026-07-01,not_right,x\nb4,c4,child_birth,2026-07-01,not_right,x\n"
+    queue = review(home, tmp_path, given_labels(), permissions=permissions, corrections=said)
+    assert queue["booking_id"].tolist() == ["b4"]
+
+
+def test_file_that_is_no_list_of_corrections_is_refused(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDataError, match=r"c\.csv:2: a correction is one of not_right, not_mine"):
+        review(home, tmp_path, given_labels(), corrections="b3,c3,child_birth,2026-07-01,maybe,x\n")
 
 
 def test_right_labels_are_not_suspected_and_what_has_none_is_doubted(home: Home, tmp_path: Path) -> None:

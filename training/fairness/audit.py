@@ -41,7 +41,9 @@ def audit_cube(
     """
     whole = [cube] if screening is None else [cube, screening]
     hidden = [
-        find_hidden(one, k=int(policy.numbers["hide_below"]), rate_from=int(policy.numbers["rate_from"]))
+        find_hidden(
+            one, k=int(policy.numbers["hide_below"]), rate_from=int(policy.numbers["rate_from"]), unions=policy.unions
+        )
         for one in whole
     ]
     primary = hide_facts(_primary(cube, policy), hidden[0])

@@ -35,12 +35,14 @@ from models.taxonomy import SCREENED
 from training.dataset import load_events, permitted_bookings
 from training.door import Door, open_door
 from training.fairness.audit import audit_cube
+from training.fairness.clusters import cluster_errors
 from training.fairness.findings import Finding, make_findings, not_known, worst_first
 from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
 from training.fairness.observing import Observed, observe
 from training.fairness.permission_rates import permission_by_group
 from training.fairness.policy import FairnessPolicy, parse_fairness, undeclared_values
+from training.fairness.ratchet import Questioned, compare_with_champion
 from training.fairness.self_tests import run_self_tests
 from training.fairness.swap_suite import default_suite
 from training.fairness.swaps import run_swaps
@@ -129,6 +131,8 @@ def audit_candidate(
             "cube": _cube_facts(seen, release, policy, vault, justifications),
             "swaps": swaps,
             "leakage": leakage,
+            "clusters": cluster_errors(audited.bookings, seen.found, audited.events, policy, seed=_SEED),
+            "ratchet": compare_with_champion(home, candidate.id, _questions(audited, seen), policy),
             **dict.fromkeys(_NOT_MEASURED),
             "permission_by_group": sources.permissions
             and permission_by_group(sources.permissions, seen.customers, seen.groups, policy, purposes=door.purposes),
@@ -136,7 +140,7 @@ def audit_candidate(
             "justifications": justifications,
             "self_tests": run_self_tests(),
         }
-        facts["findings"] = make_findings(facts, policy)
+        facts["findings"] = make_findings(facts, policy, taxonomy=release.taxonomy)
         step(_STEPS[6])
         attach_fairness(home, candidate.id, facts)
     for note in notes:
@@ -199,6 +203,18 @@ def _cube_facts(
         justified=justified_cells(justifications),
     )  # fmt: skip
     return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, vault)]}
+
+
+def _questions(audited: _Audited, seen: Observed) -> Questioned:
+    """What the candidate was asked and said, for the champion to be asked the same."""
+    return Questioned(
+        bookings=audited.bookings,
+        as_of=audited.as_of,
+        found=seen.found,
+        truth=audited.events,
+        customers=seen.customers,
+        groups=seen.groups,
+    )
 
 
 def _about(candidate: Candidate, policy: FairnessPolicy) -> dict[str, Any]:

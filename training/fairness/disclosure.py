@@ -6,8 +6,9 @@ too, until no hidden cell follows from the rest (Cox, 1980, Suppression methodol
 Publish all periods together or single periods, never both: their difference is a cell as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from training.fairness.verdicts import NOT_ESTABLISHED, Fact
 K = 10
 RATE_FROM = 30
 _SMALLEST = 1e-9
+Cell = tuple[str, str]  # ground and group
+Unions = Mapping[Cell, Sequence[Cell]]
+NO_UNIONS: Unions = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +35,18 @@ class Hidden:
     rates: dict[str, np.ndarray]
 
 
-def find_hidden(cube: Cube, *, k: int = K, rate_from: int = RATE_FROM, period: str | None = None) -> Hidden:
-    """Primary and complementary suppression of every whole that rates have."""
+def find_hidden(
+    cube: Cube, *, k: int = K, rate_from: int = RATE_FROM, period: str | None = None, unions: Unions = NO_UNIONS
+) -> Hidden:
+    """Primary and complementary suppression of every whole that rates have.
+
+    `unions` names the groups that are others together, of which nobody may subtract the parts that are shown.
+    """
     counts = cube.pooled if period is None else cube.periods[period]
     numbers, rates = {}, {}
     for whole in dict.fromkeys(RATES[rate][1] for rate in counts.rates):
         n = _with_all(counts, whole)
-        lines = _lines(cube, n.shape)
+        lines = [*_lines(cube, n.shape), *_union_lines(cube, n.shape, unions)]
         people = np.minimum(n, _people(counts, whole))
         small = _suppress(n, (n > 0) & (people < k), lines, least=k)
         numbers[whole] = small
@@ -121,6 +130,18 @@ def _lines(cube: Cube, shape: tuple[int, int]) -> list[tuple[np.ndarray, bool]]:
                 if children:
                     rows = [*children, cells[parent, name]]
                     lines += [(at[rows][:, column], False) for column in range(shape[1])]
+    return lines
+
+
+def _union_lines(cube: Cube, shape: tuple[int, int], unions: Unions) -> list[tuple[np.ndarray, bool]]:
+    """Parts and, last, the whole that is their sum."""
+    at = np.arange(shape[0] * shape[1]).reshape(shape)
+    cells = {cell: number for number, cell in enumerate(cube)}
+    lines = []
+    for whole, parts in unions.items():
+        if whole in cells and parts and all(part in cells for part in parts):
+            rows = [*(cells[part] for part in parts), cells[whole]]
+            lines += [(at[rows][:, column], False) for column in range(shape[1])]
     return lines
 
 

@@ -43,14 +43,14 @@ def permission_by_group(
     shown = []
     for ground in policy.grounds:
         mine = {str(group): (groups[ground] == group).to_numpy() for group in groups[ground].cat.categories}
-        hidden = _too_few({group: int(at.sum()) for group, at in mine.items()}, int(policy.numbers["hide_below"]))
+        hidden = too_few({group: int(at.sum()) for group, at in mine.items()}, int(policy.numbers["hide_below"]))
         for group, at in mine.items():
             shares = _NOTHING if group in hidden else _shares(allowed[at], refused[at], policy)
             shown.append({"ground": ground, "group": group, **shares})
     return shown
 
 
-def _too_few(sizes: dict[str, int], k: int) -> set[str]:
+def too_few(sizes: dict[str, int], k: int) -> set[str]:
     """Groups of fewer than k people, and the next smallest, or the total would give a lone one away."""
     hidden = {group for group, n in sizes.items() if 0 < n < k}
     others = sorted((n, group) for group, n in sizes.items() if n >= k)

@@ -20,14 +20,18 @@ from training.fairness.cube import RATES, Cube
 from training.fairness.metrics import Endpoint, Measure
 
 MOST_PRIMARY = 8
+Cell = tuple[str, str]  # ground and group
 _NUMBERS = (
     "confidence", "power", "findings_alpha", "exploration_rate", "hide_below", "rate_from", "least_per_event",
 )  # fmt: skip
-_PARTS = {*_NUMBERS, "events", "grounds", "intersections", "primary", "secondary", "harm", "gates", "waivers"}
+_PARTS = {
+    *_NUMBERS, "events", "grounds", "intersections", "primary", "secondary", "harm", "gates", "monitoring", "waivers",
+}  # fmt: skip
 _GATES = {
     "objectors_processed", "special_category_terms", "name_pairs", "name_flips", "proxy_flip_rate", "placebo_excess",
-    "leakage_auc",
+    "leakage_auc", "worst_group_margin",
 }  # fmt: skip
+_MONITORING = {"false_alarm", "low", "high", "baseline_months", "drift_bins", "drift_watch", "drift_large"}
 _ENDPOINT = {"rate", "measure", "low", "high"}
 
 
@@ -75,6 +79,7 @@ class FairnessPolicy:
     harm_high: float
     harm: Mapping[str, Mapping[str, float]]  # offer class -> event -> weight
     gates: Mapping[str, float]
+    monitoring: Mapping[str, float]
     waivers: Mapping[str, Any]
 
     @property
@@ -90,6 +95,25 @@ class FairnessPolicy:
         return single | {
             f"{a}*{b}": tuple(f"{x}*{y}" for x, y in product(single[a], single[b])) for a, b in self.intersections
         }
+
+    @property
+    def unions(self) -> dict[Cell, tuple[Cell, ...]]:
+        """Groups that are others of the same column together, as (ground, group): a merged one gives away its parts."""
+        found = {}
+        for whole, parts in product(self.grounds.values(), repeat=2):
+            if whole is parts or whole.column != parts.column:
+                continue
+            for name, values in whole.groups.items():
+                inside = [part for part, of_part in parts.groups.items() if set(of_part) <= set(values)]
+                if {value for part in inside for value in parts.groups[part]} == set(values):
+                    found[whole.name, name] = tuple((parts.name, part) for part in inside)
+        return found
+
+    @property
+    def finest(self) -> tuple[str, ...]:
+        """Grounds that merge no groups of another one."""
+        merged = {ground for (ground, _), parts in self.unions.items() if len(parts) > 1}
+        return tuple(ground for ground in self.grounds if ground not in merged)
 
     @property
     def event_weights(self) -> dict[str, float]:
@@ -116,7 +140,7 @@ def parse_fairness(text: str, *, source: str) -> FairnessPolicy:
     if not isinstance(data, dict) or set(data) != _PARTS:
         wrong = sorted(_PARTS ^ set(data if isinstance(data, dict) else {}))
         raise UnreadableDataError(f"{source}: [fairness] has keys too many or too few: {', '.join(wrong)}.")
-    faults = [*_ground_faults(data), *_endpoint_faults(data), *_number_faults(data)]
+    faults = [*_ground_faults(data), *_endpoint_faults(data), *_number_faults(data), *_monitoring_faults(data)]
     if faults:
         raise UnreadableDataError(f"{source} is no valid fairness policy: {'; '.join(faults)}.")
     grounds = {
@@ -141,7 +165,7 @@ def parse_fairness(text: str, *, source: str) -> FairnessPolicy:
         ),
         harm_high=float(data["harm"]["high"]),
         harm={name: table for name, table in data["harm"].items() if name != "high"},
-        gates=data["gates"], waivers=data["waivers"],
+        gates=data["gates"], monitoring=data["monitoring"], waivers=data["waivers"],
     )  # fmt: skip
 
 
@@ -212,6 +236,15 @@ def _number_faults(data: Mapping[str, Any]) -> list[str]:
     elif not _is_number(data["waivers"]["most_days"]) or not 1 <= data["waivers"]["most_days"] <= 90:
         faults.append("a waiver lasts 1 to 90 days")
     return faults
+
+
+def _monitoring_faults(data: Mapping[str, Any]) -> list[str]:
+    numbers = data["monitoring"]
+    if set(numbers) != _MONITORING or not all(_is_number(value) and value > 0 for value in numbers.values()):
+        return [f"monitoring must be the positive numbers {', '.join(sorted(_MONITORING))}"]
+    if numbers["false_alarm"] >= 1 or not numbers["low"] < 1 < numbers["high"]:
+        return ["monitoring needs a false_alarm below 1, and low and high on either side of 1"]
+    return []
 
 
 def _is_number(value: Any) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.report.blocks import Block, Bullets, Cell, Fold, Heading, Pairs, Section, Table, Text, Tone, Verbatim
+from training.report.changes import build_changes
 from training.report.gaps import name_event
 from training.report.source import Source
 from training.report.texts import Texts
@@ -17,9 +18,11 @@ def build_annexes(source: Source, texts: Texts) -> list[Section]:
         _annex("C", "self_tests", _self_tests(source, texts), texts),
         _annex("D", "model_card", _model_card(source, texts), texts),
         _annex("E", "datasheet", _datasheet(source, texts), texts),
-        _annex("F", "register", [Text(texts("register.intro")), Pairs(texts.pairs("register.fields"))], texts),
+        _annex("F", "register", _register(source, texts), texts),
         _annex("G", "machine", [Text(line) for line in texts.lines("machine.text")], texts),
         _annex("H", "glossary", [Pairs(texts.pairs("glossary.words"))], texts),
+        _annex("I", "iama", _iama(texts), texts),
+        _annex("J", "changes", build_changes(source, texts), texts),
     ]
 
 
@@ -124,3 +127,21 @@ def _datasheet(source: Source, texts: Texts) -> list[Block]:
     shown = not source.manifest["permission"].get("permission_not_shown")
     blocks.append(Text(texts("datasheet.permission_shown" if shown else "datasheet.permission_not_shown")))
     return blocks
+
+
+def _register(source: Source, texts: Texts) -> list[Block]:
+    """Fields of the Algorithm Register's publication standard 1.0, in its order; what a bank must add is said."""
+    status = texts("register.in_use" if source.since else "register.in_development")
+    begun = source.since[:7] or texts("register.not_begun")
+    known = [
+        (texts("register.status"), status), (texts("register.begin"), begun),
+        (texts("register.version"), str(source.manifest["model_version"])),
+    ]  # fmt: skip
+    fields = [*texts.pairs("register.general"), *known, *texts.pairs("register.fields")]
+    return [Text(texts("register.intro")), Pairs(fields)]
+
+
+def _iama(texts: Texts) -> list[Block]:
+    rows: list[Sequence[Cell | str]] = [[part, where] for part, where in texts.pairs("iama.parts")]
+    table = Table(caption=texts("iama.title"), columns=texts.lines("iama.columns"), rows=rows)
+    return [Text(texts("iama.intro")), table]

@@ -76,7 +76,7 @@ def draw_forest(rows: Sequence[Row], axis: Axis, *, name: str, title: str, says:
         )  # fmt: skip
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
-    return _as_inline(text.getvalue(), name=name, title=title, says=says)
+    return as_inline(text.getvalue(), name=name, title=title, says=says)
 
 
 def _limits(rows: Sequence[Row], axis: Axis) -> tuple[float, float]:
@@ -136,7 +136,7 @@ def _dress(axes: Any, rows: Sequence[Row], axis: Axis, left: float, right: float
     axes.set_xlabel(axis.name, color=INK)
 
 
-def _as_inline(text: str, *, name: str, title: str, says: str) -> Markup:
+def as_inline(text: str, *, name: str, title: str, says: str) -> Markup:
     """Matplotlib's file as an element of a page: named for readers, ids of its own, no namespaces, no style sheet."""
     root = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, remove_comments=True))
     for element in list(root.iter()):

@@ -1,5 +1,6 @@
 """A fact of the audit in words: whom it is about, how large the gap is, and how far it surely lies from equal."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, log
 from typing import Any
@@ -230,3 +231,29 @@ def tell_unit(fact: Fact, texts: Texts) -> str:
 def count_verdicts(facts: Sequence[Fact]) -> dict[str, int]:
     """How many facts have each verdict."""
     return {verdict: sum(fact["verdict"] == verdict for fact in facts) for verdict in VERDICTS}
+
+
+# ---- what is missing ------------------------------------------------------------------------------------------------
+
+
+def tell_coverage(reason: str, taxonomy: Taxonomy, texts: Texts) -> str:
+    """A gap in the audit, as the audit words it, in the reader's language where the sentence is known."""
+    for pattern, sentence in texts.pairs("coverage.sentences"):
+        found = re.fullmatch(pattern, reason)
+        if found:
+            return sentence.format(**_name_parts(found.groupdict(), taxonomy, texts))
+    return reason.replace("_", " ")
+
+
+def _name_parts(parts: Mapping[str, str], taxonomy: Taxonomy, texts: Texts) -> dict[str, str]:
+    """Ids in a sentence of the audit as names."""
+    named = dict(parts)
+    if "ground" in named:
+        named["ground"] = name_ground(parts["ground"], texts)
+    if "group" in named:
+        named["group"] = name_group(parts["ground"], parts["group"], texts)
+    if "event" in named:
+        named["event"] = name_event(parts["event"], taxonomy, texts)
+    if "rate" in named and parts["rate"] in RATES:
+        named["rate"] = texts(f"rates.{parts['rate']}.title")
+    return named

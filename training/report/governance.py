@@ -7,6 +7,7 @@ from models.waivers import SIGNERS_NEEDED, Waiver
 from training.report.blocks import Block, Bullets, Cell, Heading, Section, Table, Text
 from training.report.decision import list_unknown, table_of_signers
 from training.report.gaps import name_ground, name_group
+from training.report.monitoring import build_latest
 from training.report.source import Source
 from training.report.texts import Texts
 
@@ -18,7 +19,7 @@ def build_governance(source: Source, texts: Texts) -> list[Section]:
     return [
         _permission(source, texts),
         _alternatives(source, texts),
-        _over_time(texts),
+        _over_time(source, texts),
         _limits(source, texts),
         _conditions(source, texts),
     ]
@@ -139,8 +140,13 @@ def _number(value: float | None, texts: Texts) -> str:
 # ---- 10 and 11 ------------------------------------------------------------------------------------------------------
 
 
-def _over_time(texts: Texts) -> Section:
-    blocks: list[Block] = [Text(line) for line in texts.lines("over_time.intro")]
+def _over_time(source: Source, texts: Texts) -> Section:
+    blocks: list[Block] = [Text(texts("over_time.intro"))]
+    if source.monitored is None:
+        blocks.append(Text(texts("over_time.not_measured")))
+    else:
+        blocks += build_latest(source.monitored, source.candidate_id, source.taxonomy, texts)
+    blocks += [Heading(texts("over_time.changes")), Text(texts("over_time.changes_text"))]
     return Section(id="over-time", number="10", title=texts("over_time.title"), blocks=blocks)
 
 

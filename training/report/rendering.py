@@ -8,16 +8,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.taxonomy import Taxonomy
 from training.report.annexes import build_annexes
 from training.report.blocks import Section
 from training.report.decision import build_decision, propose
 from training.report.governance import build_governance
+from training.report.monitoring import build_monitoring, tell_about
 from training.report.results import build_results
 from training.report.scope import build_scope
 from training.report.source import Source
 from training.report.texts import Language, Texts, load_texts
 
-MACHINE = "report-facts.json"
+MACHINE, MONITOR_MACHINE = "report-facts.json", "monitor-facts.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +29,17 @@ class Page:
     texts: Texts
     sections: Sequence[Section]  # the first is the decision page
     facts: Mapping[str, Any]
-    candidate: str
-    reported_on: str
+    title: str
+    about: str
+    foot: str
+    machine: str
+    machine_text: str
 
 
 def build_page(source: Source, language: Language) -> Page:
     """All that a page says."""
     texts = load_texts(language)
+    said = {"candidate": source.candidate_id[:12], "day": texts.day(source.at.isoformat())}
     return Page(
         texts=texts,
         sections=[
@@ -44,22 +50,45 @@ def build_page(source: Source, language: Language) -> Page:
             *build_annexes(source, texts),
         ],
         facts=machine_facts(source),
-        candidate=source.candidate_id[:12],
-        reported_on=texts.day(source.at.isoformat()),
+        title=texts("page.title"),
+        about=texts("page.about", **said),
+        foot=texts("page.foot", **said),
+        machine=MACHINE,
+        machine_text=texts("machine.file"),
+    )
+
+
+def render_monitoring(facts: Mapping[str, Any], taxonomy: Taxonomy, language: Language) -> str:
+    """The months after a release as one HTML text."""
+    texts = load_texts(language)
+    return _render(
+        Page(
+            texts=texts,
+            sections=build_monitoring(facts, taxonomy, texts),
+            facts=facts,
+            title=texts("monitor.title"),
+            about=tell_about(facts, texts),
+            foot=texts("monitor.foot", model=facts["model_version"]),
+            machine=MONITOR_MACHINE,
+            machine_text=texts("monitor.machine"),
+        )
     )
 
 
 def render_report(source: Source, language: Language) -> str:
     """The report as one HTML text."""
+    return _render(build_page(source, language))
+
+
+def _render(page: Page) -> str:
     environment = Environment(
         loader=PackageLoader("training.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     style = resources.files("training.report").joinpath("templates", "report.css").read_text("utf-8")
     return environment.get_template("report.html.j2").render(
-        page=build_page(source, language),
+        page=page,
         style=Markup(style),  # noqa: S704 - our own file
-        machine=MACHINE,
     )
 
 

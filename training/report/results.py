@@ -171,6 +171,7 @@ def _calibration(source: Source, texts: Texts) -> Section:
         blocks += _leakage(leakage["rows"], source, texts)
     else:
         blocks.append(Text(texts("leakage.not_measured")))
+    blocks += [Heading(texts("clusters.title")), *_clusters(source, texts)]
     return Section(id="calibration", number="7", title=texts("calibration.title"), blocks=blocks)
 
 
@@ -245,3 +246,32 @@ def _group_of(row: Mapping[str, Any], texts: Texts) -> str:
 
 def _count(value: int | None, texts: Texts) -> str:
     return texts("units.hidden") if value is None else texts.count(value)
+
+
+def _clusters(source: Source, texts: Texts) -> list[Block]:
+    """Where errors gather without anybody's group: questions to experts, no findings."""
+    told = source.part("clusters")
+    if not told or not told["rows"]:
+        return [Text(texts("clusters.not_measured"))]
+    rows: list[Sequence[Cell | str]] = [
+        [
+            ", ".join(_tell_apart(one, texts) for one in row["apart"]), texts.count(row["customers"]),
+            texts.count(row["n"]), texts.percent(row["share"]), texts.percent(row["share_against"]),
+            Cell(
+                text=texts.decimal(100 * row["difference"], 1),
+                note=texts.span(*(texts.decimal(100 * end, 1) for end in row["interval"])),
+            ),
+            texts("clusters.look" if row["signal"] else "clusters.chance"),
+        ]
+        for row in told["rows"] if row["interval"] is not None
+    ]  # fmt: skip
+    table = Table(
+        caption=texts("clusters.caption"), columns=texts.lines("clusters.columns"), rows=rows,
+        numeric=frozenset({1, 2, 3, 4, 5}),
+    )  # fmt: skip
+    return [*(Text(line) for line in texts.lines("clusters.intro")), table]
+
+
+def _tell_apart(one: Mapping[str, Any], texts: Texts) -> str:
+    much = texts("clusters.more" if one["by"] > 0 else "clusters.less")
+    return f"{much} {texts.name('features', one['feature'])}"

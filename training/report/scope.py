@@ -1,11 +1,10 @@
 """Chapters 1 to 3: what the model is for, what it may read, and who was tested."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.taxonomy import Taxonomy
-from training.fairness.cube import ALL, RATES
+from training.fairness.cube import ALL
 from training.fairness.justifications import QUESTIONS
 from training.fairness.verdicts import EXCEEDED
 from training.report.blocks import Block, Bullets, Cell, Fold, Heading, Pairs, Section, Table, Text
@@ -18,6 +17,7 @@ from training.report.gaps import (
     name_ground,
     name_group,
     name_other,
+    tell_coverage,
     tell_gap,
     tell_unit,
     verdict_of,
@@ -234,26 +234,3 @@ def _nobody(cube: Mapping[str, Any], taxonomy: Taxonomy, texts: Texts) -> list[B
     ]
     items += [tell_coverage(reason, taxonomy, texts) for reason in cube["coverage"]]
     return [Bullets(items)] if items else [Text(texts("tested.everybody"))]
-
-
-def tell_coverage(reason: str, taxonomy: Taxonomy, texts: Texts) -> str:
-    """A gap in the audit, as the audit words it, in the reader's language where the sentence is known."""
-    for pattern, sentence in texts.pairs("coverage.sentences"):
-        found = re.fullmatch(pattern, reason)
-        if found:
-            return sentence.format(**_name_parts(found.groupdict(), taxonomy, texts))
-    return reason
-
-
-def _name_parts(parts: Mapping[str, str], taxonomy: Taxonomy, texts: Texts) -> dict[str, str]:
-    """Ids in a sentence of the audit as names."""
-    named = dict(parts)
-    if "ground" in named:
-        named["ground"] = name_ground(parts["ground"], texts)
-    if "group" in named:
-        named["group"] = name_group(parts["ground"], parts["group"], texts)
-    if "event" in named:
-        named["event"] = name_event(parts["event"], taxonomy, texts)
-    if "rate" in named and parts["rate"] in RATES:
-        named["rate"] = texts(f"rates.{parts['rate']}.title")
-    return named

@@ -10,10 +10,12 @@ from typing import Any
 
 from models.board import BoardDecision, decisions_in_force, read_decisions
 from models.candidate import POLICY, SCREENING, TAXONOMY, find_candidate, newest_candidate, parse_policy, read_candidate
+from models.canonical import parse_json, sha256_of
 from models.findings import Finding, read_findings
 from models.home import Home
 from models.purposes import Purpose
 from models.registries import read_purposes_in_force
+from models.release import read_champion
 from models.screening import parse_screening
 from models.signing import load_registry
 from models.taxonomy import Taxonomy, parse_taxonomy
@@ -21,6 +23,24 @@ from models.waivers import Terms, Waiver, read_terms, read_waivers
 from training.fairness.justifications import justified_cells
 
 PARTS = ("data", "cube", "swaps", "leakage", "alternatives", "permission_by_group", "naive", "self_tests")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitored:
+    """Facts of the latest measurement after a release, and the hash of their file."""
+
+    facts: Mapping[str, Any]
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Previous:
+    """The release that this one would follow, or did follow: what changed is told against it."""
+
+    candidate_id: str
+    manifest: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    facts_sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +59,12 @@ class Source:
         What blocks, and what the signed policy says about waivers.
     at
         Moment of the report; waivers are in force or over at this moment.
+    monitored
+        The latest months of a release, when they were measured.
+    previous
+        The release before; None for the first.
+    since
+        When this one was promoted; empty: it does not answer anybody.
     """
 
     candidate_id: str
@@ -53,6 +79,9 @@ class Source:
     waivers: Sequence[Waiver]
     terms: Terms
     at: datetime
+    monitored: Monitored | None = None
+    previous: Previous | None = None
+    since: str = ""
 
     @property
     def fairness(self) -> Mapping[str, Any]:
@@ -134,4 +163,37 @@ def read_source(home: Home, candidate_id: str, *, at: datetime | None = None) ->
         waivers=read_waivers(terms, registry),
         terms=terms,
         at=at or datetime.now(UTC),
+        monitored=_latest_months(home),
+        previous=_previous(home, candidate.id),
+        since=_since(home, candidate.id),
     )
+
+
+def _latest_months(home: Home) -> Monitored | None:
+    """The measurement that was made last, of whichever release; None where there is none yet."""
+    files = sorted(home.monitoring.glob("*.json")) if home.monitoring.is_dir() else []
+    found = []
+    for path in files:
+        data = path.read_bytes()
+        found.append(Monitored(facts=parse_json(data, dict, source=path.name), sha256=sha256_of(data)))
+    return max(found, key=lambda one: str(one.facts["created_at"]), default=None)
+
+
+def _previous(home: Home, candidate_id: str) -> Previous | None:
+    """The champion, or the release that answered before it where the champion itself is reported."""
+    champion = read_champion(home)
+    if champion is None:
+        return None
+    known = (*champion.history, champion.release_id)
+    before = known[: known.index(candidate_id)] if candidate_id in known else known
+    if not before:
+        return None
+    release = read_candidate(home.releases / before[-1])
+    return Previous(
+        candidate_id=release.id, manifest=release.manifest, facts=release.facts, facts_sha256=release.facts_sha256
+    )
+
+
+def _since(home: Home, candidate_id: str) -> str:
+    champion = read_champion(home)
+    return champion.promoted_at if champion is not None and champion.release_id == candidate_id else ""

@@ -83,6 +83,10 @@ class Texts:
         day = date.fromisoformat(text[:10])
         return f"{day.day} {self.lines('units.months')[day.month - 1]} {day.year}"
 
+    def month(self, text: str) -> str:
+        """A month such as 2026-10 in words."""
+        return f"{self.lines('units.months')[int(text[5:7]) - 1]} {text[:4]}"
+
 
 @cache
 def load_texts(language: Language) -> Texts:

@@ -11,6 +11,9 @@ from training.simulation.paydays import add_months, next_open, parts
 def live_children(life: Life) -> None:
     """Write quarterly child benefit, child budget and childcare, with their life events."""
     births, ends = life.planned("child_birth"), life.planned("child_comes_of_age")
+    if births and not ends and life.side.chance(figure("everyday", "child_benefit_abroad")["share"]):
+        _pay_from_abroad(life, births)
+        return
     quarters = [month for month in life.months if month.month in (1, 4, 7, 10)]
     born = list(life.home.children_born)
     if not life.home.receives_child_benefit and not births and not ends:
@@ -67,6 +70,23 @@ def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
         if fewer and last_paid:
             life.happen("child_comes_of_age", booked if each else last_paid, booked if each else booked + 7)
         before, last_paid = number, booked if each else last_paid
+
+
+def _pay_from_abroad(life: Life, births: list[int]) -> None:
+    """Monthly child benefit of the country a parent works in; it goes before the Dutch one."""
+    party, abroad = life.party("benefits", "child_benefit_abroad"), figure("everyday", "child_benefit_abroad")
+    cents, day = life.side.whole(*abroad["cents_a_child"]), life.side.whole(4, 24)
+    before = None
+    for month in life.months:
+        grown = [born for born in life.home.children_born if _age_on(born, month.first) >= 18]
+        number = len(life.home.children_born) - len(grown) + sum(birth <= month.first for birth in births)
+        more = number > before if before is not None else False
+        if number:
+            role = "primary" if more else "background"
+            booked = life.pay(party, month.day(day), number * cents, event="child_birth", role=role)
+            if more:
+                life.happen("child_birth", booked, booked)
+        before = number
 
 
 def _settle_child(life: Life, day: int) -> None:

@@ -63,7 +63,7 @@ def _pay_home(life: Life, home: Home, month: Month) -> None:
 
 
 def _tell_move(life: Life, first_rent: int) -> None:
-    """A move is told by its deposit, else by the first rent; movers and new contracts may show earlier."""
+    """A move is told by its deposit, by two different firms that movers need, else by the first rent."""
     near = [
         row
         for row in life.ledger.rows
@@ -71,6 +71,11 @@ def _tell_move(life: Life, first_rent: int) -> None:
     ]
     if near:
         told = [row.day for row in near if row.role == "primary"]
+        firms: dict[str, int] = {}
+        for row in sorted(near, key=lambda row: row.day):
+            firms.setdefault(row.name if row.role == "supporting" else "", row.day)
+        firms.pop("", None)
+        told += sorted(firms.values())[1:2]
         life.happen("rental_move", min(row.day for row in near), min(told or [first_rent]))
 
 
@@ -78,10 +83,12 @@ def _move(life: Life, home: Home, day: int) -> None:
     """Deposit, mover and new contracts; the first rent follows on the first of the month after."""
     if home.tenure == "own":
         return
-    dice = life.dice
+    dice, was_rented = life.dice, home.tenure == "rent"
     home.tenure, home.new_event = "rent", "rental_move"
-    home.cents = int(home.cents * dice.between(0.85, 1.35))
-    home.payer = _payer(life, "rent")
+    home.cents = int(home.cents * dice.between(0.7, 1.5))
+    stays = was_rented and dice.chance(figure("everyday", "housing_surprises")["same_landlord"])
+    if not stays:
+        home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))
     if dice.chance(0.7):
         if life.home.cash_share > 0.24 and dice.chance(0.4):

@@ -268,11 +268,14 @@ def _change_job(life: Life, state: Income, month: Month) -> None:
     if state.kind == "unemployment":
         _switch(life, state, "salary", "", state.cents * 4 // 3)
     elif state.kind == "salary" and not state.watched:
-        old = state.party
+        old, payday = state.party, state.day
         _switch(life, state, "salary", "job_change", int(state.cents * life.dice.between(0.9, 1.4)))
         while state.party.name == old.name:  # the same employer under another contract is no change of job
             state.party, state.day = _party_for(life, "salary")
-        if life.dice.chance(0.7):
+        surprises = figure("everyday", "new_jobs")
+        if life.dice.chance(surprises["same_payday"]):
+            state.day = payday
+        if life.dice.chance(surprises["final_settlement"]):
             ending = life.party("income", "severance")
             final = Party(old.name, ending.text, old.iban)
             life.pay(final, month.first + 3, life.dice.whole(40_000, 180_000), code="SCT_BATCH")

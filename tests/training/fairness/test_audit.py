@@ -1,6 +1,7 @@
 """The whole audit under the policy in force: equal banks pass, unequal ones are blocked, harm is weighed."""
 
 import json
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from training.fairness.audit import audit_cube, block_reasons, harm_facts
 from training.fairness.cube import Cube, Rows, build_cube
 from training.fairness.policy import default_fairness_policy, group_frame
 
+Bank = Callable[[int, float], Cube]
 VALUES = {
     "religion": ["none"] * 6 + ["muslim"] * 3 + ["other"], "origin_class": ["dutch"] * 6 + ["turkish"] * 4,
     "born_abroad": ["false", "true"], "gender": ["m", "f"], "age_band": ["35-54", "67+", "18-24", "25-34", "55-66"],
@@ -19,25 +21,14 @@ VALUES = {
 }  # fmt: skip
 
 
-@cache
-def bank(customers: int, gap: float) -> Cube:
-    """Customers with each event at 25 %; recall is .90, less `gap` for muslims."""
-    policy = default_fairness_policy()
-    rng = np.random.default_rng(11)
-    vault = pd.DataFrame({name: rng.choice(values, customers) for name, values in VALUES.items()})
-    events = len(policy.events)
-    customer = np.repeat(np.arange(customers), events)
-    true = rng.random(customers * events) < 0.25
-    recall = np.where((vault["religion"] == "muslim").to_numpy()[customer], 0.90 - gap, 0.90)
-    rows = Rows(
-        customer=customer, event=np.tile(np.arange(events), customers), true=true,
-        predicted=rng.random(len(true)) < np.where(true, recall, 0.005), probability=np.where(true, 0.97, 0.01),
-        abstained=rng.random(len(true)) < 0.02, days=rng.integers(0, 20, len(true)).astype(float),
-    )  # fmt: skip
-    return build_cube(rows, group_frame(policy, vault), events=policy.events)
+@pytest.fixture(scope="module")
+def bank(random_cube: Callable[..., Cube]) -> Bank:
+    return cache(lambda customers, gap: random_cube(VALUES, customers, gap=gap, share=0.25, sure=0.97))
 
 
-def test_an_equal_bank_establishes_the_primary_family_and_nothing_is_exceeded() -> None:
+def test_an_equal_bank_establishes_the_primary_family_and_nothing_is_exceeded(
+    bank: Callable[[int, float], Cube],
+) -> None:
     facts = audit_cube(bank(4000, 0.0), default_fairness_policy())
     assert [fact["verdict"] for fact in facts["primary"]] == ["ESTABLISHED"] * 8
     assert not [f for f in (*facts["secondary"], *facts["harm"]) if f["verdict"] == "EXCEEDED"]
@@ -47,7 +38,7 @@ def test_an_equal_bank_establishes_the_primary_family_and_nothing_is_exceeded() 
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
 
 
-def test_a_gap_of_one_group_is_found_in_it_and_blocks() -> None:
+def test_a_gap_of_one_group_is_found_in_it_and_blocks(bank: Bank) -> None:
     facts = audit_cube(bank(4000, 0.25), default_fairness_policy())
     merged = next(f for f in facts["primary"] if f["ground"] == "religion_merged" and f["rate"] == "recall")
     assert merged["verdict"] == "EXCEEDED"
@@ -60,7 +51,7 @@ def test_a_gap_of_one_group_is_found_in_it_and_blocks() -> None:
     assert any(f["signal"] for f in facts["secondary"])
 
 
-def test_a_small_bank_is_not_established_and_says_what_it_needs() -> None:
+def test_a_small_bank_is_not_established_and_says_what_it_needs(bank: Bank) -> None:
     facts = audit_cube(bank(120, 0.0), default_fairness_policy())
     not_yet = [fact for fact in facts["primary"] if fact["verdict"] == "NOT ESTABLISHED"]
     assert not_yet
@@ -68,7 +59,7 @@ def test_a_small_bank_is_not_established_and_says_what_it_needs() -> None:
     assert any("NOT ESTABLISHED" in reason for reason in facts["blocks"])
 
 
-def test_screening_is_judged_on_bookings_in_a_cube_of_its_own() -> None:
+def test_screening_is_judged_on_bookings_in_a_cube_of_its_own(bank: Bank) -> None:
     policy = default_fairness_policy()
     rng = np.random.default_rng(2)
     vault = pd.DataFrame({name: rng.choice(values, 2000) for name, values in VALUES.items()})

@@ -47,6 +47,24 @@ def test_a_number_from_ten_is_shown_and_a_rate_from_thirty() -> None:
     assert [shown(rows, "offer_rate", group)["part"] is None for group in "abcd"] == [False, True, True, False]
 
 
+def test_a_merged_group_does_not_give_away_the_part_that_is_hidden() -> None:
+    fine = group_of(none=500, protestant=40, muslim=60, other=9)
+    merged = fine.replace({"none": "christian_or_none", "protestant": "christian_or_none"})
+    merged = merged.replace({"muslim": "muslim_or_other", "other": "muslim_or_other"})
+    cube = cube_of(pd.DataFrame({"religion": fine, "merged": merged}), events=1)
+    unions = {
+        ("merged", "christian_or_none"): (("religion", "none"), ("religion", "protestant")),
+        ("merged", "muslim_or_other"): (("religion", "muslim"), ("religion", "other")),
+    }
+    at = {cell: number for number, cell in enumerate(cube)}
+    # Without knowing it, muslims (60) and both together (69) are shown, and nine can be had by subtraction.
+    open_door = find_hidden(cube).numbers["units"][:, 0]
+    assert not open_door[[at["religion", "muslim"], at["merged", "muslim_or_other"]]].any()
+    hidden = find_hidden(cube, unions=unions).numbers["units"][:, 0]
+    assert hidden[at["religion", "other"]]
+    assert hidden[at["religion", "muslim"]] or hidden[at["merged", "muslim_or_other"]]
+
+
 def test_groups_of_nobody_are_zero_and_not_secret() -> None:
     groups = pd.DataFrame({"g": group_of(a=50, b=60).astype(pd.CategoricalDtype(["a", "b", "empty"]))})
     assert shown(publishable(cube_of(groups)), "offer_rate", "empty")["n"] == 0

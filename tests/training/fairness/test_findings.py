@@ -13,8 +13,10 @@ POLICY = default_fairness_policy()
 
 def fact(rate: str = "recall", verdict: str = "ESTABLISHED", **changes: Any) -> dict[str, Any]:
     plain = {
-        "rate": rate, "event": "all", "ground": "age", "group": "67+", "against": "reference", "n": 1221, "share": 0.81,
-        "share_against": 0.92, "n_needed": 1934, "verdict": verdict, "justify": False,
+        "rate": rate, "event": "all", "ground": "age", "group": "67+", "against": "reference", "other": "35-54",
+        "n": 1221, "share": 0.81, "share_against": 0.92, "point": -0.11, "interval": [-0.14, -0.08], "low": -0.05,
+        "high": None, "measure": "difference", "over": "macro", "n_needed": 1934, "verdict": verdict, "reason": "",
+        "justify": False,
     }  # fmt: skip
     return {**plain, **changes}
 

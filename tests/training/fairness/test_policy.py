@@ -1,5 +1,7 @@
 """The board's file: what is wrong in it does not load, and what it declares must be shown."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,3 +113,28 @@ def test_a_ground_a_group_or_an_event_left_out_blocks() -> None:
     assert "event new is not in the policy" in coverage_reasons(
         policy, cube_of(frame, policy.events), taxonomy_events=["new"]
     )
+
+
+def test_merged_groups_are_known_by_their_values() -> None:
+    policy = default_fairness_policy()
+    assert set(policy.unions["religion_merged", "muslim_or_other"]) == {("religion", "muslim"), ("religion", "other")}
+    assert policy.unions["origin_merged", "dutch"] == (("origin", "dutch"),)
+    assert policy.unions["origin", "dutch"] == (("origin_merged", "dutch"),)
+    assert ("gender", "f") not in policy.unions
+    assert set(policy.grounds) - set(policy.finest) == {"religion_merged", "origin_merged"}
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "words"),
+    [
+        ("false_alarm", "1.5", "false_alarm below 1"),
+        ("low", "1.1", "either side of 1"),
+        ("drift_bins", "0", "positive"),
+    ],
+)
+def test_numbers_of_monitoring_that_cannot_be_are_refused(number: str, value: str, words: str) -> None:
+    text = packaged_policy()
+    before, after = text.split("[fairness.monitoring]")
+    changed = re.sub(rf"(?m)^{number} = \S+", f"{number} = {value}", after, count=1)
+    with pytest.raises(UnreadableDataError, match=words):
+        parse_fairness(f"{before}[fairness.monitoring]{changed}", source="policy")

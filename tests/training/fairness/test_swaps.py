@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,17 @@ import pytest
 
 import models.text
 from models.bookings import load_bookings
+from models.candidate import write_candidate
+from models.detection import detect_events
 from models.errors import UnreadableDataError, UsageError
+from models.home import Home
 from models.lexicon import default_lexicon
 from models.places import country_codes, foreign_places
 from models.screening import default_screening
 from models.words import clean_words
-from training.fairness.policy import default_fairness_policy
+from training.dataset import load_events
+from training.fairness.policy import default_fairness_policy, group_frame
+from training.fairness.ratchet import Questioned, compare_with_champion
 from training.fairness.swap_names import open_names
 from training.fairness.swap_suite import Names, Suite, default_suite, parse_suite
 from training.fairness.swaps import run_swaps
@@ -215,3 +220,46 @@ def test_what_is_no_suite_and_no_history_is_refused() -> None:
             pd.DataFrame({"customer_id": [], "booking_date": pd.Series([], dtype="datetime64[s]")}), None,
             as_of=AS_OF, suite=SUITE, seed=0,
         )  # fmt: skip
+
+
+def test_the_champion_is_asked_the_same_as_the_candidate(
+    small_bank: Path, small_release: Fitted, bookings: pd.DataFrame, tmp_path: Path
+) -> None:
+    """G11 end to end, here because the small release is fitted here: against itself no group gains or loses."""
+    home, policy = Home(tmp_path), default_fairness_policy()
+    truth = load_events(small_bank / "events.csv")
+    customers = np.sort(bookings["customer_id"].unique())
+    vault = pd.DataFrame({one.column: one.groups[one.reference][0] for one in policy.grounds.values()}, index=customers)
+    found = detect_events(bookings, as_of=AS_OF, release=small_release)
+    asked = Questioned(
+        bookings=bookings, as_of=AS_OF, found=found, truth=truth, customers=customers,
+        groups=group_frame(policy, vault).reset_index(drop=True),
+    )  # fmt: skip
+    assert compare_with_champion(home, "c" * 64, asked, policy) is None
+    champion = make_champion(home, small_release)
+    assert compare_with_champion(home, champion, asked, policy) is None  # it is the champion itself
+    told = compare_with_champion(home, "c" * 64, asked, policy)
+    assert told is not None
+    assert told["champion"] == champion
+    measured = [row for row in told["rows"] if row["n"] is not None]
+    assert measured
+    assert {row["point"] for row in measured} == {0.0}
+    (home.releases / champion / "detector.skops").chmod(0o600)
+    (home.releases / champion / "detector.skops").write_bytes(b"no model")
+    assert compare_with_champion(home, "c" * 64, asked, policy) == {"champion": champion, "rows": None}
+
+
+def make_champion(home: Home, fitted: Fitted) -> str:
+    """A promoted folder and a pointer, without the board: only serving asks for its signatures."""
+    read = (ROOT / "models").joinpath
+    candidate = write_candidate(
+        home, classifier=fitted.classifier, detector=fitted.detector,
+        taxonomy_toml=read("taxonomy.toml").read_text("utf-8"),
+        screening=read("screening.toml").read_text("utf-8"), permission={"permission_not_shown": True},
+        facts={"headline": {"name": "x", "value": 0.5, "n": 1}}, created_at=datetime(2026, 11, 1, tzinfo=UTC),
+    )  # fmt: skip
+    home.releases.mkdir(parents=True, exist_ok=True)
+    candidate.path.rename(home.releases / candidate.id)
+    pointer = {"release_id": candidate.id, "promoted_at": "2026-11-02T00:00:00.000000Z", "who": "Dana", "why": "x"}
+    (home.releases / "champion.json").write_text(json.dumps({**pointer, "history": []}))
+    return candidate.id

@@ -1,14 +1,13 @@
 """Sources of reports in the shapes of a real audit: of invented customers with a planted gap, in part, and of none."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from models.board import BoardDecision
@@ -19,9 +18,9 @@ from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from models.waivers import Terms, Waiver, WaiverSignature
 from training.fairness.audit import audit_cube
-from training.fairness.cube import Rows, build_cube
+from training.fairness.cube import Cube
 from training.fairness.findings import make_findings
-from training.fairness.policy import default_fairness_policy, group_frame
+from training.fairness.policy import default_fairness_policy
 from training.fairness.self_tests import run_self_tests
 from training.report.source import PARTS, Source
 
@@ -38,31 +37,12 @@ VALUES = {
 
 
 @cache
-def audited(customers: int, gap: float) -> str:
-    """The cube's facts as JSON; recall is .90, less `gap` for muslims."""
-    policy = default_fairness_policy()
-    rng = np.random.default_rng(11)
-    vault = pd.DataFrame({name: rng.choice(values, customers) for name, values in VALUES.items()})
-    events = len(policy.events)
-    customer = np.repeat(np.arange(customers), events)
-    true = rng.random(customers * events) < 0.10
-    recall = np.where((vault["religion"] == "muslim").to_numpy()[customer], 0.90 - gap, 0.90)
-    rows = Rows(
-        customer=customer, event=np.tile(np.arange(events), customers), true=true,
-        predicted=rng.random(len(true)) < np.where(true, recall, 0.005), probability=np.where(true, 0.93, 0.01),
-        abstained=rng.random(len(true)) < 0.02, days=rng.integers(0, 20, len(true)).astype(float),
-    )  # fmt: skip
-    cube = build_cube(rows, group_frame(policy, vault), events=policy.events)
-    return json.dumps(audit_cube(cube, policy, taxonomy_events=default_taxonomy().ids))
-
-
-@cache
 def self_tested() -> str:
     return json.dumps(run_self_tests())
 
 
-def fairness_document(customers: int = 4000, gap: float = 0.25) -> dict[str, Any]:
-    """A whole facts document."""
+def fairness_document(cube: dict[str, Any], *, customers: int, tested: bool = True) -> dict[str, Any]:
+    """A whole facts document around the facts of a cube; without `tested` the audit's slow tests of itself passed."""
     swap = {"pairs": 2995, "flips": 0, "score_changes": 0, "largest_score_change": 0.0, "flip_rate": 0.0,
             "upper": 0.001, "placebo": False, "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
     leak = {"ground": "religion_merged", "group": "muslim_or_other", "screening": True, "n": 440, "n_against": 3560,
@@ -76,7 +56,7 @@ def fairness_document(customers: int = 4000, gap: float = 0.25) -> dict[str, Any
                    "policy_sha256": "5" * 64, "policy_bytes_sha256": "6" * 64},
         "data": {"source": "synthetic", "from": "2024-11-01", "until": "2026-10-31", "customers": customers,
                  "bookings": 1_234_567, "customers_without_permission": 812, "objectors_processed": 0},
-        "cube": json.loads(audited(customers, gap)),
+        "cube": cube,
         "swaps": {"version": "2026.11.0", "pairs": 5990, "placebo": {}, "kinds": [
             {**swap, "kind": "names", "origin": "turkish"},
             {**swap, "kind": "names", "origin": "dutch", "placebo": True},
@@ -106,12 +86,13 @@ def fairness_document(customers: int = 4000, gap: float = 0.25) -> dict[str, Any
              "text": {"nl": "Grote gezinnen.", "en": "Large families."}, "naive": figures,
              "release": {**figures, "per_1000": {"trapped": 0.0, "equal": 0.0}}}]},
         "justifications": [],
-        "self_tests": json.loads(self_tested()),
+        "self_tests": json.loads(self_tested()) if tested else [PASSED],
         "not_known": [{"nl": "Hoe het model werkt bij een andere bank.", "en": "How the model works at another bank."}],
     }  # fmt: skip
     return {**document, "findings": make_findings(document, default_fairness_policy())}
 
 
+PASSED = {"name": "equal_groups", "passed": True, "found": 0.02, "n": 100}
 EVALUATION: dict[str, Any] = {
     "headline": {"name": "event_macro_f1", "value": 0.871, "n": 1200},
     "counts": {"read": 500_000, "problems": 3, "no_permission": 90_000, "screened": 20_000, "no_label": 0,
@@ -152,20 +133,35 @@ def make_source(fairness: dict[str, Any] | None, *, waived: str = "") -> Source:
 
 
 @pytest.fixture(scope="session")
-def full() -> Source:
-    """Everything measured, a planted gap found, one finding waived."""
-    document = fairness_document()
-    waivable = next(f["id"] for f in document["findings"] if f["blocks"] and f["waivable"])
-    return make_source(document, waived=waivable)
+def document(random_cube: Callable[..., Cube]) -> Callable[..., dict[str, Any]]:
+    """Makes documents of customers drawn at random."""
+
+    @cache
+    def audited(customers: int, gap: float) -> str:
+        cube = random_cube(VALUES, customers, gap=gap, share=0.10, sure=0.93)
+        return json.dumps(audit_cube(cube, default_fairness_policy(), taxonomy_events=default_taxonomy().ids))
+
+    def make(customers: int = 4000, gap: float = 0.25, *, tested: bool = True) -> dict[str, Any]:
+        return fairness_document(json.loads(audited(customers, gap)), customers=customers, tested=tested)
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def partial() -> Source:
+def full(document: Callable[..., dict[str, Any]]) -> Source:
+    """Everything measured, a planted gap found, one finding waived."""
+    whole = document()
+    waivable = next(f["id"] for f in whole["findings"] if f["blocks"] and f["waivable"])
+    return make_source(whole, waived=waivable)
+
+
+@pytest.fixture(scope="session")
+def partial(document: Callable[..., dict[str, Any]]) -> Source:
     """A small audit of the cube alone."""
-    document = fairness_document(customers=120, gap=0.0)
-    document |= dict.fromkeys(part for part in PARTS if part not in ("data", "cube", "self_tests"))
-    document["not_known"] = None
-    return make_source({**document, "findings": make_findings(document, default_fairness_policy())})
+    part = document(customers=120, gap=0.0)
+    part |= dict.fromkeys(name for name in PARTS if name not in ("data", "cube", "self_tests"))
+    part["not_known"] = None
+    return make_source({**part, "findings": make_findings(part, default_fairness_policy())})
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +171,6 @@ def empty() -> Source:
 
 
 @pytest.fixture(scope="session")
-def make() -> SimpleNamespace:
+def make(document: Callable[..., dict[str, Any]]) -> SimpleNamespace:
     """What makes documents and sources, for tests that want another one."""
-    return SimpleNamespace(document=fairness_document, source=make_source, dissent=DISSENT, at=AT)
+    return SimpleNamespace(document=document, source=make_source, dissent=DISSENT, at=AT)

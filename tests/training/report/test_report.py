@@ -55,7 +55,7 @@ def test_a_page_is_whole_and_says_its_language(page: Any) -> None:
     pointed |= {value[1:] for value in page.xpath("//a/@href") if value.startswith("#")}
     assert pointed <= set(ids)
     assert page.xpath("//a")[0].get("href") == "#main"
-    assert len(page.xpath("//section")) == 21  # the decision, twelve chapters, eight annexes
+    assert len(page.xpath("//section")) == 23  # the decision, twelve chapters, ten annexes
 
 
 def test_a_page_fetches_nothing_from_elsewhere(page: Any) -> None:
