@@ -31,7 +31,7 @@ from models.purposes import default_purposes
 from models.signing import BOARD, generate_key, load_private_key
 from models.store import Store, open_store
 from serving.clients import ROLES, add_client
-from serving.records import make_customer_table, write_run
+from serving.records import write_run
 from serving.running import start_server, stop_server
 from serving.settings import Settings, read_settings
 
@@ -119,7 +119,6 @@ def _promote(home: Home) -> None:
 
 
 def _fill(store: Store) -> None:
-    make_customer_table(store)
     names = [f"c{number}" for number in range(CUSTOMERS)]
     at = datetime.now(UTC) - timedelta(hours=1)
     with store.write() as connection:

@@ -21,7 +21,7 @@ from models.permission import PermissionEvent, append_permission
 from models.purposes import default_purposes
 from models.store import complaints, open_store, trail
 from models.trail import append_trail, verify_trail
-from serving.records import make_customer_table, write_run
+from serving.records import write_run
 from training.commands import app
 from training.fairness.monitoring.running import Sources, monitor_release
 from training.fairness.vault import create_vault
@@ -61,7 +61,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Path, str]:
 
 def fill(home: Home, release: str) -> None:
     store = open_store(home.database_url)
-    make_customer_table(store)
     registry = default_purposes()
     purpose = registry.purpose("fairness_audit")
     with store.write() as connection:
