@@ -52,8 +52,8 @@ def replay_own_trail() -> None:
     _say(f"{report.proved} of {report.answers} answers had a permission at their moment.")
     if report.proved < report.answers:
         _say(
-            f"{report.answers - report.proved} were judged under purposes that another version shipped. "
-            "Replay them with that version."
+            f"{report.answers - report.proved} cannot be judged here: their customers were erased since, or another "
+            "version shipped the purposes they were judged under; replay those with that version."
         )
 
 

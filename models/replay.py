@@ -1,8 +1,8 @@
 """Whether every answer that was served had a permission at that moment, judged again from ledger and trail alone.
 
 Order is that of the trail, not of clocks: a permission event counts for an answer when its row stands before the
-answer's. An event that no row recorded proves nothing. Erased customers stay provable: an answer names the version of
-the permission it rested on, and the ledger knows whose that is.
+answer's. An event that no row recorded proves nothing. An answer names the version of the permission it rested on, so
+it stays provable when its link to the customer is gone; when the permission itself was erased it is counted apart.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from models.canonical import parse_json, parse_moment
 from models.errors import IntegrityError, PermissionRefusedError
 from models.history_check import INSTALLED
-from models.ledger_check import PERMISSION_RECORDED
+from models.ledger_check import CUSTOMER_ERASED, PERMISSION_RECORDED
 from models.permission import PermissionRecord, decide
 from models.purposes import PurposeRegistry, default_purposes
 from models.store import Store, permission_events, trail, trail_commitments
@@ -32,6 +32,7 @@ _LEDGER = sa.select(
     permission_events.c.notice_sha256,
     permission_events.c.at,
 )
+_ERASED = sa.select(trail.c.body).where(trail.c.kind == CUSTOMER_ERASED)
 _ROWS = (
     sa.select(
         trail.c.seq,
@@ -52,8 +53,9 @@ _ROWS = (
 class ReplayReport:
     """How many answers were served, how many of them were proved, and each one without a permission.
 
-    Neither proved nor found are answers of the time before an installation had a registry of its own, under purposes
-    that another version of Levensloop shipped: replay them with that version.
+    Neither proved nor found are answers whose permissions were erased since with everything else of the customer, and
+    those of the time before an installation had a registry of its own, under purposes that another version of
+    Levensloop shipped: replay these with that version.
     """
 
     answers: int
@@ -66,6 +68,7 @@ class _Ledger:
     """The ledger as the trail lets it become known, row by row."""
 
     events: dict[int, tuple[str, str, PermissionRecord]]
+    erased: frozenset[int]
     known: dict[tuple[str, str], list[PermissionRecord]] = field(default_factory=lambda: defaultdict(list))
 
     def learn(self, version: Any) -> None:
@@ -85,7 +88,8 @@ def replay_trail(store: Store, registries: list[PurposeRegistry]) -> ReplayRepor
     """
     answers, proved, findings, installed = 0, 0, [], 0
     with store.read() as connection:
-        ledger = _Ledger({row.version: (row.customer_id, row.purpose, _record(row)) for row in _read(connection)})
+        events = {row.version: (row.customer_id, row.purpose, _record(row)) for row in _read(connection)}
+        ledger = _Ledger(events, _find_erased(connection))
         for seq, at, kind, text, customer_id in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_ROWS):
             body = _parse(text)
             if kind == PERMISSION_RECORDED:
@@ -110,13 +114,19 @@ def _read(connection: sa.Connection) -> sa.Result[Any]:
     return connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_LEDGER)
 
 
+def _find_erased(connection: sa.Connection) -> frozenset[int]:
+    """Permissions that went with their customer, as the trail says."""
+    bodies = [_parse(text) for text in connection.execute(_ERASED).scalars()]
+    return frozenset(version for body in bodies for version in body.get("permissions", ()))
+
+
 def _why_not(
     body: dict[str, Any], ledger: _Ledger, registry: PurposeRegistry | None, *, customer_id: str | None, at: str
 ) -> str | None:
     """Why this answer had no permission; empty when it had one, None when that cannot be told here."""
     version, purpose_id = body.get("permission_version"), str(body.get("purpose"))
     if version not in ledger.events:
-        return f"permission {version} is not in the ledger"
+        return None if version in ledger.erased else f"permission {version} is not in the ledger"
     owner, purpose_of_event, _ = ledger.events[version]
     if purpose_of_event != purpose_id:
         return f"permission {version} is about another purpose"

@@ -128,6 +128,17 @@ def test_erased_customer_stays_provable(any_store: Store) -> None:
     assert _replay(any_store) == ReplayReport(answers=1, proved=1, findings=())
 
 
+def test_answer_whose_permission_was_erased_since_is_neither_proved_nor_found(
+    any_store: Store, tamper: Callable[..., None]
+) -> None:
+    _answer(any_store, _record(any_store, "consented"))
+    tamper("DELETE FROM permission_events")
+    assert "row 2 has no permission: permission 1 is not in the ledger" in _replay(any_store).findings[0]
+    with any_store.write() as connection:
+        append_trail(connection, "customer_erased", {"permissions": [1]}, at=NOW)
+    assert _replay(any_store) == ReplayReport(answers=1, proved=0, findings=())
+
+
 def test_answer_under_purposes_that_another_version_shipped_is_neither_proved_nor_found(any_store: Store) -> None:
     _under_other_purposes(any_store)
     assert _replay(any_store) == ReplayReport(answers=1, proved=0, findings=())
