@@ -22,7 +22,7 @@ from models.errors import UnreadableDataError
 
 PARQUET = (".parquet", ".pq")
 _MOST_COLUMNS, _LONGEST_HEADER = 1_000, 100_000  # far above any real table; a hostile one is refused at once
-_BLOCK_BYTES = 1 << 22  # of CSV; no record may be longer
+_BLOCK_BYTES = 1 << 20  # of CSV; no record may be longer, and Arrow reads 32 blocks ahead
 _BUFFER_BYTES = 1 << 18  # read at a time per column of Parquet
 
 
@@ -174,9 +174,15 @@ def _open_csv(path: Path) -> _CsvTable:
 
 
 def _cut(reader: arrow_csv.CSVStreamingReader, rows: int) -> Iterator[arrow.Table]:
+    """All but the last table have exactly so many rows; nothing is copied."""
+    waiting = reader.schema.empty_table()
     for batch in reader:
-        for at in range(0, batch.num_rows, rows):
-            yield arrow.Table.from_batches([batch.slice(at, rows)])
+        waiting = arrow.concat_tables([waiting, arrow.Table.from_batches([batch])])
+        while waiting.num_rows >= rows:
+            yield waiting.slice(0, rows)
+            waiting = waiting.slice(rows)
+    if waiting.num_rows:
+        yield waiting
 
 
 @contextmanager
