@@ -22,7 +22,7 @@ from models.errors import UnreadableDataError
 
 PARQUET = (".parquet", ".pq")
 _MOST_COLUMNS, _LONGEST_HEADER = 1_000, 100_000  # far above any real table; a hostile one is refused at once
-_BLOCK_BYTES = 1 << 20  # of CSV; no record may be longer, and Arrow reads 32 blocks ahead
+_BLOCK_BYTES = 1 << 19  # of CSV; no record may be longer, and Arrow reads 32 blocks ahead
 _BUFFER_BYTES = 1 << 18  # read at a time per column of Parquet
 
 
