@@ -9,7 +9,7 @@ rows read = bookings + problems.
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +23,12 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from models.errors import UnreadableDataError
+from models.table_files import PARQUET, open_table, refuse_repeated
 
 MONEY = pd.ArrowDtype(arrow.decimal128(18, 2))
 EARLIEST, LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2199-12-31", "s")
-_MOST_COLUMNS, _LONGEST_HEADER = 1_000, 100_000  # far above any real table; a hostile one is refused at once
+_ROWS_AT_ONCE = 65_536
+REPEATED = "booking_id stands here a second time for this customer and account"
 _AMOUNT_PATTERN = r"^[+-]?\d{1,16}(\.\d{1,2})?$"
 _FINER_PATTERN = r"^[+-]?\d{1,16}\.\d{3,}$"
 
@@ -74,6 +76,7 @@ COLUMNS: tuple[Column, ...] = (
            "anything but the overdraft signal"),
 )  # fmt: skip
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+KEY: tuple[str, ...] = ("customer_id", "account_iban", "booking_id")  # no two bookings share it
 REQUIRED: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.required)
 
 
@@ -97,7 +100,7 @@ def _schema() -> pa.DataFrameSchema:
             for column in COLUMNS
         },
         strict=True,
-        unique=["customer_id", "account_iban", "booking_id"],
+        unique=list(KEY),
         name="bookings",
     )
 
@@ -144,12 +147,13 @@ def load_bookings(path: str | Path) -> BookingsRead:
         The file is not there, is not such a table, or misses a required column.
     """
     path = Path(path)
-    if path.suffix.lower() in (".parquet", ".pq"):
-        table, lines, problems = _read_parquet(path)
-    else:
-        table, lines, problems = _read_csv(path)
-    read = parse_bookings(table, source=path.name, lines=lines)
-    return BookingsRead(read.frame, problems + read.problems, read.rows_read + len(problems), read.notes)
+    if path.is_dir():
+        raise UnreadableDataError(f"{path.name} is a folder. Give a bookings table in one file.")
+    batches = list(open_table(path).batches(_ROWS_AT_ONCE))
+    table = arrow.concat_tables([batch.table for batch in batches])
+    misfits = [RowProblem(path.name, *misfit) for batch in batches for misfit in batch.misfits]
+    read = parse_bookings(table, source=path.name, lines=np.concatenate([batch.lines for batch in batches]))
+    return BookingsRead(read.frame, misfits + read.problems, read.rows_read + len(misfits), read.notes)
 
 
 def bookings_from_records(records: Iterable[Mapping[str, Any]], *, source: str) -> BookingsRead:
@@ -160,26 +164,46 @@ def bookings_from_records(records: Iterable[Mapping[str, Any]], *, source: str) 
     return parse_bookings(table, source=source, lines=np.arange(1, len(rows) + 1))
 
 
-def parse_bookings(table: arrow.Table, *, source: str, lines: np.ndarray) -> BookingsRead:
-    """Turn a raw table into bookings; rows that break the contract become problems."""
-    _refuse_repeated(table.column_names, source=source)
-    missing = [name for name in REQUIRED if name not in table.column_names]
-    if not {"counterparty_name", "remittance_information"} & set(table.column_names):
+def _repeated(good: pd.DataFrame) -> np.ndarray:
+    """Which of these rows have the key of an earlier one."""
+    return np.asarray(good.duplicated(list(KEY)))
+
+
+def parse_bookings(
+    table: arrow.Table,
+    *,
+    source: str,
+    lines: np.ndarray,
+    find_repeated: Callable[[pd.DataFrame], np.ndarray] = _repeated,
+) -> BookingsRead:
+    """Turn a raw table into bookings; rows that break the contract become problems.
+
+    `find_repeated` is told the rows that are fine by themselves and says which of them repeat an earlier booking.
+    """
+    notes = check_columns(table.column_names, source=source)
+    columns, reasons = _parse_columns(table)
+    frame = pd.DataFrame(columns, columns=list(COLUMN_NAMES))
+    reasons = np.where(reasons == "", _row_reasons(frame), reasons)
+    good = reasons == ""
+    reasons[good] = np.where(find_repeated(frame[good]), REPEATED, "")
+    good = reasons == ""
+    problems = [RowProblem(source, int(lines[at]), str(reasons[at])) for at in np.flatnonzero(~good)]
+    return BookingsRead(frame[good].reset_index(drop=True), problems, len(frame), notes)
+
+
+def check_columns(names: Sequence[str], *, source: str) -> list[str]:
+    """Refuse what is no bookings table (UnreadableDataError); a note for every column that will be left out."""
+    refuse_repeated(names, source=source)
+    missing = [name for name in REQUIRED if name not in names]
+    if not {"counterparty_name", "remittance_information"} & set(names):
         missing.append("counterparty_name or remittance_information")
     if missing:
         raise UnreadableDataError(
             f"{source} is not a bookings table: it has no column {', '.join(missing)}. "
             f"The columns are {', '.join(COLUMN_NAMES)}."
         )
-    columns, reasons = _parse_columns(table)
-    frame = pd.DataFrame(columns, columns=list(COLUMN_NAMES))
-    reasons = np.where(reasons == "", _row_reasons(frame), reasons)
-    reasons = np.where(reasons == "", _repeats(frame, reasons == ""), reasons)
-    good = reasons == ""
-    problems = [RowProblem(source, int(lines[at]), str(reasons[at])) for at in np.flatnonzero(~good)]
-    extra = [name for name in table.column_names if name not in COLUMN_NAMES]
-    notes = [f"{source}: column {name} is not part of the bookings table and was left out" for name in extra]
-    return BookingsRead(frame[good].reset_index(drop=True), problems, len(frame), notes)
+    extra = [name for name in names if name not in COLUMN_NAMES]
+    return [f"{source}: column {name} is not part of the bookings table and was left out" for name in extra]
 
 
 def write_bookings(frame: pd.DataFrame, path: str | Path) -> None:
@@ -197,7 +221,7 @@ def open_writer(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     path = Path(path)
     half = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")  # two writers never share a half table
     path.parent.mkdir(parents=True, exist_ok=True)
-    as_parquet = path.suffix.lower() in (".parquet", ".pq")
+    as_parquet = path.suffix.lower() in PARQUET
     schema = bookings_to_arrow(no_bookings()).schema
     text = arrow.schema([(name, arrow.string()) for name in schema.names])
     try:
@@ -223,6 +247,20 @@ def bookings_to_arrow(frame: pd.DataFrame) -> arrow.Table:
     return arrow.table({c.name: arrow.array(frame[c.name], types[c.kind], from_pandas=True) for c in COLUMNS})
 
 
+def bookings_from_arrow(table: arrow.Table) -> pd.DataFrame:
+    """The way back from `bookings_to_arrow`, for what was checked before."""
+    columns: dict[str, Any] = {}
+    for column in COLUMNS:
+        raw = table[column.name]
+        if column.kind == "money":
+            columns[column.name] = pd.Series(raw.combine_chunks(), dtype=MONEY)
+        elif column.kind == "date":
+            columns[column.name] = compute.cast(raw, arrow.timestamp("s")).to_pandas().astype("datetime64[s]")
+        else:
+            columns[column.name] = raw.to_pandas().astype("str")
+    return pd.DataFrame(columns)
+
+
 def amount_cents(amounts: pd.Series) -> np.ndarray:
     """Amounts as int64 cents, from exact decimals, decimal strings or floats; missing and unreadable become 0."""
     if isinstance(amounts.dtype, pd.ArrowDtype) and arrow.types.is_decimal(amounts.dtype.pyarrow_dtype):
@@ -237,66 +275,6 @@ def signed_cents(frame: pd.DataFrame) -> np.ndarray:
     """int64 cents per booking: above zero for money in (CRDT), below zero for money out (DBIT)."""
     sign = np.where(frame["credit_debit_indicator"].to_numpy() == "CRDT", 1, -1)
     return amount_cents(frame["amount"]) * sign
-
-
-def _read_parquet(path: Path) -> tuple[arrow.Table, np.ndarray, list[RowProblem]]:
-    try:
-        table = parquet.read_table(path)
-    except (OSError, arrow.ArrowException) as error:
-        raise UnreadableDataError(f"{path.name} cannot be read as Parquet. Give a bookings table.") from error
-    return table, np.arange(1, table.num_rows + 1), []
-
-
-def _read_csv(path: Path) -> tuple[arrow.Table, np.ndarray, list[RowProblem]]:
-    problems: list[RowProblem] = []
-
-    def report(row: arrow_csv.InvalidRow) -> str:
-        reason = f"has {row.actual_columns} fields where the header has {row.expected_columns}"
-        problems.append(RowProblem(path.name, int(row.number), reason))
-        return "skip"
-
-    try:
-        with path.open("rb") as head:
-            names = head.readline(_LONGEST_HEADER).decode("utf-8-sig").strip("\r\n").replace('"', "").split(",")
-        if len(names) > _MOST_COLUMNS:
-            raise UnreadableDataError(f"{path.name} has {len(names)} columns or more. Give a bookings table.")
-        _refuse_repeated(names, source=path.name)
-        table = arrow_csv.read_csv(
-            path,
-            # One thread: only then does the reader know the number of a row it cannot parse.
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=1 << 24),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=report),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: arrow.string() for name in names}, strings_can_be_null=False
-            ),
-        )
-    except UnicodeDecodeError as error:
-        raise UnreadableDataError(f"{path.name} is not UTF-8 text. Save it as UTF-8 and try again.") from error
-    except (OSError, arrow.ArrowException) as error:
-        raise UnreadableDataError(
-            f"{path.name} cannot be read as a bookings table in CSV. Give comma-separated UTF-8 text with a header."
-        ) from error
-    return table, *_place(table, problems)
-
-
-def _refuse_repeated(names: Sequence[str], *, source: str) -> None:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise UnreadableDataError(f"{source} has a column twice: {', '.join(twice[:5])}. Give every column once.")
-
-
-def _place(table: arrow.Table, skipped: list[RowProblem]) -> tuple[np.ndarray, list[RowProblem]]:
-    """Line of each record and of each skipped row; line breaks inside quoted texts count."""
-    at = np.array([problem.line for problem in skipped], dtype=np.int64)
-    records = np.setdiff1d(np.arange(2, table.num_rows + 2 + len(at)), at)
-    breaks = np.zeros(table.num_rows + 1, dtype=np.int64)
-    for name in table.column_names:
-        if arrow.types.is_string(table.schema.field(name).type):
-            breaks[1:] += compute.count_substring(table[name], "\n").to_numpy()
-    breaks = np.cumsum(breaks)
-    moved = breaks[np.searchsorted(records, at)]
-    placed = [replace(problem, line=problem.line + int(by)) for problem, by in zip(skipped, moved, strict=True)]
-    return records + breaks[:-1], placed
 
 
 def _parse_columns(table: arrow.Table) -> tuple[dict[str, Any], np.ndarray]:
@@ -318,7 +296,7 @@ def _parse_columns(table: arrow.Table) -> tuple[dict[str, Any], np.ndarray]:
     return columns, reasons
 
 
-def _as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
+def as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
     """Any column as trimmed text; what cannot be text (lists, broken UTF-8) is an error of the whole table."""
     try:
         raw = compute.cast(raw, arrow.string())
@@ -328,7 +306,7 @@ def _as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
 
 
 def _parse_text(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np.ndarray]:
-    values = _as_text(raw).to_pandas().astype("str")
+    values = as_text(raw).to_pandas().astype("str")
     if column.kind == "indicator":
         wrong = ~values.isin(["CRDT", "DBIT"])
         return values, np.where(wrong, f"{column.name} is neither CRDT nor DBIT", "")
@@ -343,7 +321,7 @@ def _parse_dates(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np
         parsed = pd.Series(dates.to_numpy().astype("datetime64[s]"))
         given = ~np.asarray(compute.is_null(raw))
     else:
-        text = _as_text(raw).to_pandas().astype("str")
+        text = as_text(raw).to_pandas().astype("str")
         parsed = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
         given = (text != "").to_numpy()
     inside = ((parsed >= EARLIEST) & (parsed <= LATEST)).to_numpy()
@@ -358,7 +336,7 @@ def _parse_money(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np
         raw = arrow.chunked_array(
             [[None if x is None or x != x else format(Decimal(repr(x)), "f") for x in raw.to_pylist()]], arrow.string()
         )
-    text = _as_text(raw)
+    text = as_text(raw)
     good = compute.match_substring_regex(text, _AMOUNT_PATTERN)
     # Trailing zeros behind the second decimal change nothing: "12.500" is 12.50.
     padded = compute.replace_substring_regex(text, r"(\.\d\d)0+$", r"\1")
@@ -385,10 +363,3 @@ def _row_reasons(frame: pd.DataFrame) -> np.ndarray:
         ],
         default="",
     )
-
-
-def _repeats(frame: pd.DataFrame, good: np.ndarray) -> np.ndarray:
-    """A reason for every good row whose key an earlier good row has."""
-    twice = np.zeros(len(frame), dtype=bool)
-    twice[good] = frame[good].duplicated(["customer_id", "account_iban", "booking_id"]).to_numpy()
-    return np.where(twice, "booking_id stands here a second time for this customer and account", "")

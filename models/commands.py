@@ -15,7 +15,7 @@ app.add_typer(permission)
 trail = typer.Typer(help="The audit trail.")
 app.add_typer(trail, name="trail")
 
-_Bookings = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A bookings table, CSV or Parquet.")]
+_Bookings = Annotated[Path, typer.Option(exists=True, help="Bookings: CSV, Parquet, or a folder of Parquet files.")]
 _Out = Annotated[Path, typer.Option(dir_okay=False, help="File to write, CSV or Parquet by extension.")]
 _AsOf = Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")]
 _Release = Annotated[str, typer.Option(help="Release or candidate; the champion when absent, else the newest.")]

@@ -117,6 +117,12 @@ def add_screened(bookings: pd.DataFrame, screened: np.ndarray, told: pd.DataFram
     return table
 
 
+def no_classifications() -> pd.DataFrame:
+    """What `classify_bookings` gives for no bookings, with its types."""
+    types = {"booking_id": "str", "label": "str", "probability": "float64", "abstained": "bool"}
+    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in types.items()})
+
+
 def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
     """The bookings that may be looked at, in training as in serving: screened ones gone, telling shops generalised."""
     return generalise(bookings[~screening.screen(bookings)].reset_index(drop=True), screening)

@@ -55,18 +55,27 @@ def explain_detections(bookings: pd.DataFrame, detections: pd.DataFrame, *, rele
     """
     inside = admit(bookings, release.screening)
     place = {key: at for at, key in enumerate(zip(inside["customer_id"], inside["booking_id"], strict=True))}
-    rows = []
-    for event, found in detections.groupby("event", sort=False):
-        keys = [(one.customer_id, one.onset_date, b) for one in found.itertuples() for b in one.evidence.split()]
-        at = np.array([place[customer, booking] for customer, _, booking in keys], dtype=np.int64)
+    evidence = detections.assign(booking_id=detections["evidence"].str.split()).explode("booking_id")
+    evidence = evidence.reset_index(drop=True)
+    rows: dict[int, tuple[Any, ...]] = {}
+    for event, found in evidence.groupby("event"):
+        keys = zip(found["customer_id"], found["booking_id"], strict=True)
+        at = np.array([place[key] for key in keys], dtype=np.int64)
         told = _explain(inside.iloc[at].reset_index(drop=True), release, release.taxonomy.event(str(event)))
-        rows += [
-            (customer, event, onset, booking, ", ".join(words), because.nl, because.en)
-            for (customer, onset, booking), (words, because) in zip(keys, told, strict=True)
-        ]
-    return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS)).astype(
-        {name: "str" for name in EXPLANATION_COLUMNS if name != "onset_date"}
-    )
+        for one, (words, because) in zip(found.itertuples(), told, strict=True):
+            reasons = ", ".join(words), because.nl, because.en
+            rows[one.Index] = (one.customer_id, event, one.onset_date, one.booking_id, *reasons)
+    return _as_explanations([rows[at] for at in range(len(evidence))])
+
+
+def no_explanations() -> pd.DataFrame:
+    """An empty table of explanations with its types."""
+    return _as_explanations([])
+
+
+def _as_explanations(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    types = {name: "datetime64[s]" if name == "onset_date" else "str" for name in EXPLANATION_COLUMNS}
+    return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS)).astype(types)
 
 
 def _explain(bookings: pd.DataFrame, release: Model, event: LifeEvent) -> list[tuple[list[str], Sentence]]:

@@ -10,7 +10,8 @@ import pytest
 
 from models import answering
 from models.answering import classify_file, detect_file
-from models.errors import LevensloopError, PartlyReadError, UsageError
+from models.bookings import load_bookings, write_bookings
+from models.errors import LevensloopError, PartlyReadError, UnreadableDataError, UsageError
 from models.events import DETECTION_COLUMNS
 from models.screening import default_screening
 
@@ -27,6 +28,10 @@ class KnowsNothing:
         return pd.DataFrame({"label": "none", "probability": 0.9, "abstained": False}, index=bookings.index)
 
 
+def none() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in DETECTION_COLUMNS})
+
+
 def classify(bookings: Path, out: Path) -> None:
     classify_file(bookings, out=out, release_id=None)
 
@@ -39,8 +44,7 @@ def detect(bookings: Path, out: Path) -> None:
 def release(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = SimpleNamespace(screening=default_screening(), classifier=KnowsNothing(), warning="")
     monkeypatch.setattr(answering, "load_release", lambda *_, **__: opened)
-    nothing = pd.DataFrame({name: [] for name in DETECTION_COLUMNS})
-    monkeypatch.setattr(answering, "detect_events", lambda *_, **__: nothing.copy())
+    monkeypatch.setattr(answering, "detect_events", lambda *_, **__: none())
 
 
 @pytest.fixture
@@ -92,20 +96,42 @@ def test_a_place_that_cannot_be_written_is_a_usage_error(
         answer(bookings, tmp_path / name)
 
 
+@both
+@pytest.mark.parametrize("name", ["q.csv", "q.parquet"])
 def test_ctrl_c_leaves_the_answer_of_before_and_no_half_one(
-    bookings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answer: Answer, name: str, bookings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_: pd.DataFrame, path: Path, **__: object) -> None:
-        path.write_text("half")
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    out = tmp_path / "q.csv"
+    out = tmp_path / name
     out.write_text("of before")
-    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt)
+    monkeypatch.setattr(answering, "classify_bookings", interrupt)
+    monkeypatch.setattr(answering, "detect_events", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        classify(bookings, out)
+        answer(bookings, out)
     assert out.read_text() == "of before"
     assert set(tmp_path.iterdir()) == {bookings, out}
+
+
+@both
+def test_an_unreadable_part_of_a_folder_leaves_no_answer(answer: Answer, bookings: Path, tmp_path: Path) -> None:
+    write_bookings(load_bookings(bookings).frame, tmp_path / "bank" / "1.parquet")
+    (tmp_path / "bank" / "2.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(UnreadableDataError, match=r"^bank/2\.parquet cannot be read as Parquet"):
+        answer(tmp_path / "bank", tmp_path / "q.csv")
+    assert not (tmp_path / "q.csv").exists()
+
+
+def test_bookings_in_any_order_reach_detection_as_whole_customers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(answering, "detect_events", lambda frame, **_: seen.append([*frame["customer_id"]]) or none())
+    path = tmp_path / "bookings.csv"
+    path.write_text(HEADER + "".join(GOOD.replace("anna", who).replace("a1", f"{n}") for n, who in enumerate("babca")))
+    detect(path, tmp_path / "q.csv")
+    assert [customer for part in seen for customer in part] == ["a", "a", "b", "b", "c"]
 
 
 def test_read_in_part_has_its_own_exit_code() -> None:

@@ -57,6 +57,13 @@ def test_an_event_told_from_a_series_says_so(release: SimpleNamespace) -> None:
     assert told["reason_en"][0].endswith("(a series of payments, not a single one)")
 
 
+def test_reasons_stand_in_the_order_of_the_detections(release: SimpleNamespace) -> None:
+    found = [detections(*one) for one in (("separation", "b40 b0"), ("job_change", "b80"), ("separation", "b2", "c2"))]
+    told = explain_detections(release.bookings, pd.concat(found), release=release)
+    assert told["booking_id"].tolist() == ["b40", "b0", "b80", "b2"]
+    assert told["event"].tolist() == ["separation", "separation", "job_change", "separation"]
+
+
 def test_no_detection_gives_an_empty_table(release: SimpleNamespace) -> None:
     none = detections("separation", "b0").iloc[:0]
     assert len(explain_detections(release.bookings, none, release=release)) == 0

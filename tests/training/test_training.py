@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -16,8 +17,12 @@ import pytest
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
+from models import answering
+from models.answering import classify_file, detect_file, explain_file
+from models.bookings import load_bookings, write_bookings
 from models.detection import classify_bookings, detect_events
 from models.events import DETECTION_COLUMNS
+from models.explaining import explain_detections
 from models.matching import Spans, match_hits
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
@@ -88,6 +93,46 @@ def test_any_order_and_any_company_of_customers_gives_the_same_answer(fitted: Fi
     alone = pd.concat([detections(fitted, mine[mine["customer_id"] == c], day) for c in sorted(customers)])
     pd.testing.assert_frame_equal(together, shuffled)
     pd.testing.assert_frame_equal(together, alone.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(("rows", "chunks"), [(1, 20), (1000, 12)])
+def test_labels_of_bookings_do_not_depend_on_the_bookings_beside_them(
+    fitted: Fitted, small_dataset: Dataset, rows: int, chunks: int
+) -> None:
+    mine = small_dataset.bookings[: rows * chunks]
+    whole = classify_bookings(mine, release=fitted)
+    parts = [classify_bookings(mine[at : at + rows], release=fitted) for at in range(0, len(mine), rows)]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, check_exact=True)
+    likely = [fitted.classifier.predict_proba(mine[at : at + rows]) for at in range(0, len(mine), rows)]
+    np.testing.assert_array_equal(np.concatenate(likely), fitted.classifier.predict_proba(mine))
+
+
+@pytest.mark.parametrize(("kind", "mixed"), [("csv", True), ("parquet", False)])
+def test_files_are_answered_in_a_stream_as_in_one_piece(
+    kind: str, mixed: bool, fitted: Fitted, small_bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = SimpleNamespace(**vars(fitted), warning="")
+    monkeypatch.setattr(answering, "load_release", lambda *_, **__: opened)
+    bookings = load_bookings(small_bank / "bookings.parquet").frame
+    if mixed:
+        bookings = bookings.sample(frac=1, random_state=1, ignore_index=True)
+    table, day = tmp_path / f"bookings.{kind}", bookings["booking_date"].max().date()
+    write_bookings(bookings, table)
+    found = detections(fitted, bookings, day)
+    expected = {
+        "classify": classify_bookings(bookings, release=fitted),
+        "detect": found,
+        "explain": explain_detections(bookings, found, release=fitted),
+    }
+    for name, frame in expected.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    given = {"release_id": None, "as_of": day}
+    classify_file(table, out=tmp_path / "classified.csv", release_id=None)
+    detect_file(table, out=tmp_path / "detected.csv", **given)
+    explain_file(table, out=tmp_path / "explained.csv", **given)
+    for name, answer in {"classify": "classified", "detect": "detected", "explain": "explained"}.items():
+        assert (tmp_path / f"{answer}.csv").read_bytes() == (tmp_path / f"{name}.csv").read_bytes()
+    assert len(found) > 20
 
 
 def test_detections_have_the_columns_of_the_contract(fitted: Fitted, small_dataset: Dataset) -> None:
