@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pyarrow.compute as compute
 import pyarrow.dataset as dataset
 
@@ -41,13 +42,15 @@ class TableBookings:
     def find(self, customer_id: str, booking_ids: Collection[str]) -> pd.DataFrame:
         """The asked rows; none when the table cannot be read now, for the page has more to say than these."""
         wanted = sorted(set(booking_ids))
+        if not wanted:
+            return no_bookings()
         try:
             if self.path.suffix == ".parquet":
                 mine = (compute.field("customer_id") == customer_id) & compute.field("booking_id").isin(wanted)
                 table = dataset.dataset(self.path, format="parquet").to_table(filter=mine)
                 return parse_bookings(table, source=self.path.name, lines=np.arange(len(table))).frame
             frame = load_bookings(self.path).frame
-        except (OSError, ValueError, LevensloopError):
+        except (OSError, arrow.ArrowException, LevensloopError):
             return no_bookings()
         mine_too = (frame["customer_id"] == customer_id) & frame["booking_id"].isin(wanted)
         return frame[mine_too].reset_index(drop=True)

@@ -1,17 +1,13 @@
 """What the pages need besides the desk: where the installation lies, how people sign in, where bookings are read."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import pandas as pd
 
 from models.explaining import explain_detections
 from models.home import Home
 from serving.pages.bookings import BookingSource, NoBookings, open_bookings
+from serving.pages.evidence import Explain
 from serving.pages.sign_on import SignOn, load_sign_on
 from serving.settings import Settings
-
-Explain = Callable[..., pd.DataFrame]
 
 
 @dataclass(frozen=True)

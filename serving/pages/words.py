@@ -59,14 +59,14 @@ class Words:
         return "en" if self.language == "nl" else "nl"
 
     def day(self, day: date) -> str:
-        """A day, such as 3 oktober 2026."""
-        return say_day(day, self.language)
+        """A day, or that of a moment in Europe/Amsterdam, such as 3 oktober 2026."""
+        return say_day(day.astimezone(AMSTERDAM).date() if isinstance(day, datetime) else day, self.language)
 
     def moment(self, at: datetime) -> str:
         """A moment of Europe/Amsterdam, such as 3 oktober 2026, 14.05 uur."""
         local = at.astimezone(AMSTERDAM)
         clock = f"{local:%H.%M} uur" if self.language == "nl" else f"{local:%H:%M}"
-        return f"{self.day(local.date())}, {clock}"
+        return f"{self.day(at)}, {clock}"
 
     def amount(self, amount: Decimal) -> str:
         """An amount in euros, such as € 1.279,49."""

@@ -69,7 +69,9 @@ def sign_in(bank: Any, open_browser: Callable[..., Any]) -> Callable[..., Person
     def make(role: str = "customer", who: str = "c-1", *, desk: Any = None) -> Person:
         client = open_browser(desk)
         home: Home = bank.desk.pages.home
-        assert hand_link(client, make_link(home, Identity(role, who), at=bank.desk.clock())).status_code == 303
+        assert (
+            hand_link(client, make_link(home, Identity(role, who), at=(desk or bank.desk).clock())).status_code == 303
+        )
         return Person(client)
 
     return make
