@@ -192,8 +192,8 @@ def _days() -> dict[str, date]:
 def _bookings(customers: list[str]) -> pd.DataFrame:
     rows = [
         {
-            "customer_id": customer, "booking_id": booking, "booking_date": _days()[event].isoformat(), "amount": amount,
-            "credit_debit_indicator": sign, "counterparty_name": name, "remittance_information": text,
+            "customer_id": customer, "booking_id": booking, "booking_date": _days()[event].isoformat(),
+            "amount": amount, "credit_debit_indicator": sign, "counterparty_name": name, "remittance_information": text,
             "bank_transaction_code": kind,
         }
         for customer in customers

@@ -1,15 +1,25 @@
 """People at the pages of a small bank: each with a browser of their own, signed in by a real one-time link."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from models.home import Home
+from serving.edge import Edge
+from serving.pages.addresses import PREFIX
+from serving.pages.app import build_pages, build_reception, build_routes_of_pages
 from serving.pages.links import make_link
 from serving.pages.visitors import Identity
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # as in the conftest above
+    from starlette.testclient import TestClient
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 FORMS = re.compile(r'<form method="post" action="([^"]+)">(.*?)</form>', re.DOTALL)
@@ -47,15 +57,20 @@ def hand_link(client: Any, token: str) -> Any:
 
 
 @pytest.fixture
-def open_browser(bank: Any, connect: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """A new browser at the bank, without a key of any client."""
+def open_browser(bank: Any) -> Iterator[Callable[..., Any]]:
+    """A new browser at the pages of the bank, behind their edge."""
     opened = []
 
     def make(desk: Any = None, *, base_url: str = "http://localhost:3000") -> Any:
-        client = connect(desk or bank.desk, bank.seen, key=None)
-        client.base_url = base_url
-        opened.append(client)
-        return client
+        pages = build_pages()
+        pages.state.desk = desk or bank.desk
+        limits = bank.desk.policy.limits
+        edge = Edge(
+            Starlette(routes=[Mount(PREFIX, pages)]), routes=build_routes_of_pages(limits), limits=limits,
+            find_client=lambda _header: None, observe=bank.seen.append, reception=build_reception(pages),
+        )  # fmt: skip
+        opened.append(TestClient(edge, base_url=base_url, raise_server_exceptions=False))
+        return opened[-1]
 
     yield make
     for client in opened:

@@ -83,7 +83,7 @@ def test_store_that_cannot_be_reached_shows_a_page_and_lets_nobody_in(bank: Any,
 
     person = sign_in()
     broken = sign_in(desk=bank.desk).client
-    broken.app.app.routes[1].app.state.desk = replace(bank.desk, gate=replace(bank.desk.gate, store=Gone()))
+    broken.app.app.routes[0].app.state.desk = replace(bank.desk, gate=replace(bank.desk.gate, store=Gone()))
     broken.cookies = person.client.cookies
     answer = broken.get("/pages/")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")

@@ -131,10 +131,17 @@ def test_nobody_without_a_session_sees_a_page(bank: Any, open_browser: Callable[
     assert {seen.status for seen in bank.seen} == {401}
 
 
-def test_key_of_a_client_opens_no_page_and_a_session_no_address(bank: Any, sign_in: Callable[..., Any]) -> None:
+def test_key_of_a_client_opens_no_page_and_a_session_no_address(
+    bank: Any, sign_in: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
     assert bank.client.get("/pages/").status_code == 401
-    person = sign_in()
-    assert person.client.post("/v1/events", json={}).status_code == 401
+    cookie = {"Cookie": f"levensloop={sign_in().client.cookies['levensloop']}"}
+    keyless = connect(bank.desk, bank.seen, key=None)
+    assert keyless.get("/pages/", headers=cookie, follow_redirects=False).status_code == 401
+    keyless.base_url = "http://localhost"
+    assert keyless.get("/pages/", headers=cookie, follow_redirects=False).status_code == 303
+    assert keyless.post("/v1/events", json={}, headers=cookie).status_code == 401
+    keyless.close()
 
 
 def test_session_ends_after_half_an_hour_of_rest(bank: Any, sign_in: Callable[..., Any]) -> None:
