@@ -201,10 +201,12 @@ def _key(found: Detection) -> tuple[date, str]:
 
 
 def _find_sent(connection: sa.Connection, customer_id: str) -> Mapping[str, list[SentOffer]]:
-    """Reports about offers by event, the latest first."""
-    rows = connection.execute(sa.select(offers).filter_by(customer_id=customer_id).order_by(offers.c.id.desc()))
+    """Reports about offers by event, the latest first; of what never reached the customer there is nothing to say."""
+    found = sa.select(offers).filter_by(customer_id=customer_id).order_by(offers.c.id.desc())
+    rows = connection.execute(found).mappings().all()
+    arrived = {(row["event"], row["product"]) for row in rows if row["state"] == "sent"}
     sent: dict[str, list[SentOffer]] = {}
-    for row in rows.mappings():
+    for row in (row for row in rows if (row["event"], row["product"]) in arrived):
         sent.setdefault(row["event"], []).append(
             SentOffer(row["product"], row["state"], row["answer"] or "", row["at"])
         )

@@ -72,13 +72,18 @@ def _evidence_of(
             is_credit=row.credit_debit_indicator == "CRDT",
             party=PARTIES[texts.party[texts.at[row.Index]]],
             name=" ".join(names[row.Index]).upper(),
-            words=tuple(word for word in words.get(row.booking_id, "").split(", ") if _has_meaning(word)),
+            words=_sayable(words.get(row.booking_id, ""), names[row.Index]),
         )
         for row in mine.itertuples()
     ]
     return Evidence(tuple(sorted(shown, key=lambda booking: booking.booking_date, reverse=True)), len(one.evidence))
 
 
-def _has_meaning(word: str) -> bool:
+def _sayable(words: str, name: list[str]) -> tuple[str, ...]:
+    """Words of our lexicon, without those that stand in the company's name beside them."""
     lexicon = default_lexicon()
-    return bool(lexicon.concept(word) or lexicon.concept_of_phrase(word))
+    return tuple(
+        word
+        for word in words.split(", ")
+        if word not in name and (lexicon.concept(word) or lexicon.concept_of_phrase(word))
+    )

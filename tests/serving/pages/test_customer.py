@@ -103,6 +103,24 @@ def test_bookings_are_shown_and_private_persons_masked(bank: Any, child: Any, si
         assert hidden not in page
 
 
+def test_offer_that_was_sent_is_told_and_one_that_was_not_is_not(bank: Any, child: Any) -> None:
+    offer = {"customer_id": "c-1", "event": "child_birth", "onset_date": "2026-10-01", "product": "child_account"}
+    bank.ask(bookings=None)
+    assert bank.client.post("/v1/offers:sent", json=offer, headers={"Idempotency-Key": "1"}).status_code == 201
+    assert "22 november 2026: Kinderrekening, verstuurd." in child.look("/customer").text
+    said = {"customer_id": "c-1", "event": "child_birth", "product": "child_account", "answer": "not_now"}
+    assert bank.client.post("/v1/offers:answered", json=said, headers={"Idempotency-Key": "2"}).status_code == 201
+    assert "22 november 2026: Kinderrekening, u zei: nu niet." in child.look("/customer").text
+
+
+def test_offer_that_was_only_on_the_page_was_not_taken_back(child: Any) -> None:
+    child.look("/customer")
+    for allow in ("no", "yes"):
+        answer = child.press("/customer", "/customer/permission", purpose="own_product_offers", allow=allow)
+    assert "U kunt hierbij een aanbieding krijgen: Kinderrekening." in answer.text
+    assert "ingetrokken" not in answer.text
+
+
 def test_booking_that_is_screened_today_is_not_shown(bank: Any, child: Any, sign_in: Callable[..., Any]) -> None:
     class Source:
         def find(self, customer_id: str, booking_ids: Any) -> pd.DataFrame:
