@@ -19,7 +19,7 @@ from starlette.types import Scope
 from models.canonical import sha256_of
 from serving.edge import VISITOR_KEY
 from serving.pages.addresses import PREFIX
-from serving.pages.visitors import Visitor
+from serving.pages.visitors import Visitor, session_rule
 from serving.pages.words import LANGUAGE_COOKIE, find_language, load_words
 from serving.settings import is_loopback
 
@@ -45,6 +45,7 @@ class Shown:
     path: str
     visitor: Visitor | None
     style: str
+    idle_minutes: int = int(session_rule().idle.total_seconds() // 60)
 
     def once(self) -> str:
         """A new number for a form, so that sending it twice does it once."""

@@ -15,6 +15,7 @@ from models.bookings import bookings_from_records
 from models.store import complaints, corrections, detections, permission_events, trail
 from models.trail import verify_trail
 from serving.care import CustomerFacts
+from serving.erasure import erase_customer
 from serving.pages.bookings import open_bookings
 from serving.records import write_customers, write_run
 
@@ -385,6 +386,15 @@ def test_nothing_of_another_customer_can_be_seen_or_done(bank: Any, child: Any, 
     assert (touched, written) == ({"c-2"}, {"c-2"})
     assert rows_of(bank, detections) == before
     assert "Nieuw kind" in child.look("/customer").text
+
+
+def test_erased_customer_is_signed_out_and_leaves_nothing(bank: Any, child: Any) -> None:
+    child.look("/customer")
+    erased = erase_customer(
+        bank.store, "c-1", who="Dana", why="asked by letter", registry=bank.registry, clock=bank.desk.clock
+    )
+    assert erased.is_whole
+    assert child.look("/customer").status_code == 401
 
 
 @pytest.mark.parametrize("role", ["board", "colleague", "operations"])
