@@ -223,7 +223,8 @@ def _say_what_to_try(
         )
         console.print(f"    {shlex.join(parts)}\n", markup=False)
     console.print("The pages of customers, in a browser. A link works once and for ten minutes; make another with")
-    console.print(f"    {verb} sign-in-link --role customer --customer {CHILD} --url {server.url}\n", markup=False)
+    way = ("--customer", CHILD, "--url", server.url, "--home", _relative(home.path))
+    console.print(f"    {shlex.join((verb, 'sign-in-link', '--role', 'customer', *way))}\n", markup=False)
     seen = {CHILD: "somebody with a new child", TRAVEL: "somebody with a plane ticket"}
     for what, link in find_page_links(home, server.url, seen):
         console.print(f"({what})\n    {link}\n", markup=False)

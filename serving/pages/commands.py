@@ -1,5 +1,6 @@
 """`levensloop sign-in-link`: a way in to the pages for one person, once; what it needs is imported when it runs."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,16 +17,18 @@ def sign_in_link(
     customer: Annotated[str, typer.Option(help="Id of the customer, for that role.")] = "",
     person: Annotated[str, typer.Option(help="Name of the person, for every other role.")] = "",
     url: Annotated[str, typer.Option(help="Address of the service as people reach it; that which runs here.")] = "",
+    home: Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")] = None,
 ) -> None:
     """Write a one-time link to a page to stdout; it works once and for some minutes."""
     from datetime import UTC, datetime
 
-    from models.home import find_home
+    from models.home import Home, find_home
     from serving.commands import url_of_home
     from serving.pages.links import build_link
 
     identity = _identity(role, customer, person)
-    typer.echo(build_link(find_home(), identity, url=url or url_of_home(), at=datetime.now(UTC)))
+    where = Home(home.resolve()) if home else find_home()
+    typer.echo(build_link(where, identity, url=url or url_of_home(), at=datetime.now(UTC)))
 
 
 def _identity(role: str, customer: str, person: str) -> "Identity":

@@ -15,7 +15,7 @@ import pandas as pd
 from models.lexicon import default_lexicon
 from models.text import PARTIES, read_texts
 from serving.care import Detection
-from serving.detecting import ServedRelease
+from serving.detecting import ReleaseOnce, ServedRelease
 from serving.pages.bookings import BookingSource
 
 Explain = Callable[..., pd.DataFrame]  # as models.explaining.explain_detections
@@ -50,12 +50,13 @@ def find_evidence(
     frame = source.find(customer_id, {booking for one in found for booking in one.evidence})
     if frame.empty:
         return {one: Evidence((), len(one.evidence)) for one in found}
-    frame = frame[~release.screening.screen(frame)].reset_index(drop=True)
-    return {one: _evidence_of(one, frame, customer_id, release, explain) for one in found}
+    once = ReleaseOnce(release)  # explaining screens the same bookings again
+    frame = frame[~once.screening.screen(frame)].reset_index(drop=True)
+    return {one: _evidence_of(one, frame, customer_id, once, explain) for one in found}
 
 
 def _evidence_of(
-    one: Detection, frame: pd.DataFrame, customer_id: str, release: ServedRelease, explain: Explain
+    one: Detection, frame: pd.DataFrame, customer_id: str, release: ReleaseOnce, explain: Explain
 ) -> Evidence:
     mine = frame[frame["booking_id"].isin(one.evidence)].reset_index(drop=True)
     if mine.empty:
