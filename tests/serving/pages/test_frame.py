@@ -8,6 +8,7 @@ import pytest
 
 from models.errors import StoreUnavailableError
 from serving.pages.app import PAGES
+from serving.pages.visitors import ROLES
 from serving.pages.words import LANGUAGES, load_words
 
 CSP = (
@@ -89,6 +90,18 @@ def test_store_that_cannot_be_reached_shows_a_page_and_lets_nobody_in(bank: Any,
     assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
     assert "Het lukt nu niet" in answer.text
     assert answer.headers["retry-after"] == "5"
+
+
+def test_every_page_is_for_its_roles_alone(sign_in: Callable[..., Any], open_browser: Callable[..., Any]) -> None:
+    people = {role: sign_in(role, "c-1").client for role in ROLES}
+    nobody = open_browser()
+    closed = [page for page in PAGES if page.roles]
+    assert len(closed) > 5
+    for page in closed:
+        address = f"/pages{page.path}"
+        assert nobody.request(page.method, address).status_code == 401, address
+        for role in ROLES - page.roles:
+            assert people[role].request(page.method, address, follow_redirects=False).status_code == 403, address
 
 
 def test_no_address_of_a_page_waits_for_an_id() -> None:
