@@ -343,7 +343,7 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         model = begun
         if model is None or len(model.classes_) != weighted["label"].nunique():
             model = LogisticRegression(C=self.C, max_iter=400, tol=1e-5, warm_start=True)
-        return model.fit(matrix[at], labels, sample_weight=weights)
+        return _fit_on_used(model, matrix[at], labels, weights)
 
     def _terms_weight(self) -> float:
         return _TERMS_OF_MERCHANTS if self.names_ == "as_merchants" else 1.0
@@ -385,6 +385,20 @@ def _validate(bookings: pd.DataFrame, labels: np.ndarray) -> None:
         )
     if not len(bookings) or len(labels) != len(bookings):
         raise UsageError(f"{len(labels)} labels were given for {len(bookings)} bookings; give one label per booking.")
+
+
+def _fit_on_used(
+    model: LogisticRegression, matrix: sparse.csr_matrix, labels: np.ndarray, weights: np.ndarray
+) -> LogisticRegression:
+    """Fit on the columns that say something here: the others keep weight zero, and most of the time goes per weight."""
+    used = np.flatnonzero(matrix.getnnz(axis=0))
+    if hasattr(model, "coef_"):
+        model.coef_ = model.coef_[:, used]
+    model.fit(matrix[:, used], labels, sample_weight=weights)
+    coefficients = np.zeros((len(model.coef_), matrix.shape[1]), dtype=model.coef_.dtype)
+    coefficients[:, used] = model.coef_
+    model.coef_, model.n_features_in_ = coefficients, matrix.shape[1]
+    return model
 
 
 def _collapse(rows: pd.DataFrame, kind: str, *, cap: int | None) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from models.taxonomy import default_taxonomy
 from training.dataset import Dataset, load_dataset
 from training.fairness.cube import Cube, Rows, build_cube
 from training.fairness.policy import default_fairness_policy, group_frame
+from training.fitting import Fitted, fit_models
 from training.simulation import simulate
 
 
@@ -28,6 +29,11 @@ def small_dataset(small_bank: Path) -> Dataset:
         small_bank / "bookings.parquet", small_bank / "labels.csv", taxonomy=default_taxonomy(),
         screening=default_screening(), events=small_bank / "events.csv", permissions=small_bank / "permissions.csv",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_release(small_dataset: Dataset) -> Fitted:
+    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
 
 
 @pytest.fixture(scope="session")

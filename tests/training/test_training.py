@@ -27,15 +27,15 @@ from models.matching import Spans, match_hits
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from training.dataset import Dataset, load_dataset, split_as_given
-from training.fitting import Fitted, fit_models
+from training.fitting import Fitted
 from training.run import build_facts
 from training.simulation import persona
 from training.splits import Split, split_by_customer
 
 
-@pytest.fixture(scope="session")
-def fitted(small_dataset: Dataset) -> Fitted:
-    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
+@pytest.fixture
+def fitted(small_release: Fitted) -> Fitted:
+    return small_release
 
 
 def detections(fitted: Fitted, bookings: pd.DataFrame, as_of: date) -> pd.DataFrame:

@@ -98,7 +98,7 @@ def _move(life: Life, home: Home, day: int) -> None:
             life.pay(
                 Party(home.payer.name, terms.text, home.payer.iban), day, -deposit, event="rental_move", role="primary"
             )
-    for _ in range(dice.whole(0, 3)):
+    for _ in range(dice.whole(1, 4)):
         life.once(
             "housing",
             "mover",

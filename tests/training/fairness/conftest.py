@@ -8,17 +8,12 @@ import pytest
 from models.bookings import load_bookings
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
-from training.dataset import Dataset, load_dataset, permitted_bookings
+from training.dataset import load_dataset, permitted_bookings
 from training.fairness.naive import fit_naive
 from training.fairness.traps import run_traps
-from training.fitting import Fitted, fit_models, one_thread
+from training.fitting import fit_models, one_thread
 from training.labels import label_bookings, load_labels
 from training.simulation import simulate
-
-
-@pytest.fixture(scope="session")
-def small_release(small_dataset: Dataset) -> Fitted:
-    return fit_models(small_dataset, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
 
 
 @pytest.fixture(scope="session")

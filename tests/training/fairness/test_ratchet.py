@@ -69,7 +69,8 @@ def test_groups_of_nobody_have_no_figure_and_are_not_the_worst() -> None:
 def findings_of(ratchet: dict[str, Any] | None) -> list[tuple[str, bool, bool]]:
     facts: dict[str, Any] = {
         "data": {"objectors_processed": 0}, "cube": {"primary": [], "secondary": [], "harm": [], "coverage": []},
-        "justifications": [], "swaps": {"kinds": []}, "leakage": {"rows": []}, "self_tests": [], "ratchet": ratchet,
+        "justifications": [], "naive": {"traps": []}, "swaps": {"kinds": []}, "leakage": {"rows": []},
+        "self_tests": [], "ratchet": ratchet,
     }  # fmt: skip
     made = make_findings(facts, POLICY)
     return [(one["id"], one["blocks"], one["waivable"]) for one in made if one["gate"] == "G11"]
