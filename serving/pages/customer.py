@@ -30,6 +30,8 @@ from serving.pages.words import Words, find_language, load_words
 from serving.problems import refuse
 
 _CHOICES = {"yes": True, "no": False}
+# Where on the page is said what was done: where the visitor's eyes are after a form.
+_PLACES = {"allowed": "allow", "allowed_later": "allow", "not_allowed": "allow", "corrected": "see"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def show_customer(request: Request, desk: TheDesk, visitor: TheVisitor, done: st
     closed = [one for one in view.complaints if one.closed_at is not None]
     rule = default_complaint_rule()
     return show(
-        request, "customer.html.j2", view=view, clocks=clocks, closed=closed, rule=rule, now=now, done=done,
+        request, "customer.html.j2", view=view, clocks=clocks, closed=closed, rule=rule, done=done,
+        place=_PLACES.get(done, "top"),
         products={product.id: getattr(product, words.language) for product in view.taxonomy.products},
         events={event.id: getattr(event, words.language) for event in view.taxonomy.events},
     )  # fmt: skip
@@ -99,7 +102,7 @@ def complain(request: Request, desk: TheDesk, visitor: TheVisitor, form: TheForm
 
     write = page_write(request, desk, visitor, form)
     desk.once.answer(write, asked, act, now=now)
-    return go_to("/customer?done=complained#complaint")
+    return go_to("/customer?done=complained")
 
 
 def hand_receipt(desk: TheDesk, visitor: TheVisitor, purpose: str = "") -> Response:

@@ -24,6 +24,7 @@ def test_withdrawn_on_the_page_is_refused_to_the_engine_in_the_next_request(
     card = page.get_by_role("article", name="Aanbiedingen die bij u passen")
     card.get_by_role("button", name="Niet toestaan").click()
     expect(page.get_by_role("status")).to_have_text("Gestopt. Vanaf nu doen wij dit niet meer.")
+    expect(page.get_by_role("status")).to_be_in_viewport()
     assert (site.ask(customer).status_code, site.ask(customer).json()["because"]) == (403, "withdrawn")
     card.get_by_role("button", name="Wel toestaan").click()
     expect(page.get_by_role("status")).to_have_text("U staat dit nu toe. U kunt altijd stoppen.")
@@ -58,6 +59,7 @@ def test_complaint_shows_its_clock_at_once_and_stops_offers(
     page.get_by_label("Waar gaat het over?").select_option(label="De toon van een vraag of brief")
     page.get_by_label("Wilt u iets vertellen?").fill("U vroeg dit al.")
     page.get_by_role("button", name="Ik heb een klacht, bel mij").click()
+    expect(page.locator(".promise")).to_be_in_viewport()
     promise = page.locator(".promise").inner_text()
     assert "Wij bellen u" in promise
     assert "uur en" in promise
