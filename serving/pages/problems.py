@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from serving.pages.rendering import HEADERS, render
+from serving.pages.visitors import LINK_REFUSED
 from serving.pages.words import find_language, load_words
 from serving.problems import Problem
 
@@ -18,7 +19,10 @@ def show_problem(problem: Problem, scope: Scope, headers: dict[str, str]) -> Res
     headers : dict
         Further headers of the answer.
     """
-    response = render(scope, "problem.html.j2", status=problem.status, key=_find_key(problem, scope), problem=problem)
+    response = render(
+        scope, "problem.html.j2", status=problem.status, key=_find_key(problem, scope), problem=problem,
+        to_sign_in=problem.status == 401 or problem.kind == LINK_REFUSED,
+    )  # fmt: skip
     response.headers.update({**_waiting(problem), **headers, **HEADERS})
     return response
 

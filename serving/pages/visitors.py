@@ -22,7 +22,7 @@ from serving.problems import ProblemError, refuse
 
 Role = Literal["customer", "board", "colleague", "operations"]
 ROLES: frozenset[Role] = frozenset(get_args(Role))
-SIGNED_IN = "page_signed_in"
+SIGNED_IN, LINK_REFUSED = "page_signed_in", "link-not-valid"
 _SECRET_BYTES = 32
 _FIND = sa.select(page_sessions).where(page_sessions.c.id_sha256 == sa.bindparam("id_sha256"))
 
@@ -141,7 +141,7 @@ def open_session(store: Store, identity: Identity, *, link: str | None, at: date
 
 def link_refused() -> ProblemError:
     """What is said of every link that does not work, whatever the reason."""
-    return refuse(403, "link-not-valid", "This link was used, is too old or is not ours. Ask for a new one.")
+    return refuse(403, LINK_REFUSED, "This link was used, is too old or is not ours. Ask for a new one.")
 
 
 def find_visitor(store: Store, secret: str, *, at: datetime) -> Visitor | None:

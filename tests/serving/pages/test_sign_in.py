@@ -1,6 +1,7 @@
 """Who gets in: by a link that works once, for minutes, or by the bank's own sign-on; and nobody else."""
 
 import base64
+import html
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -70,6 +71,15 @@ def test_looking_at_a_link_does_not_use_it_up_and_pressing_does(bank: Any, open_
     again = use(open_browser(), token)
     assert (again.status_code, "set-cookie" in again.headers) == (403, False)
     assert "Deze link werkt niet meer" in again.text
+
+
+def test_language_can_be_changed_before_the_button_is_pressed(bank: Any, open_browser: Callable[..., Any]) -> None:
+    client, token = open_browser(), make(bank)
+    page = client.get("/pages/sign-in", params={"link": token}).text
+    address = html.unescape(page.split('class="language" href="')[1].split('"')[0])
+    english = client.get(address).text
+    assert "Open my page" in english
+    assert f'value="{token}"' in english
 
 
 def test_other_spellings_of_a_used_link_are_used_too(bank: Any, open_browser: Callable[..., Any]) -> None:
