@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from http.cookies import CookieError, SimpleCookie
 from importlib import resources
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -94,15 +93,16 @@ def find_language(scope: Scope) -> Language:
 
 
 def read_cookie(headers: Headers, name: str) -> str:
-    """The value of a cookie; empty when there is none or the header cannot be read."""
+    """The value of a cookie; empty when there is none.
+
+    Parted at semicolons alone, as browsers join them: `http.cookies` also parts at spaces, and then the value of any
+    cookie of the bank's domain could name a session.
+    """
     for line in headers.getlist("cookie"):
         for part in line.split(";"):
-            try:
-                found = SimpleCookie(part)
-            except CookieError:
-                continue
-            if name in found:
-                return found[name].value
+            found, _, value = part.strip(" ").partition("=")
+            if found == name:
+                return value
     return ""
 
 
