@@ -95,8 +95,16 @@ def require_own_page(headers: Headers) -> None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin", "null")
     if site is not None and site != "same-origin":
         raise _foreign()
-    if origin != "null" and urlsplit(origin).netloc != headers.get("host"):
+    if origin != "null" and _host_of(origin) != headers.get("host"):
         raise _foreign()
+
+
+def _host_of(origin: str) -> str:
+    """Empty, which no host is, for what cannot be read."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _foreign() -> ProblemError:
