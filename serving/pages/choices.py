@@ -48,8 +48,8 @@ def choose(
     Raises
     ------
     ProblemError
-        404: there is no such purpose. 409: the customer would allow a text that is no longer in force. As
-        `Ledger.append`.
+        404: there is no such purpose. 409: the customer would allow a text that is no longer in force, or this form
+        was sent before and something else was chosen since. As `Ledger.append`.
     """
     for step in range(_MOST_EVENTS):
         held, purpose = _find_held(desk, visitor, purpose_id, now=now)
@@ -62,7 +62,10 @@ def choose(
             customer_id=visitor.customer_id, purpose=purpose.id, action=action, channel=CHANNEL, actor="customer",
             language=notice_language(purpose, language), evidence=f"page {request.scope['path']}",
         )  # fmt: skip
-        desk.ledger.append(asked, write=page_write(request, desk, visitor, form, part=f"-{step}"), now=now)
+        told = desk.ledger.append(asked, write=page_write(request, desk, visitor, form, part=f"-{step}"), now=now)
+        if told["version"] <= held.version:
+            # Going on would append under the next part's key, and undo what was chosen after this form.
+            raise refuse(409, "form-used", "This form was sent before. What was chosen after it stands.")
     return _find_held(desk, visitor, purpose_id, now=now)[0]
 
 
