@@ -4,6 +4,7 @@ The trail keeps its rows, which name nobody any more, and says which permissions
 still verify. Engines are told with a salted hash, which they compare with the customers they know.
 """
 
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +80,13 @@ def erase_customer(
     return Erasure(rows, tuple(event.purpose for event in suppressed), counts, row.seq)
 
 
+def was_erased(connection: sa.Connection, customer_id: str, *, since: datetime) -> bool:
+    """Whether a customer was erased at that moment or later, by the messages to engines, which stay for a month."""
+    told = sa.select(outbox.c.body).where(outbox.c.topic == ERASED_MESSAGE, outbox.c.at >= since)
+    bodies = (json.loads(text) for text in connection.execute(told).scalars())
+    return any(body["customer_sha256"] == _customer_sha256(body["salt"], customer_id) for body in bodies)
+
+
 def _find_objections(
     connection: sa.Connection, customer_id: str, registry: PurposeRegistry, *, at: datetime
 ) -> list[PermissionEvent]:
@@ -148,5 +156,9 @@ def _keep_objections(
 def _tell_engines(connection: sa.Connection, customer_id: str, *, at: datetime) -> None:
     """A message that only who knows the id can read: SHA-256 over salt and id, framed as in the trail."""
     salt = secrets.token_hex(16)
-    told = {"salt": salt, "customer_sha256": framed_sha256(salt, "customer_id", customer_id)}
+    told = {"salt": salt, "customer_sha256": _customer_sha256(salt, customer_id)}
     connection.execute(outbox.insert(), {"topic": ERASED_MESSAGE, "body": canonical_json(told), "at": at})
+
+
+def _customer_sha256(salt: str, customer_id: str) -> str:
+    return framed_sha256(salt, "customer_id", customer_id)

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -26,13 +26,14 @@ _LONGEST = 1_000  # characters of a link; ours have less than half
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """Whom a link was made for, and its number, which counts once.
+    """Whom a link was made for and when, and its number, which counts once.
 
     The number is inside what is signed: of the token itself there are several spellings.
     """
 
     identity: Identity
     number: str
+    made_at: datetime
 
 
 def make_link(home: Home, identity: Identity, *, at: datetime) -> str:
@@ -61,11 +62,13 @@ def open_link(home: Home, token: str, *, at: datetime) -> OpenedLink:
         raise link_refused()
     try:
         seconds = int(session_rule().link.total_seconds())
-        text = _load_key(home.link_key).decrypt_at_time(token.encode(), seconds, int(at.timestamp()))
+        key = _load_key(home.link_key)
+        text = key.decrypt_at_time(token.encode(), seconds, int(at.timestamp()))
+        made_at = datetime.fromtimestamp(key.extract_timestamp(token.encode()), UTC)
     except InvalidToken as error:
         raise link_refused() from error
     told = json.loads(text)  # ours: it was signed
-    return OpenedLink(Identity(told["role"], told["who"]), told["number"])
+    return OpenedLink(Identity(told["role"], told["who"]), told["number"], made_at)
 
 
 def _load_key(path: Path) -> Fernet:

@@ -36,11 +36,11 @@ def sign_in(request: Request, desk: TheDesk, form: TheOpenForm) -> Response:
     pages, now = require_pages(desk), desk.clock()
     earlier = find_visitor_of(desk, request.headers)
     if pages.sign_on is not None:
-        identity, number = _believed(pages, request.headers), None
+        identity, number, made_at = _believed(pages, request.headers), None, None
     else:
         opened = open_link(pages.home, form["link"], at=now)
-        identity, number = opened.identity, opened.number
-    secret = open_session(desk.store, identity, link=number, at=now)
+        identity, number, made_at = opened.identity, opened.number, opened.made_at
+    secret = open_session(desk.store, identity, link=number, made_at=made_at, at=now)
     if earlier is not None:
         end_session(desk.store, earlier.session, at=now)
     response = go_to("/")

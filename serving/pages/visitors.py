@@ -18,6 +18,7 @@ from models.canonical import framed_sha256, sha256_of
 from models.errors import UsageError
 from models.store import Store, page_sessions
 from models.trail import append_trail
+from serving.erasure import was_erased
 from serving.problems import ProblemError, refuse
 
 Role = Literal["customer", "board", "colleague", "operations"]
@@ -114,24 +115,31 @@ def session_rule() -> SessionRule:
     )
 
 
-def open_session(store: Store, identity: Identity, *, link: str | None, at: datetime) -> str:
+def open_session(
+    store: Store, identity: Identity, *, link: str | None, at: datetime, made_at: datetime | None = None
+) -> str:
     """Begin a session and give back what the browser holds from now on.
 
     Parameters
     ----------
     link : str or None
         The number of the one-time link that opens it; None when the bank's own sign-on does.
+    made_at : datetime, optional
+        When that link was made: a customer's opens nothing once the customer was erased, and the erasure took with it
+        that it was used.
 
     Raises
     ------
     ProblemError
-        403: the link was used before.
+        403: the link was used before, or the customer was erased since it was made.
     """
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     row = {"id_sha256": sha256_of(secret.encode()), "role": identity.role, identity.column: identity.who, "link": link}
     with store.write() as connection:
         used = sa.select(page_sessions.c.id_sha256).where(page_sessions.c.link == link)
         if link is not None and connection.execute(used).first() is not None:
+            raise link_refused()
+        if made_at is not None and identity.role == "customer" and was_erased(connection, identity.who, since=made_at):
             raise link_refused()
         connection.execute(page_sessions.insert(), {**row, "started_at": at, "ends_at": at + session_rule().idle})
         body = {"role": identity.role, "by": "sign_on" if link is None else "link"}
