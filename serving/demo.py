@@ -80,6 +80,7 @@ def _train_and_sign(home: Home) -> None:
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
     passphrase = _passphrase(home)
     _audit(home, ["--bookings", bookings, "--labels", labels, *given], passphrase)
+    _levensloop(home, "report")
     for role in BOARD:
         if not (home.keys / f"{role}.pem").exists():
             _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)

@@ -273,8 +273,11 @@ def prove_exclusion(
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write the pages to.")],
     candidate: Annotated[str, typer.Argument(help="Candidate or release; the newest candidate when absent.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder to write the pages to; where the board's page shows them from."),
+    ] = None,
     language: Annotated[str, typer.Option(help="nl, en or both.")] = "both",
 ) -> None:
     """Write the report that the review board reads before it signs: one page per language, fit for screen and paper."""
