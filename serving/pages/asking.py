@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from fastapi import Request
 
+from models.recalls import PAGES
 from serving.clients import Client
 from serving.desk import Desk
 from serving.once import Write
 from serving.pages.forms import Form
 from serving.pages.visitors import Visitor
 
-NAME = "(pages)"
 # What the pages of a role may ask, in the words of the purpose registry.
 ASKS_AS = {
     "customer": frozenset({"customer_page"}),
@@ -25,7 +25,7 @@ ASKS_AS = {
 
 def page_client(visitor: Visitor, purposes: Iterable[str]) -> Client:
     """The client that asks for this visitor; it covers the purposes of the registry in force."""
-    return Client(NAME, ASKS_AS[visitor.role], frozenset(purposes))
+    return Client(PAGES, ASKS_AS[visitor.role], frozenset(purposes))
 
 
 def page_write(request: Request, desk: Desk, visitor: Visitor, form: Form, *, part: str = "") -> Write:

@@ -118,9 +118,12 @@ def site(make_board: Callable[..., Any], tmp_path_factory: pytest.TempPathFactor
         stop_server(folder / "run")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser itself; each test opens contexts, which share nothing."""
+    """The browser itself; each test opens contexts, which share nothing.
+
+    Ended with its module, because the driver keeps an event loop running that tests of other folders would meet.
+    """
     from playwright.sync_api import sync_playwright
 
     assert CHROMIUM is not None, "LEVENSLOOP_REQUIRE_BROWSER is set and there is no Chromium"

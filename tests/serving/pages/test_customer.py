@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from models.bookings import bookings_from_records
 from models.store import complaints, corrections, detections, permission_events, trail
 from models.trail import verify_trail
+from serving.account.activity import count_activity
 from serving.care import CustomerFacts
 from serving.erasure import erase_customer
 from serving.pages.bookings import open_bookings
@@ -114,8 +115,13 @@ def test_offer_that_was_sent_is_told_and_one_that_was_not_is_not(bank: Any, chil
     assert "22 november 2026: Kinderrekening, u zei: nu niet." in child.look("/customer").text
 
 
-def test_offer_that_was_only_on_the_page_was_not_taken_back(child: Any) -> None:
+def test_offer_that_was_only_on_the_page_is_none_that_an_engine_may_send(bank: Any, child: Any) -> None:
     child.look("/customer")
+    offer = {"customer_id": "c-1", "event": "child_birth", "onset_date": "2026-10-01", "product": "child_account"}
+    answer = bank.client.post("/v1/offers:sent", json=offer, headers={"Idempotency-Key": "1"})
+    assert (answer.status_code, answer.json()["reason"]) == (409, "offer_not_made")
+    with bank.store.read() as connection:
+        assert count_activity(connection)["offers_made"] == {}
     for allow in ("no", "yes"):
         answer = child.press("/customer", "/customer/permission", purpose="own_product_offers", allow=allow)
     assert "U kunt hierbij een aanbieding krijgen: Kinderrekening." in answer.text
