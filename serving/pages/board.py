@@ -1,7 +1,7 @@
 """The pages of the review board: releases, one release with its gate, signing and promotion, months and oversight.
 
-Nobody gives a key to a page. Who decides signs with `levensloop sign --out` where the key is, and hands in what it wrote;
-promotion is that of `levensloop promote`, with the same gate.
+Nobody gives a key to a page: who decides signs with `levensloop sign --out` where the key is, and hands in what that
+wrote. Promotion is that of `levensloop promote`, with the same gate.
 """
 
 from datetime import datetime
@@ -46,9 +46,7 @@ def show_board(request: Request, desk: TheDesk, _visitor: TheVisitor, done: str 
     )  # fmt: skip
 
 
-def show_release(
-    request: Request, desk: TheDesk, visitor: TheVisitor, release: str = "", done: str = ""
-) -> Response:
+def show_release(request: Request, desk: TheDesk, visitor: TheVisitor, release: str = "", done: str = "") -> Response:
     """One release: gate, findings, decisions, waivers, what changed, and the forms to sign and promote."""
     pages = require_pages(desk)
     seen = look_at_release(desk, pages, _whole_id(pages, release), at=desk.clock())

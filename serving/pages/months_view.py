@@ -93,11 +93,10 @@ def _question(
 ) -> Question:
     if rows is None:
         return Question(name, None)
-    cells = dict.fromkeys((row["ground"], row["group"]) for row in rows)
-    charts = [
-        _chart(cell, [row for row in rows if (row["ground"], row["group"]) == cell], facts, alarms.get((name, *cell), ""))
-        for cell in cells
-    ]  # fmt: skip
+    cells: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        cells.setdefault((row["ground"], row["group"]), []).append(row)
+    charts = [_chart(cell, mine, facts, alarms.get((name, *cell), "")) for cell, mine in cells.items()]
     return Question(name, tuple(charts))
 
 
