@@ -95,8 +95,10 @@ def show_months(request: Request, desk: TheDesk, _visitor: TheVisitor, release: 
 
 def show_oversight(request: Request, desk: TheDesk, _visitor: TheVisitor, done: str = "") -> Response:
     """Switches, offers after a no, and the audit trail."""
-    oversight = look_over(desk, _taxonomy(desk))
-    return show(request, "board_oversight.html.j2", here="oversight", oversight=oversight, done=done)
+    taxonomy, language = _taxonomy(desk), find_language(request.scope)
+    events = {event.id: getattr(event, language) for event in taxonomy.events} if taxonomy else {}
+    oversight = look_over(desk, taxonomy)
+    return show(request, "board_oversight.html.j2", here="oversight", oversight=oversight, events=events, done=done)
 
 
 def check(desk: TheDesk, _visitor: TheVisitor, _form: TheForm) -> Response:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from models.taxonomy import default_taxonomy
 from serving.contact.complaints import Complaint, ComplaintDesk, QueueEntry
 from serving.contact.history import Contact
+from serving.contact.letters.templates import default_letters
 from serving.contact.promise import default_complaint_rule, say_promise
 from serving.contact.schemas import Number, Short
 from serving.contact.topics import default_topics
@@ -164,6 +165,7 @@ def _tell(contact: Contact, language: Language) -> ContactSeen:
         "complaint": _spoken(rule.subjects, language),
         "attempt": _spoken(rule.attempts, language),
         "offer": {event.id: getattr(event, language) for event in taxonomy.events},
+        "letter": {id: letter.words[language].subject for id, letter in default_letters().items()},
     }
     known["answer"] = known["question"]
     about = known.get(contact.kind, {}).get(contact.about, contact.about)

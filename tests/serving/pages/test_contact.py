@@ -125,7 +125,7 @@ def test_a_question_is_asked_once_and_then_no_more(bank: Any, emma: Any) -> None
         ("phone_preference", "Emma de Vries")
     ]
     again = ask(emma, text="Op welk nummer kunnen wij u het beste bellen?", topic="")
-    assert "Nee." in again.text
+    assert "Nee: een collega vroeg dit op 22 november 2026" in again.text
     assert "Onderwerp: Telefoonnummer." in again.text
     forced = emma.send("/contact/record", {**hidden, "once": "0" * 32, "channel": "phone"})
     assert forced.status_code == 409
@@ -146,12 +146,12 @@ def test_an_answer_counts_for_every_colleague(emma: Any, sign_in: Any) -> None:
     shown = ask(emma, topic="contents_value").text
     hidden = next(h for a, h in forms_of(shown) if a == "/pages/contact/record" and h["action"] == "answered")
     assert emma.send("/contact/record", {**hidden, "source": "customer"}).status_code == 303
-    assert "Nee." in ask(sign_in("colleague", "Tim"), topic="contents_value").text
+    assert "<strong>Nee" in ask(sign_in("colleague", "Tim"), topic="contents_value").text
 
 
 def test_never_a_question_about_faith_or_health(emma: Any) -> None:
     told = ask(emma, text="Welk geloof heeft u?", topic="").text
-    assert "Nee." in told
+    assert "<strong>Nee" in told
     assert "/pages/contact/record" not in told
 
 

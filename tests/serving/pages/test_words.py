@@ -87,7 +87,8 @@ def test_every_code_of_contact_has_words() -> None:
 
     known = {
         "kind": set(get_args(ContactKind)), "avoidable": set(get_args(AvoidableKind)),
-        "verdict": set(get_args(Verdict)), "source": set(get_args(Source)), "channel": set(CHANNELS), "done": set(default_complaint_rule().attempts),
+        "verdict": set(get_args(Verdict)), "source": set(get_args(Source)), "channel": set(CHANNELS),
+        "done": set(default_complaint_rule().attempts),
     }  # fmt: skip
     for language in LANGUAGES:
         for kind, codes in known.items():
