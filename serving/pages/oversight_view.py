@@ -64,6 +64,16 @@ class Oversight:
     head: Head | None
     check: Check | None
 
+    @property
+    def turned(self) -> list[SwitchSeen]:
+        """Switches that somebody turned, the stopped ones first."""
+        return sorted((one for one in self.switches if one.at), key=lambda one: not one.is_stopped)
+
+    @property
+    def untouched(self) -> list[SwitchSeen]:
+        """Events whose switch nobody ever turned: they are told."""
+        return [one for one in self.switches if one.at is None]
+
 
 def look_over(desk: Desk, taxonomy: Taxonomy | None) -> Oversight:
     """Read it all in one transaction."""
