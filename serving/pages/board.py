@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from models.board import record_signature
 from models.candidate import find_candidate
-from models.errors import GateBlockedError, LevensloopError, NoReleaseError, UsageError
+from models.errors import GateBlockedError, IntegrityError, NoReleaseError, UsageError
 from models.promotion import promote_release
 from models.release import read_champion
 from models.taxonomy import Taxonomy
@@ -25,7 +25,7 @@ from serving.pages.rendering import HEADERS, go_to, show
 from serving.pages.settings import PageSettings
 from serving.pages.sign_in import require_pages
 from serving.pages.words import find_language
-from serving.problems import ProblemError, refuse
+from serving.problems import refuse
 
 # A report stands alone: its own style and plots, no script runs, nothing is loaded and nothing is sent.
 _REPORT_POLICY = (
@@ -132,9 +132,7 @@ def _taxonomy(desk: Desk) -> Taxonomy | None:
     """The events of the champion; none while there is no release to answer with."""
     try:
         return desk.gate.releases.current().taxonomy
-    except ProblemError:
-        raise
-    except LevensloopError:
+    except (NoReleaseError, IntegrityError):
         return None
 
 
