@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, get_args
@@ -51,7 +52,7 @@ class Candidate:
     manifest: Mapping[str, Any]
     files: Mapping[str, bytes]
 
-    @property
+    @cached_property
     def facts(self) -> Mapping[str, Any]:
         """Evaluation facts, with those of the fairness audit under `fairness` when there was one."""
         facts = parse_json(self.files[FACTS], dict, source=FACTS)

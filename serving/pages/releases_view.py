@@ -109,6 +109,11 @@ class ReleaseSeen:
         """Whether the gate has nothing against it and it would bring something."""
         return not self.problem and not self.reasons and (not self.is_champion or self.is_renewal)
 
+    @property
+    def next_expiry(self) -> date | None:
+        """The last day of the waiver in force that ends first."""
+        return min((one.waiver.until for one in self.waivers if one.is_in_force), default=None)
+
     def with_state(self, *states: str) -> list[FindingSeen]:
         """Its findings of some states."""
         return [one for one in self.findings if one.state in states]
