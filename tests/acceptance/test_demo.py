@@ -1,4 +1,4 @@
-"""The whole way on a machine with nothing: the demo, the three answers it promises, and every command of the README.
+"""The whole way on a machine with nothing: the demo, the three answers it promises, every command of README and docs.
 
 One small demo is made for all of these tests, with the real service in its own processes.
 """
@@ -85,20 +85,41 @@ def test_the_three_printed_commands_give_their_answers_and_again_after_a_restart
     assert (demo.folder / ".demo" / "releases" / "champion.json").read_text() == release
 
 
-def readme_commands() -> list[tuple[str, int]]:
-    """Command lines of the README's `sh` blocks with the exit code each names (0 when it names none)."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+def commands_of(page: Path) -> list[tuple[str, int]]:
+    """Command lines of a page's `sh` blocks with the exit code each names (0 when it names none)."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line.strip()]
     codes = [int(found.group(1)) if (found := re.search(r"# exit code (\d+)", line)) else 0 for line in lines]
     return list(zip(lines, codes, strict=True))
 
 
+PAGES_WITH_COMMANDS = [page for page in sorted((ROOT / "docs").glob("*.md")) if commands_of(page)]
+
+
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs(demo: Demo) -> None:
-    commands = readme_commands()
+    commands = commands_of(ROOT / "README.md")
     assert len(commands) >= 10
     for line, code in commands:
         demo.run(line, expected=code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=lambda page: page.stem)
+def test_every_command_of_a_page_runs(demo: Demo, page: Path) -> None:
+    for line, code in commands_of(page):
+        demo.run(line, expected=code)
+
+
+def test_pages_that_show_commands_have_some_that_run() -> None:
+    assert {page.stem for page in PAGES_WITH_COMMANDS} == {"deploy", "own-bookings", "release"}
+
+
+@pytest.mark.slow
+def test_every_notebook_runs(demo: Demo) -> None:
+    """All of them on the demo as it stands; the tests before have asked and trained there, as people do."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbmake", str(ROOT / "notebooks")]
+    assert "4 passed" in demo.run(shlex.join(command)).stdout
 
 
 def test_the_two_commands_of_the_readme_are_targets_of_make() -> None:
