@@ -68,6 +68,11 @@ class Home:
         return self.path / "keys"
 
     @property
+    def link_key(self) -> Path:
+        """The secret that one-time links of the pages are made with."""
+        return self.path / "sign-in.key"
+
+    @property
     def checkpoints(self) -> Path:
         """Signed heads of the trail, meant for a place that another role owns."""
         return self.path / "checkpoints"
