@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from models.command_line import TELEMETRY_OFF
+from models.errors import IntegrityError, NoReleaseError, UsageError
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 _LONGEST_CELL = 22
+_VARIABLE = re.compile(r"\bLEVENSLOOP_[A-Z]+(?:_[A-Z]+)*\b")
 _GUARD = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
@@ -63,6 +67,24 @@ def test_a_notebook_is_kept_without_results_and_in_short_cells(notebook: Path) -
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["id"] for cell in code if cell["outputs"] or cell["execution_count"]] == []
     assert [cell["id"] for cell in code if len(cell["source"]) > _LONGEST_CELL] == []
+
+
+def test_every_variable_that_pages_and_units_name_is_read_somewhere() -> None:
+    deployed = [path for path in (ROOT / "docs" / "deploy").iterdir() if path.is_file()]
+    named = {name for page in [*PAGES, *deployed] for name in _VARIABLE.findall(page.read_text("utf-8"))}
+    code = [path for package in ("models", "training", "serving") for path in (ROOT / package).rglob("*.py")]
+    assert named - {name for path in code for name in _VARIABLE.findall(path.read_text("utf-8"))} == set()
+
+
+def test_unit_does_not_start_again_where_a_person_must_look() -> None:
+    unit = (ROOT / "docs" / "deploy" / "levensloop.service").read_text("utf-8")
+    codes = {IntegrityError.exit_code, NoReleaseError.exit_code, UsageError.exit_code}
+    assert f"RestartPreventExitStatus={' '.join(map(str, sorted(codes)))}\n" in unit
+
+
+def test_container_has_no_telemetry_either() -> None:
+    lines = (ROOT / "docs" / "deploy" / "Containerfile").read_text("utf-8")
+    assert [name for name, value in TELEMETRY_OFF.items() if f"{name}={value}" not in lines] == []
 
 
 def test_there_are_four_notebooks() -> None:
