@@ -290,7 +290,7 @@ batches = sa.Table(
     "batches",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("bookings_sha256", sa.String(64), nullable=False),  # of names, sizes and times of the files
+    sa.Column("bookings_sha256", sa.String(64), nullable=False),  # of its files' names, sizes and times
     sa.Column("release_id", sa.String, nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
     sa.Column("begun_at", Moment, nullable=False),

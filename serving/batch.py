@@ -11,24 +11,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 import pandas as pd
 
 from models.answering import known_day
 from models.booking_reading import BookingReading, open_reading
 from models.booking_stream import CHUNK_ROWS
+from models.canonical import framed_sha256
 from models.detection import detect_events
 from models.durable import lock_folder
 from models.errors import PartlyReadError, UsageError
 from models.permission import newest_version
 from models.purposes import PurposeSource
 from models.registries import InstalledPurposes
+from models.release import Release
 from models.store import Store, open_store
 from serving.batch_records import Night, begin_batch, end_batch, find_done, forget_refused, write_chunk
-from serving.detecting import Detect, ServedRelease
+from serving.detecting import Detect
 from serving.nightly import find_allowed_of
 from serving.opening import verify_release
 from serving.settings import Settings
+
+State = Literal["", "keep", "update"]
 
 
 @dataclass
@@ -36,7 +41,7 @@ class ScoreSummary:
     """What a run did: customers in the bookings, of them without permission, judged and stored by whom, and found.
 
     `earlier` were judged before the run was broken off; `forgotten` are customers whose stored detections went because
-    their permission did.
+    their permission did; `waiting` have new bookings but no state, so they wait for a full run.
     """
 
     customers: int = 0
@@ -45,6 +50,7 @@ class ScoreSummary:
     earlier: int = 0
     detections: int = 0
     forgotten: int = 0
+    waiting: int = 0
     rows: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -59,6 +65,8 @@ class ScoreSummary:
             told.append(f"{self.earlier} customers had been judged before the run was broken off")
         if self.forgotten:
             told.append(f"stored detections of {self.forgotten} customers deleted, who allow it no more")
+        if self.waiting:
+            told.append(f"{self.waiting} customers have no state yet and wait for the next full run")
         reasons = (f"{n} times: {reason}" for reason, n in self.left_out.items())
         return "; ".join([*told, f"{self.rows} rows read", *reasons, f"{self.seconds:.1f} s"]) + "."
 
@@ -71,6 +79,7 @@ def score_file(
     tell: Callable[[str], None] = lambda _line: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     rows: int = CHUNK_ROWS,
+    state: State = "",
 ) -> ScoreSummary:
     """Judge everybody in a bookings table (a file, or a folder of Parquet files) who allows it, on the champion.
 
@@ -78,6 +87,9 @@ def score_file(
     ----------
     rows : int
         Bookings in memory at a time.
+    state : str
+        `keep`: the bookings are all there are; make the state that updates start from. `update`: they are new, late or
+        corrected ones; the state knows the rest.
 
     Raises
     ------
@@ -97,8 +109,11 @@ def score_file(
     with closing(open_store(settings.home.database_url)) as store, lock_folder(settings.home.path / "batch"):
         reading = open_reading(bookings)
         registry = InstalledPurposes(settings.home, settings.demo)
-        night = begin_batch(store, reading.stream.fingerprint, as_of=as_of, release=release, at=clock())
-        scoring = Scoring(store, registry, release, detect_events, clock, night, reading.stream.in_order)
+        work = framed_sha256(reading.stream.fingerprint, state)
+        # A state must be whole, so one that was broken off is made from the beginning.
+        night = begin_batch(store, work, as_of=as_of, release=release, at=clock(), anew=state == "keep")
+        scoring = _scoring_of(state)(store, registry, release, detect_events, clock, night, reading.stream.in_order)
+        scoring.open_state(settings.home.path / "batch")
         summary = scoring.run(reading, rows=rows)
     tell(str(summary))
     if reading.left_out:
@@ -109,6 +124,12 @@ def score_file(
     return summary
 
 
+def _scoring_of(state: State) -> "type[Scoring]":
+    from serving.batch_update import ScoringWithState, Updating
+
+    return {"": Scoring, "keep": ScoringWithState, "update": Updating}[state]
+
+
 class Scoring:
     """One run over a bookings table. Who says yes while it runs is judged in the next one; a no counts at once."""
 
@@ -116,7 +137,7 @@ class Scoring:
         self,
         store: Store,
         registry: PurposeSource,
-        release: ServedRelease,
+        release: Release,
         detect: Detect,
         clock: Callable[[], datetime],
         night: Night,
@@ -131,9 +152,16 @@ class Scoring:
             self._ledger_end = newest_version(connection)
         self._seen = _Seen(in_order)
 
+    def open_state(self, folder: Path) -> None:
+        """Where the state stands; this run needs none."""
+
     def run(self, reading: BookingReading, *, rows: int) -> ScoreSummary:
         """Read, judge and store everything, then delete what the night before left behind."""
         reading.for_customers("Detecting life events", self.judge, door=self.let_in, rows=rows)
+        return self.end(reading)
+
+    def end(self, reading: BookingReading) -> ScoreSummary:
+        """Close the night, and say what was done."""
         end_batch(self.store, self.night, at=self.clock())
         self.summary.forgotten = forget_refused(self.store, self.registry, clock=self.clock)
         self.summary.rows, self.summary.left_out = reading.rows, dict(reading.reasons.most_common())
@@ -166,7 +194,10 @@ class Scoring:
         if not len(bookings):
             return
         found = self.detect(bookings.reset_index(drop=True), as_of=self.night.as_of, release=self.release)
-        judged = set(bookings["customer_id"].unique())
+        self.store_night(found, set(bookings["customer_id"].unique()))
+
+    def store_night(self, found: pd.DataFrame, judged: set[str]) -> set[str]:
+        """Store what was found of those alone who allow it still; returns who they are."""
         with self.store.write() as connection:
             registry = self.registry.in_force(connection)
             allowed = find_allowed_of(connection, judged, registry, at=self.clock())
@@ -174,6 +205,7 @@ class Scoring:
             write_chunk(connection, kept, allowed, self.night)
         self.summary.judged += len(allowed)
         self.summary.detections += len(kept)
+        return allowed
 
 
 class _Seen:

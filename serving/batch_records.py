@@ -28,12 +28,12 @@ class Night:
     is_resumed: bool
 
 
-def begin_batch(store: Store, fingerprint: str, *, as_of: date, release: ServedRelease, at: datetime) -> Night:
-    """A new batch, or the same work that was broken off: same bookings, same day, same release."""
-    same = {"bookings_sha256": fingerprint, "release_id": release.id, "as_of": as_of}
+def begin_batch(store: Store, work: str, *, as_of: date, release: ServedRelease, at: datetime, anew: bool) -> Night:
+    """A new batch, or (unless `anew`) the same work that was broken off: same bookings, same day, same release."""
+    same = {"bookings_sha256": work, "release_id": release.id, "as_of": as_of}
     broken_off = sa.select(batches.c.id).filter_by(**same).where(batches.c.finished_at.is_(None))
     with store.write() as connection:
-        found = connection.execute(broken_off.order_by(batches.c.id.desc()).limit(1)).scalar()
+        found = None if anew else connection.execute(broken_off.order_by(batches.c.id.desc()).limit(1)).scalar()
         number = found
         if number is None:
             row = {**same, "begun_at": at}

@@ -176,6 +176,8 @@ def nightly(
 def score(
     bookings: Annotated[Path, typer.Option(exists=True, help="Bookings: CSV, Parquet, or a folder of Parquet files.")],
     as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    keep_state: Annotated[bool, typer.Option("--keep-state", help="Keep what updates start from.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="These are new, late and corrected bookings alone.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
 ) -> None:
     """The nightly run of a bank of any size: detect for everybody who allows it, and keep what the service answers.
@@ -187,14 +189,18 @@ def score(
     from rich.console import Console
 
     from models.commands import parse_day
+    from models.errors import UsageError
     from serving.batch import score_file
     from serving.settings import read_settings
 
+    if keep_state and update:
+        raise UsageError("An update keeps the state by itself. Give --keep-state or --update.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     score_file(
         bookings,
         read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None),
         as_of=parse_day(as_of) if as_of else None,
+        state="keep" if keep_state else "update" if update else "",
         tell=lambda line: console.print(line, markup=False),
     )
 

@@ -1,7 +1,9 @@
 """The nightly run of a large bank: permission, equal answers, what a crash leaves, and poisoned bookings."""
 
+import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +20,12 @@ import sqlalchemy as sa
 from models import detection
 from models.answering import detect_file
 from models.bookings import bookings_from_records, write_bookings
-from models.errors import PartlyReadError, UnreadableDataError, UsageError
+from models.errors import IntegrityError, PartlyReadError, UnreadableDataError, UsageError
 from models.home import Home
 from models.permission import PermissionEvent, append_permission
 from models.purposes import default_purposes
 from models.store import batches, detections, open_store, runs
-from serving import batch
+from serving import batch, state_files
 from serving.batch import ScoreSummary, score_file
 from serving.settings import Settings, read_settings
 
@@ -99,7 +101,7 @@ def dataset(rows: list[dict[str, Any]], tmp_path: Path) -> Path:
     return tmp_path / "bank"
 
 
-def score_and_die(promoted: Promoted, bookings: Path, place: str, time: int) -> int | None:
+def score_and_die(promoted: Promoted, bookings: Path, place: str, time: int, **options: Any) -> int | None:
     """A run in a process of its own, killed by signal 9 right after a function of `serving.batch` worked `time` times.
 
     Returns how the process ended.
@@ -117,7 +119,7 @@ def score_and_die(promoted: Promoted, bookings: Path, place: str, time: int) -> 
             return result
 
         setattr(batch, place, deadly)
-        promoted.score(bookings)
+        promoted.score(bookings, **options)
 
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
@@ -273,3 +275,83 @@ def test_bookings_of_nobody_and_a_day_to_come_are_refused(promoted: Promoted, tm
         promoted.score(tmp_path / "b.csv")
     with pytest.raises(UsageError, match="future"):
         score_file(tmp_path / "b.csv", promoted.settings, as_of=date(2199, 1, 1))
+
+
+@dataclass(frozen=True)
+class Nights:
+    """The bookings of everybody up to the end of August, and those that came since."""
+
+    before: Path
+    since: Path
+
+
+@pytest.fixture
+def nights(rows: list[dict[str, Any]], tmp_path: Path) -> Nights:
+    made = Nights(tmp_path / "before.parquet", tmp_path / "since.parquet")
+    for path, is_new in ((made.before, False), (made.since, True)):
+        kept = [row for row in rows if (row["booking_date"] >= "2026-09-01") == is_new]
+        write_bookings(bookings_from_records(kept, source="test").frame, path)
+    return made
+
+
+@pytest.fixture
+def alone(promoted: Promoted, tmp_path: Path) -> Promoted:
+    """The same bank in a home of its own: its state is not that of other tests."""
+    folder = tmp_path / "alone"
+    shutil.copytree(promoted.settings.home.path, folder, ignore=shutil.ignore_patterns("batch"))
+    url = promoted.settings.home.database_url
+    return Promoted(
+        read_settings({"LEVENSLOOP_HOME": str(folder), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url})
+    )
+
+
+def test_an_update_gives_what_a_full_run_gives(alone: Promoted, dataset: Path, nights: Nights) -> None:
+    alone.score(dataset)
+    whole = [alone.table(table) for table in (detections, runs)]
+    alone.score(nights.before, state="keep")
+    assert alone.table(detections) == []
+    for _ in range(2):  # a second time changes nothing
+        assert alone.score(nights.since, state="update").judged == 10
+        assert [alone.table(table) for table in (detections, runs)] == whole
+
+
+def test_an_update_killed_anywhere_goes_on(
+    alone: Promoted, dataset: Path, nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_files, "_PART_ROWS", 60)
+    alone.score(dataset)
+    whole = [alone.table(table) for table in (detections, runs)]
+    assert score_and_die(alone, nights.before, "write_chunk", 3, state="keep") == -signal.SIGKILL
+    with pytest.raises(UsageError, match="no state"):
+        alone.score(nights.since, state="update")
+    alone.score(nights.before, state="keep")
+    for time in (1, 2):
+        assert score_and_die(alone, nights.since, "write_chunk", time, state="update") == -signal.SIGKILL
+    assert alone.score(nights.since, state="update").earlier == 2
+    assert [alone.table(table) for table in (detections, runs)] == whole
+    assert len(list((alone.settings.home.path / "batch").glob("state-*/part-*"))) == 5
+
+
+def test_who_withdrew_leaves_the_state_and_waits_when_allowing_it_again(alone: Promoted, nights: Nights) -> None:
+    alone.score(nights.before, state="keep")
+    alone.record("withdrawn", "c-01")
+    assert alone.score(nights.since, state="update").judged == 9
+    (part,) = (alone.settings.home.path / "batch").glob("state-*/part-*")
+    assert "c-01" not in parquet.read_table(part)["customer_id"].to_pylist()
+    alone.record("consented", "c-01")
+    summary = alone.score(nights.since, state="update")
+    assert (summary.judged, summary.waiting) == (9, 1)
+
+
+def test_a_state_of_another_release_and_a_damaged_one_are_refused(alone: Promoted, nights: Nights) -> None:
+    alone.score(nights.before, state="keep")
+    manifest = alone.settings.home.path / "batch" / "state.json"
+    told = manifest.read_text("utf-8")
+    manifest.write_text(told.replace(json.loads(told)["id"], "0" * 64), "utf-8")
+    with pytest.raises(UsageError, match="another release"):
+        alone.score(nights.since, state="update")
+    manifest.write_text(told, "utf-8")
+    (part,) = (alone.settings.home.path / "batch").glob("state-*/part-*")
+    part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(IntegrityError, match="damaged"):
+        alone.score(nights.since, state="update")
