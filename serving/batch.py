@@ -17,11 +17,12 @@ import pandas as pd
 
 from models.answering import known_day
 from models.booking_reading import BookingReading, open_reading
-from models.booking_stream import CHUNK_ROWS
+from models.booking_stream import CHUNK_ROWS, fingerprint_of
 from models.canonical import framed_sha256
 from models.detection import detect_events
 from models.durable import lock_folder
 from models.errors import PartlyReadError, UsageError
+from models.home import Home
 from models.permission import newest_version
 from models.purposes import PurposeSource
 from models.registries import InstalledPurposes
@@ -33,6 +34,7 @@ from serving.nightly import find_allowed_of
 from serving.opening import verify_release
 from serving.settings import Settings
 
+Engine = Literal["local", "spark"]
 State = Literal["", "keep", "update"]
 
 
@@ -80,6 +82,7 @@ def score_file(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     rows: int = CHUNK_ROWS,
     state: State = "",
+    engine: Engine = "local",
 ) -> ScoreSummary:
     """Judge everybody in a bookings table (a file, or a folder of Parquet files) who allows it, on the champion.
 
@@ -90,6 +93,8 @@ def score_file(
     state : str
         `keep`: the bookings are all there are; make the state that updates start from. `update`: they are new, late or
         corrected ones; the state knows the rest.
+    engine : str
+        `spark`: where one machine is too small; `bookings` are Parquet.
 
     Raises
     ------
@@ -104,29 +109,37 @@ def score_file(
     StoreUnavailableError
         Permission cannot be read or the result not be written.
     """
+    if engine == "spark" and state:
+        raise UsageError("Spark makes full runs, which need no state. Leave out --keep-state and --update.")
     as_of = known_day(as_of)
     release = verify_release(settings)
     with closing(open_store(settings.home.database_url)) as store, lock_folder(settings.home.path / "batch"):
-        reading = open_reading(bookings)
         registry = InstalledPurposes(settings.home, settings.demo)
-        work = framed_sha256(reading.stream.fingerprint, state)
-        # A state must be whole, so one that was broken off is made from the beginning.
-        night = begin_batch(store, work, as_of=as_of, release=release, at=clock(), anew=state == "keep")
-        scoring = _scoring_of(state)(store, registry, release, detect_events, clock, night, reading.stream.in_order)
+        reading = open_reading(bookings) if engine == "local" else None
+        fingerprint = reading.stream.fingerprint if reading else fingerprint_of(bookings)
+        # A state must be whole, and Spark begins anew by itself.
+        anew = engine == "spark" or state == "keep"
+        work = framed_sha256(fingerprint, state)
+        night = begin_batch(store, work, as_of=as_of, release=release, at=clock(), anew=anew)
+        scoring = _scoring_of(engine, state)(store, registry, release, detect_events, clock, night)
         scoring.open_state(settings.home.path / "batch")
-        summary = scoring.run(reading, rows=rows)
+        summary = scoring.run(reading, rows=rows) if reading else scoring.run_table(bookings, settings.home)
     tell(str(summary))
-    if reading.left_out:
+    left_out = sum(summary.left_out.values())
+    if left_out:
         raise PartlyReadError(
-            f"{reading.left_out} rows of {bookings.name} were left out, for the reasons above. "
-            "The night of the others is stored."
+            f"{left_out} rows of {bookings.name} were left out, for the reasons above. The night of the others is "
+            "stored."
         )
     return summary
 
 
-def _scoring_of(state: State) -> "type[Scoring]":
+def _scoring_of(engine: Engine, state: State) -> "type[Scoring]":
+    from serving.batch_spark import SparkScoring
     from serving.batch_update import ScoringWithState, Updating
 
+    if engine == "spark":
+        return SparkScoring
     return {"": Scoring, "keep": ScoringWithState, "update": Updating}[state]
 
 
@@ -141,7 +154,6 @@ class Scoring:
         detect: Detect,
         clock: Callable[[], datetime],
         night: Night,
-        in_order: bool,
     ) -> None:
         self.store, self.registry, self.release, self.detect = store, registry, release, detect
         self.clock, self.night = clock, night
@@ -150,21 +162,30 @@ class Scoring:
         # A customer whose bookings lie apart must have one answer at the door for all of them.
         with store.read() as connection:
             self._ledger_end = newest_version(connection)
-        self._seen = _Seen(in_order)
+        self._seen = _Seen()
 
     def open_state(self, folder: Path) -> None:
         """Where the state stands; this run needs none."""
 
     def run(self, reading: BookingReading, *, rows: int) -> ScoreSummary:
         """Read, judge and store everything, then delete what the night before left behind."""
+        self._seen.in_order = reading.stream.in_order
         reading.for_customers("Detecting life events", self.judge, door=self.let_in, rows=rows)
         return self.end(reading)
 
+    def run_table(self, bookings: Path, home: Home) -> ScoreSummary:
+        """As `run`, for an engine that reads the table by itself."""
+        raise NotImplementedError
+
     def end(self, reading: BookingReading) -> ScoreSummary:
         """Close the night, and say what was done."""
+        self.summary.rows, self.summary.left_out = reading.rows, dict(reading.reasons.most_common())
+        return self.end_night()
+
+    def end_night(self) -> ScoreSummary:
+        """Close the night in the store."""
         end_batch(self.store, self.night, at=self.clock())
         self.summary.forgotten = forget_refused(self.store, self.registry, clock=self.clock)
-        self.summary.rows, self.summary.left_out = reading.rows, dict(reading.reasons.most_common())
         self.summary.seconds = monotonic() - self._began
         return self.summary
 
@@ -211,14 +232,14 @@ class Scoring:
 class _Seen:
     """Customers met so far; of a table in order of customer only the last chunk is remembered."""
 
-    def __init__(self, in_order: bool) -> None:
-        self._in_order = in_order
+    def __init__(self) -> None:
+        self.in_order = False
         self._known: set[str] = set()
 
     def add(self, customers: set[str]) -> set[str]:
         """Those that were not met before."""
         new = customers - self._known
-        if self._in_order:
+        if self.in_order:
             self._known = customers
         else:
             self._known |= new

@@ -1,11 +1,15 @@
 """The nightly run of a large bank: permission, equal answers, what a crash leaves, and poisoned bookings."""
 
+import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -355,3 +359,54 @@ def test_a_state_of_another_release_and_a_damaged_one_are_refused(alone: Promote
     part.write_bytes(part.read_bytes()[:50])
     with pytest.raises(IntegrityError, match="damaged"):
         alone.score(nights.since, state="update")
+
+
+def require_spark() -> None:
+    """Skip where Spark cannot run, unless it has to (LEVENSLOOP_REQUIRE_SPARK=1)."""
+    missing = []
+    if importlib.util.find_spec("pyspark") is None:
+        missing.append("pyspark (pip install 'levensloop[spark]')")
+    java = shutil.which("java")
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
+    version = re.search(r'version "(\d+)', told)
+    if version is None or int(version[1]) < 17:
+        missing.append("Java 17")
+    if missing and os.environ.get("LEVENSLOOP_REQUIRE_SPARK") == "1":
+        pytest.fail(f"Spark must run here, but there is no {' and no '.join(missing)}")
+    if missing:
+        pytest.skip(f"Spark is not tried: there is no {' and no '.join(missing)}")
+
+
+@pytest.fixture
+def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Spark with two workers in this process' machine."""
+    require_spark()
+    from pyspark.sql import SparkSession
+
+    root = str(Path(__file__).parents[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    options = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1"}
+    builder = SparkSession.builder.master("local[2]").config(map=options)
+    session = builder.getOrCreate()
+    yield
+    session.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the sockets between Spark's processes
+def test_spark_stores_what_one_process_stores(
+    promoted: Promoted, dataset: Path, rows: list[dict[str, Any]], spark: None
+) -> None:
+    promoted.score(dataset)
+    whole = [promoted.table(table) for table in (detections, runs)]
+    with_repeated = dataset / "month=2026-12" / "part-0.parquet"
+    write_bookings(bookings_from_records(rows[-1:], source="test").frame, with_repeated)
+    with pytest.raises(PartlyReadError, match="1 rows"):
+        promoted.score(dataset, engine="spark")
+    assert [promoted.table(table) for table in (detections, runs)] == whole
+
+
+def test_spark_keeps_no_state(promoted: Promoted, dataset: Path) -> None:
+    with pytest.raises(UsageError, match="state"):
+        promoted.score(dataset, engine="spark", state="keep")
