@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo stop test bench bench-serving soak gate-proof bento vulnerabilities clean
+.PHONY: demo stop notebooks test bench bench-serving soak gate-proof bento vulnerabilities clean
 .DEFAULT_GOAL := test
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -21,6 +21,10 @@ demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo bo
 
 stop:  ## end the service that `make demo` left running
 	@if [ -x $(BIN)/levensloop ]; then $(BIN)/levensloop stop --home .demo; else echo "Nothing runs."; fi
+
+notebooks: $(INSTALLED)  ## open the notebooks in a browser; they look at what `make demo` made
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[notebooks]'
+	LEVENSLOOP_HOME=$(CURDIR)/.demo $(BIN)/jupyter lab notebooks
 
 test: $(INSTALLED)  ## ruff, mypy --strict and all tests
 	$(BIN)/ruff check .
