@@ -32,7 +32,9 @@ class SignOn:
         told = [value.encode("latin-1") for value in headers.getlist(self.name + SECRET_SUFFIX)]
         claims = headers.getlist(self.name)
         # Two of them mean that somebody added one of his own; proxies may join them with a comma (RFC 9110, 5.3).
-        if len(told) != 1 or len(claims) != 1 or "," in claims[0] or not hmac.compare_digest(told[0], self.secret.encode()):
+        if len(told) != 1 or len(claims) != 1 or "," in claims[0]:
+            return None
+        if not hmac.compare_digest(told[0], self.secret.encode()):
             return None
         role, _, who = claims[0].partition(":")
         if role not in get_args(Role):

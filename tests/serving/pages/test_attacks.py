@@ -67,9 +67,7 @@ def test_origin_that_is_none_is_refused(bank: Any, open_browser: Callable[..., A
 
 
 @pytest.mark.parametrize("is_used", [True, False])
-def test_link_from_before_the_erasure_opens_nothing(
-    bank: Any, open_browser: Callable[..., Any], is_used: bool
-) -> None:
+def test_link_from_before_the_erasure_opens_nothing(bank: Any, open_browser: Callable[..., Any], is_used: bool) -> None:
     now = bank.desk.clock()
     later = replace(bank.desk, clock=lambda: now + timedelta(minutes=2))
     token = make_link(bank.desk.pages.home, JANSEN, at=now)
@@ -85,7 +83,8 @@ def test_link_from_before_the_erasure_opens_nothing(
         assert connection.execute(sa.select(page_sessions)).all() == []
     # Others, and whoever is made a new link, come in.
     for who, at in (("c-2", now), ("c-1", later.clock())):
-        assert sign_in_with(open_browser(later), make_link(bank.desk.pages.home, Identity("customer", who), at=at)) == 303
+        other = make_link(bank.desk.pages.home, Identity("customer", who), at=at)
+        assert sign_in_with(open_browser(later), other) == 303
 
 
 def test_link_that_two_workers_open_at_once_opens_one_session(open_here: Callable[[], Store], bank: Any) -> None:
