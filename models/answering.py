@@ -3,24 +3,19 @@
 Bookings pass in a stream, so that a table of any size takes the same memory.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from models.booking_stream import BookingStream, open_stream
+from models.booking_reading import BookingReading, open_reading
 from models.detection import classify_bookings, detect_events, no_classifications
 from models.errors import PartlyReadError, UsageError
 from models.events import no_detections
 from models.home import find_home
-from models.progress import track_total
 from models.purposes import AMSTERDAM
 from models.release import Release, load_release
-from models.whole_customers import divide, in_order
 from models.writing import open_answer
 
 
@@ -38,30 +33,30 @@ def classify_file(bookings: Path, *, out: Path, release_id: str | None) -> None:
     """
     release = _open_release(release_id)
     with open_answer(out, no_classifications()) as add:
-        reading = _open_bookings(bookings)
+        reading = open_reading(bookings)
         reading.for_chunks("Classifying bookings", lambda frame: add(classify_bookings(frame, release=release)))
-    reading.require_all_read(out)
+    _require_all_read(reading, out)
 
 
 def detect_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
     """Write every detection of a table's customers as of a day (inclusive); errors as of `classify_file`."""
-    as_of = _known_day(as_of)
+    as_of = known_day(as_of)
     release = _open_release(release_id)
     with open_answer(out, _days_as_text(no_detections())) as add:
 
         def detect(frame: pd.DataFrame) -> None:
             add(_days_as_text(detect_events(frame, as_of=as_of, release=release)))
 
-        reading = _open_bookings(bookings)
+        reading = open_reading(bookings)
         reading.for_customers("Detecting life events", detect)
-    reading.require_all_read(out)
+    _require_all_read(reading, out)
 
 
 def explain_file(bookings: Path, *, out: Path, as_of: date | None, release_id: str | None) -> None:
     """Write what carried each detection of a table's customers, per booking; errors as of `classify_file`."""
     from models.explaining import explain_detections, no_explanations
 
-    as_of = _known_day(as_of)
+    as_of = known_day(as_of)
     release = _open_release(release_id)
     with open_answer(out, _days_as_text(no_explanations())) as add:
 
@@ -69,12 +64,13 @@ def explain_file(bookings: Path, *, out: Path, as_of: date | None, release_id: s
             found = detect_events(frame, as_of=as_of, release=release)
             add(_days_as_text(explain_detections(frame, found, release=release)))
 
-        reading = _open_bookings(bookings)
+        reading = open_reading(bookings)
         reading.for_customers("Explaining life events", explain)
-    reading.require_all_read(out)
+    _require_all_read(reading, out)
 
 
-def _known_day(as_of: date | None) -> date:
+def known_day(as_of: date | None) -> date:
+    """The day to judge, today in Europe/Amsterdam when none is given; UsageError for a day to come."""
     today = datetime.now(AMSTERDAM).date()
     if as_of is not None and as_of > today:
         raise UsageError(f"{as_of} is in the future. Give today or an earlier day with --as-of.")
@@ -94,60 +90,10 @@ def _open_release(release_id: str | None) -> Release:
     return release
 
 
-def _open_bookings(path: Path) -> "_Reading":
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with track_total("Looking for repeated bookings (rows)", total=None) as advance:
-        stream = open_stream(path, advance=advance)
-    for note in stream.notes:
-        console.print(note, markup=False)
-    return _Reading(stream, console)
-
-
-@dataclass
-class _Reading:
-    """A bookings table on its way: rows that are left out go to stderr as they are met, and are counted."""
-
-    stream: BookingStream
-    console: Console
-    rows: int = 0
-    left_out: int = 0
-
-    def for_chunks(self, work: str, act: Callable[[pd.DataFrame], None]) -> None:
-        """Do the work on all bookings, in the order of the table."""
-        self._work(self._frames(), work, act)
-
-    def for_customers(self, work: str, act: Callable[[pd.DataFrame], None]) -> None:
-        """Do the work on all bookings, whole customers at a time, in order of customer."""
-        stream = self.stream
-        with ExitStack() as stack:
-            if stream.in_order:
-                frames = in_order(self._frames())
-            else:
-                with track_total("Sorting bookings by customer", total=stream.rows) as advance:
-                    chunks = self._frames(advance)
-                    frames = stack.enter_context(divide(chunks, stream.sample, bookings=stream.rows))
-            self._work(frames, work, act)
-
-    def _work(self, frames: Iterator[pd.DataFrame], work: str, act: Callable[[pd.DataFrame], None]) -> None:
-        with track_total(work, total=self.stream.rows) as advance:
-            for frame in frames:
-                act(frame)
-                advance(len(frame))
-        self.console.print(f"{self.stream.name}: {self.rows} rows read, {self.left_out} left out.")
-
-    def _frames(self, advance: Callable[[int], None] = lambda _rows: None) -> Iterator[pd.DataFrame]:
-        for read in self.stream.chunks():
-            for problem in read.problems:
-                self.console.print(str(problem), markup=False)
-            self.rows += read.rows_read
-            self.left_out += len(read.problems)
-            yield read.frame
-            advance(read.rows_read)
-
-    def require_all_read(self, out: Path) -> None:
-        """PartlyReadError when rows were left out."""
-        if self.left_out:
-            raise PartlyReadError(
-                f"{self.left_out} rows of {self.stream.name} were left out, for the reasons above. "
-                f"The answer for the others is in {out.name}."
-            )
+def _require_all_read(reading: BookingReading, out: Path) -> None:
+    """PartlyReadError when rows were left out."""
+    if reading.left_out:
+        raise PartlyReadError(
+            f"{reading.left_out} rows of {reading.stream.name} were left out, for the reasons above. "
+            f"The answer for the others is in {out.name}."
+        )

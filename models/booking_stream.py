@@ -15,6 +15,7 @@ import pyarrow as arrow
 import pyarrow.compute as compute
 
 from models.bookings import COLUMN_NAMES, KEY, BookingsRead, RowProblem, as_text, check_columns, parse_bookings
+from models.canonical import canonical_json, sha256_of
 from models.errors import UnreadableDataError
 from models.scratch import needs_room, open_scratch
 from models.table_files import RawBatch, RawTable, open_table
@@ -42,6 +43,11 @@ class BookingStream:
     _raw: RawTable = field(repr=False)
     _doubtful: np.ndarray = field(repr=False)  # sorted hashes of keys that stand there twice, or seem to
     _state: list[tuple[str, int, int]] = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names, sizes and times of the table's files: another one is another table."""
+        return _fingerprint(self._state)
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[BookingsRead]:
         """The bookings and the rows left out, in the order of the table, at most so many rows at a time.
@@ -103,6 +109,17 @@ def open_stream(path: Path, *, advance: Callable[[int], None] = lambda _rows: No
             advance(table.num_rows)
         doubtful = np.concatenate([_repeated_hashes(file) for file in files])
     return BookingStream(raw.name, rows, in_order, sample.sorted(), notes, raw, doubtful, state)
+
+
+def fingerprint_of(path: Path) -> str:
+    """The fingerprint of a table whose keys nobody looked at; errors as of `open_stream`."""
+    raw = open_table(path, partitions=COLUMN_NAMES)
+    check_columns(raw.columns, source=raw.name)
+    return _fingerprint(raw.state)
+
+
+def _fingerprint(state: list[tuple[str, int, int]]) -> str:
+    return sha256_of(canonical_json(state).encode())
 
 
 def _parse(batch: RawBatch, find_repeated: Callable[[pd.DataFrame], np.ndarray]) -> BookingsRead:

@@ -7,6 +7,7 @@ rows read = bookings + problems.
 """
 
 import secrets
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 import pyarrow as arrow
 import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
@@ -24,6 +24,11 @@ import pyarrow.parquet as parquet
 
 from models.errors import UnreadableDataError
 from models.table_files import PARQUET, open_table, refuse_repeated
+
+with warnings.catch_warnings():
+    # Where pyspark is installed pandera imports it, and it warns that it does not know all of pandas 3.
+    warnings.simplefilter("ignore", FutureWarning)
+    import pandera.pandas as pa
 
 MONEY = pd.ArrowDtype(arrow.decimal128(18, 2))
 EARLIEST, LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2199-12-31", "s")

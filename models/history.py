@@ -18,13 +18,13 @@ from models.places import is_abroad
 from models.taxonomy import NONE
 from models.text import PARTIES, Texts
 
-_CONCEPTS = (
+CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
     "survivor_benefit", "refund", "savings", "holiday_pay",
     "final_settlement", "unemployment", "social_assistance", "loan", "damage", "own_money", "sale", "second_hand",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.
-_LARGEST_CENTS = 10**12
+LARGEST_CENTS = 10**12
 _INCOME_MONTHS = 12
 _MONTH_DAYS = 30
 
@@ -95,7 +95,7 @@ def build_course(
         start=bounds[owner],
         days=days[order],
         keys=day_keys(owner, days[order]),
-        cents=signed_cents(bookings)[order].clip(-_LARGEST_CENTS, _LARGEST_CENTS),
+        cents=signed_cents(bookings)[order].clip(-LARGEST_CENTS, LARGEST_CENTS),
         party=_party_codes(bookings)[order],
         kinds=kinds_of(bookings)[order],
         saying=_sayings(texts)[order],
@@ -103,7 +103,7 @@ def build_course(
         abroad=is_abroad(bookings)[order],
         account=pd.factorize(bookings["account_iban"].to_numpy(dtype=object), sort=True)[0][order],
         balance=balance[order],
-        concepts={concept: texts.speaks_to(concept)[order] for concept in _CONCEPTS},
+        concepts={concept: texts.speaks_to(concept)[order] for concept in CONCEPTS},
         classes=tuple(str(name) for name in classes),
         probabilities=probabilities[order],
         # Contiguous, or numpy would add one row alone in another order than many.
@@ -115,12 +115,22 @@ def build_course(
 
 def _sayings(texts: Texts) -> np.ndarray:
     """One number per booking for the set of concepts that its text speaks to."""
-    sets = [bytes(texts.concepts.flat[a:b]) for a, b in pairwise(texts.concepts.starts.tolist())]
+    sets = concept_sets(texts)
     return pd.factorize(np.array(sets, dtype=object))[0][texts.at] if sets else np.zeros(len(texts.at), dtype=np.int64)
 
 
+def concept_sets(texts: Texts) -> list[bytes]:
+    """The concepts of each distinct text, as bytes that are equal where they are."""
+    return [bytes(texts.concepts.flat[a:b]) for a, b in pairwise(texts.concepts.starts.tolist())]
+
+
 def _party_codes(bookings: pd.DataFrame) -> np.ndarray:
-    """One number per counterparty: by account, else by creditor, else by name. Only equality is ever used."""
+    """One number per counterparty."""
+    return pd.factorize(party_keys(bookings))[0].astype(np.int64)
+
+
+def party_keys(bookings: pd.DataFrame) -> np.ndarray:
+    """What tells a counterparty: its account, else its creditor id, else its name. Only equality is ever used."""
     iban = bookings["counterparty_iban"].to_numpy(dtype=object)
     creditor = bookings["creditor_id"].to_numpy(dtype=object)
     keys = np.where(iban != "", iban, creditor)
@@ -130,7 +140,7 @@ def _party_codes(bookings: pd.DataFrame) -> np.ndarray:
     letters = "~" + pd.Series(names, dtype="str").str.lower().str.replace(r"[\W\d_]+", " ", regex=True)
     if len(names):
         keys[unnamed] = letters.to_numpy(dtype=object)[at]
-    return pd.factorize(keys)[0].astype(np.int64)
+    return np.asarray(keys)
 
 
 def is_salary(course: Course) -> np.ndarray:

@@ -63,6 +63,11 @@ class Home:
         return self.path / "monitoring"
 
     @property
+    def reports(self) -> Path:
+        """Reports that the board reads before it signs, a folder per release."""
+        return self.path / "reports"
+
+    @property
     def keys(self) -> Path:
         """Public keys and their roles; private keys of those who keep them here."""
         return self.path / "keys"

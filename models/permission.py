@@ -4,7 +4,7 @@ The rule fails closed. A yes counts only when it is newer than every no, both by
 that neither a late entry nor a wrong clock brings a permission back. Owner of the rules: data protection officer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -34,6 +34,7 @@ Because = Literal[
 ALLOWING: frozenset[Because] = frozenset({"consented", "notice_shown"})
 NEEDS_NOTICE = frozenset({"shown", "consented"})
 YES = frozenset({"shown", "consented", "objection_lifted"})
+_IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,9 @@ _OF_PURPOSE = (
     .where(permission_events.c.purpose == sa.bindparam("purpose"))
     .order_by(permission_events.c.customer_id, permission_events.c.version)
 )
+_AMONG = permission_events.c.customer_id.in_(sa.bindparam("among", expanding=True))
+_OF_PURPOSE_AMONG = _OF_PURPOSE.where(_AMONG, permission_events.c.version <= sa.bindparam("up_to"))
+_NEWEST = sa.select(sa.func.max(permission_events.c.version))
 _MINORS = sa.select(customers.c.customer_id).where(sa.not_(customers.c.is_adult))
 
 
@@ -251,6 +255,40 @@ def permitted_customers(
     rows = connection.execute(_OF_PURPOSE, {"purpose": purpose})
     permitted = permitted_among(((row[0], PermissionRecord(*row[1:])) for row in rows), registered, at=at)
     return permitted - set(connection.execute(_MINORS).scalars())
+
+
+def permitted_of(
+    connection: sa.Connection,
+    customer_ids: Collection[str],
+    purpose: str,
+    *,
+    registry: PurposeRegistry,
+    at: datetime,
+    up_to: int | None = None,
+) -> set[str]:
+    """Those of some customers whose ledger allows a purpose; `up_to` looks at no event behind that place.
+
+    A ledger of millions is asked for a few thousand customers at a time: one look-up in its index for each, one query.
+    """
+    registered = registry.purpose(purpose)
+    last = newest_version(connection) if up_to is None else up_to
+    permitted: set[str] = set()
+    for some in _parts(customer_ids):
+        rows = connection.execute(_OF_PURPOSE_AMONG, {"purpose": purpose, "among": some, "up_to": last})
+        permitted |= permitted_among(((row[0], PermissionRecord(*row[1:])) for row in rows), registered, at=at)
+    for some in _parts(permitted):
+        permitted -= set(connection.execute(_MINORS.where(customers.c.customer_id.in_(some))).scalars())
+    return permitted
+
+
+def _parts(customer_ids: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(customer_ids)
+    return (ordered[at : at + _IDS_AT_ONCE] for at in range(0, len(ordered), _IDS_AT_ONCE))
+
+
+def newest_version(connection: sa.Connection) -> int:
+    """The place of the newest event in the ledger, 0 for none."""
+    return connection.execute(_NEWEST).scalar() or 0
 
 
 def permitted_among(rows: Iterable[tuple[str, PermissionRecord]], purpose: Purpose, *, at: datetime) -> set[str]:

@@ -180,7 +180,7 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     probability = np.minimum(course.probabilities[at, own].astype(np.float64) / sure, 1.0)
     figures = base_figures(course, background, at)
     figures |= _sign_figures(course, at, course.owner[at] * len(events) + event, probability)
-    best = course.probabilities[:, columns].max(axis=1)[at] if columns else np.zeros(0)
+    best = course.probabilities[at][:, columns].max(axis=1) if columns else np.zeros(0)
     figures["rival"] = np.where(best > course.probabilities[at, own], np.minimum(best / sure, 1.0), 0.0)
     return Draft(event, at, course.days[at], evidence_of(at), figures)
 

@@ -282,6 +282,19 @@ runs = sa.Table(
     sa.Column("as_of", sa.Date, primary_key=True),
     sa.Column("release_id", sa.String, nullable=False),
     sa.Column("model_version", sa.String, nullable=False),
+    sa.Column("batch", sa.Integer),  # the batch that judged; empty: another kind of run
+)
+
+# One row per batch of `levensloop score`. One without an end was broken off: the same work goes on under its number.
+batches = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("bookings_sha256", sa.String(64), nullable=False),  # of its files' names, sizes and times
+    sa.Column("release_id", sa.String, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
 )
 
 # Purpose registries that were installed, each signed; the last one is in force (models/registries.py).

@@ -175,6 +175,43 @@ def nightly(
 
 
 @app.command()
+def score(
+    bookings: Annotated[Path, typer.Option(exists=True, help="Bookings: CSV, Parquet, or a folder of Parquet files.")],
+    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    engine: Annotated[str, typer.Option(help="local, or spark where one machine is too small.")] = "local",
+    keep_state: Annotated[bool, typer.Option("--keep-state", help="Keep what updates start from.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="These are new, late and corrected bookings alone.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
+) -> None:
+    """The nightly run of a bank of any size: detect for everybody who allows it, and keep what the service answers.
+
+    A run that was broken off goes on where it stopped when it is started again.
+    """
+    import os
+
+    from rich.console import Console
+
+    from models.commands import parse_day
+    from models.errors import UsageError
+    from serving.batch import score_file
+    from serving.settings import read_settings
+
+    if engine not in ("local", "spark"):
+        raise UsageError("There is no such engine. Give --engine local or --engine spark.")
+    if keep_state and update:
+        raise UsageError("An update keeps the state by itself. Give --keep-state or --update.")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    score_file(
+        bookings,
+        read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None),
+        as_of=parse_day(as_of) if as_of else None,
+        state="keep" if keep_state else "update" if update else "",
+        engine="spark" if engine == "spark" else "local",
+        tell=lambda line: console.print(line, markup=False),
+    )
+
+
+@app.command()
 def demo(
     home: _Home = None,
     customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,

@@ -27,12 +27,19 @@ from models.purposes import default_purposes
 from models.signing import BOARD, Role
 from serving.client import Client, key_file_of, read_key
 from serving.clients import ROLES
-from serving.pages.demo import bookings_of_pages, fill_pages, find_page_links, write_page_bookings
+from serving.pages.demo import (
+    CHILD,
+    SILENT,
+    TRAVEL,
+    bookings_of_pages,
+    fill_pages,
+    find_page_links,
+    write_page_bookings,
+)
 from serving.running import RunningServer, find_server, start_server
 from serving.settings import Settings, read_settings
 
 PURPOSE = "own_product_offers"
-CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
 _LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future
 _MONTHS = 18
 _KEPT, _WAIVED = timedelta(days=30), timedelta(days=7)  # the vault of the demo, and its waivers
@@ -80,6 +87,7 @@ def _train_and_sign(home: Home) -> None:
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
     passphrase = _passphrase(home)
     _audit(home, ["--bookings", bookings, "--labels", labels, *given], passphrase)
+    _levensloop(home, "report")
     for role in BOARD:
         if not (home.keys / f"{role}.pem").exists():
             _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)
@@ -222,11 +230,10 @@ def _say_what_to_try(
             _relative(key_file_of(home)),
         )
         console.print(f"    {shlex.join(parts)}\n", markup=False)
-    console.print("The pages of customers, in a browser. A link works once and for ten minutes; make another with")
+    console.print("The pages, in a browser. A link works once and for ten minutes; make another with")
     way = ("--customer", CHILD, "--url", server.url, "--home", _relative(home.path))
     console.print(f"    {shlex.join((verb, 'sign-in-link', '--role', 'customer', *way))}\n", markup=False)
-    seen = {CHILD: "somebody with a new child", TRAVEL: "somebody with a plane ticket"}
-    for what, link in find_page_links(home, server.url, seen):
+    for what, link in find_page_links(home, server.url):
         console.print(f"({what})\n    {link}\n", markup=False)
     console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")
     console.print(f"Stop the service: make stop. Its log: {_relative(server.log)}")

@@ -4,7 +4,7 @@ The first door comes first here too: bookings of a customer who allows no served
 looks at them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from models.bookings import load_bookings
 from models.detection import detect_events
 from models.errors import UsageError
-from models.permission import permitted_customers
+from models.permission import permitted_customers, permitted_of
 from models.purposes import AMSTERDAM, PurposeRegistry, PurposeSource
 from models.registries import InstalledPurposes
 from models.store import Store, open_store
@@ -118,9 +118,28 @@ def run_nightly(
 
 def find_allowed_customers(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime) -> set[str]:
     """Customers who allow at least one purpose that this service answers for."""
-    served = [p.id for p in registry.purposes if p.event_classes and ASKING & set(p.clients)]
     return {
         customer
-        for purpose in served
+        for purpose in _served_purposes(registry)
         for customer in permitted_customers(connection, purpose, registry=registry, at=at)
     }
+
+
+def find_allowed_of(
+    connection: sa.Connection,
+    customer_ids: Collection[str],
+    registry: PurposeRegistry,
+    *,
+    at: datetime,
+    up_to: int | None = None,
+) -> set[str]:
+    """Those of some customers who allow at least one such purpose; `up_to` as in `permitted_of`."""
+    allowed: set[str] = set()
+    for purpose in _served_purposes(registry):
+        rest = set(customer_ids) - allowed
+        allowed |= permitted_of(connection, rest, purpose, registry=registry, at=at, up_to=up_to)
+    return allowed
+
+
+def _served_purposes(registry: PurposeRegistry) -> list[str]:
+    return [p.id for p in registry.purposes if p.event_classes and ASKING & set(p.clients)]

@@ -15,14 +15,26 @@ from models.errors import LevensloopError
 from serving.addresses import Route
 from serving.desk import require_desk
 from serving.edge import Reception
-from serving.pages import customer, sign_in, statement
+from serving.pages import (
+    board,
+    contact,
+    contact_calendar,
+    contact_questions,
+    customer,
+    operations,
+    sign_in,
+    statement,
+)
 from serving.pages.addresses import PREFIX, Page, build_page_routes
 from serving.pages.problems import show_problem
 from serving.pages.visitors import Visitor
 from serving.policy import Limits
 from serving.problems import Problem, problem_of_error, problem_of_status
 
-PAGES: tuple[Page, ...] = (*sign_in.PAGES, *customer.PAGES, *statement.PAGES)
+PAGES: tuple[Page, ...] = (
+    *sign_in.PAGES, *customer.PAGES, *statement.PAGES, *board.PAGES, *operations.PAGES, *contact.PAGES,
+    *contact_questions.PAGES, *contact_calendar.PAGES,
+)  # fmt: skip
 
 
 def build_pages() -> FastAPI:

@@ -14,6 +14,10 @@ from serving.pages.links import build_link
 from serving.pages.visitors import Identity
 from serving.settings import Settings
 
+# The demo's customers, with the key of what there is to see (`operations.customers` of the words).
+CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
+DEMO_CUSTOMERS = {CHILD: "child", TRAVEL: "travel", SILENT: "silent"}
+
 
 def bookings_of_pages(home: Home) -> Path:
     """Where the demo's pages look up bookings."""
@@ -45,10 +49,14 @@ def fill_pages(home: Home, settings: Settings) -> None:
     run_nightly_file(bookings_of_pages(home), settings)
 
 
-def find_page_links(home: Home, url: str, customers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """For each customer what there is to see, and a one-time link to it."""
+def find_page_links(home: Home, url: str) -> list[tuple[str, str]]:
+    """What there is to see on each page, and a one-time link to it."""
     now = datetime.now(UTC)
-    return [
-        (what, build_link(home, Identity("customer", customer), url=url, at=now))
-        for customer, what in customers.items()
-    ]
+    people = (
+        ("the offer engine's view: events, offers, and why others are held back", Identity("operations", "Demo")),
+        ("the page of a customer with a new child", Identity("customer", CHILD)),
+        ("the page of a customer with a plane ticket", Identity("customer", TRAVEL)),
+        ("the review board: releases, gate, signatures, oversight", Identity("board", "demo owner")),
+        ("colleagues of contact: complaints, questions, giving calendar", Identity("colleague", "Demo")),
+    )
+    return [(what, build_link(home, who, url=url, at=now)) for what, who in people]

@@ -7,10 +7,11 @@ browser says that the form came from us, and the form carries the token of the s
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 
 from serving.edge import VISITOR_KEY
@@ -19,6 +20,7 @@ from serving.problems import ProblemError, refuse
 
 TOKEN, ONCE = "token", "once"
 _MOST_FIELDS = 200
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,13 @@ class Form:
 
     def __getitem__(self, name: str) -> str:
         return self.fields.get(name, "")
+
+    def number(self, name: str) -> int:
+        """A field that is a number of ours; 422 when it is none."""
+        text = self[name]
+        if not text.isascii() or not text.isdigit() or len(text) > 10:
+            raise not_understood()
+        return int(text)
 
     @property
     def once(self) -> str:
@@ -48,6 +57,20 @@ class Form:
 def not_understood() -> ProblemError:
     """A form that our pages do not have."""
     return refuse(422, "form-not-valid", "This form is not one of this page. Open the page again.")
+
+
+def parse_form(shape: type[Asked], **fields: object) -> Asked:
+    """The fields as a request of this shape.
+
+    Raises
+    ------
+    ProblemError
+        422: they are none; no value of them is repeated.
+    """
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise not_understood() from error
 
 
 async def _find_visitor(request: Request) -> Visitor:

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from models.bookings import load_bookings, write_bookings
+from models.candidate import write_candidate
 from models.home import Home
-from models.release import write_candidate
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from training.dataset import load_dataset

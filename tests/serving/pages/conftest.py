@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
-FORMS = re.compile(r'<form method="post" action="([^"]+)">(.*?)</form>', re.DOTALL)
+FORMS = re.compile(r'<form (?:class="[^"]*" )?method="post" action="([^"]+)">(.*?)</form>', re.DOTALL)
 
 
 @dataclass

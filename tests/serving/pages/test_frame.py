@@ -18,7 +18,7 @@ CSP = (
 
 def test_every_page_forbids_what_it_does_not_need(sign_in: Callable[..., Any]) -> None:
     person = sign_in()
-    for path, status in (("/sign-in", 200), ("/nowhere", 404), ("/sign-out", 405), ("/board", 404)):
+    for path, status in (("/sign-in", 200), ("/nowhere", 404), ("/sign-out", 405), ("/board", 403)):
         answer = person.look(path)
         assert answer.status_code == status
         assert answer.headers["content-security-policy"] == CSP

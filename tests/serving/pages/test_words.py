@@ -11,7 +11,7 @@ from serving.contact.reading_level import read_text
 from serving.pages.words import LANGUAGES, Language
 
 # Words for customers and colleagues; the board reads others.
-PLAIN = ("frame", "sign_in", "problem", "customer", "statement", "codes")
+PLAIN = ("frame", "sign_in", "problem", "customer", "statement", "codes", "contact", "operations")
 SENTENCE = re.compile(r"[.?]$")
 
 
@@ -55,3 +55,41 @@ def test_every_code_of_the_inside_has_words() -> None:
     for language in LANGUAGES:
         for kind, codes in known.items():
             assert codes - set(load_words(language).words["codes"][kind]) == set(), kind
+
+
+def test_every_reason_has_words_for_operations() -> None:
+    from typing import get_args
+
+    from models.permission import Because
+    from serving.offers import HeldReason, Offer
+    from serving.pages.words import load_words
+
+    held = {code for part in get_args(HeldReason) for code in (get_args(part) or (part,))}
+    known = {
+        "held": held, "because": set(get_args(Because)) - {"consented", "notice_shown"}, "class": {"S", "L", "C"},
+        "form": set(get_args(Offer.__annotations__["form"])),
+    }  # fmt: skip
+    for language in LANGUAGES:
+        for kind, codes in known.items():
+            assert codes - set(load_words(language).words["operations"][kind]) == set(), kind
+
+
+def test_every_code_of_contact_has_words() -> None:
+    from typing import get_args
+
+    from serving.contact.case_review import AvoidableKind
+    from serving.contact.history import ContactKind
+    from serving.contact.peaks import Verdict
+    from serving.contact.promise import default_complaint_rule
+    from serving.contact.questions import Source
+    from serving.pages.contact_questions import CHANNELS
+    from serving.pages.words import load_words
+
+    known = {
+        "kind": set(get_args(ContactKind)), "avoidable": set(get_args(AvoidableKind)),
+        "verdict": set(get_args(Verdict)), "source": set(get_args(Source)), "channel": set(CHANNELS),
+        "done": set(default_complaint_rule().attempts),
+    }  # fmt: skip
+    for language in LANGUAGES:
+        for kind, codes in known.items():
+            assert codes - set(load_words(language).words["contact"][kind]) == set(), kind

@@ -1,0 +1,102 @@
+"""What a batch leaves in the store: the night of each customer, and which batch wrote it, chunk by chunk."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pandas as pd
+import sqlalchemy as sa
+
+from models.purposes import PurposeSource
+from models.store import Store, batches, detections, runs
+from serving.detecting import ServedRelease
+from serving.nightly import find_allowed_of
+from serving.records import as_date
+
+_IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
+_PAGE = 5_000  # customers looked at in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One batch: its number, the day it judges, the release, and whether it goes on with what was broken off."""
+
+    batch: int
+    as_of: date
+    release_id: str
+    model_version: str
+    is_resumed: bool
+
+
+def begin_batch(store: Store, work: str, *, as_of: date, release: ServedRelease, at: datetime, anew: bool) -> Night:
+    """A new batch, or (unless `anew`) the same work that was broken off: same bookings, same day, same release."""
+    same = {"bookings_sha256": work, "release_id": release.id, "as_of": as_of}
+    broken_off = sa.select(batches.c.id).filter_by(**same).where(batches.c.finished_at.is_(None))
+    with store.write() as connection:
+        found = None if anew else connection.execute(broken_off.order_by(batches.c.id.desc()).limit(1)).scalar()
+        number = found
+        if number is None:
+            row = {**same, "begun_at": at}
+            number = connection.execute(batches.insert().returning(batches.c.id), row).scalar_one()
+    return Night(int(number), as_of, release.id, release.model_version, found is not None)
+
+
+def find_done(connection: sa.Connection, night: Night, customer_ids: Sequence[str]) -> set[str]:
+    """Which of these customers this batch has judged already."""
+    done = sa.select(runs.c.customer_id).where(runs.c.as_of == night.as_of, runs.c.batch == night.batch)
+    return {
+        customer
+        for some in _parts(customer_ids)
+        for customer in connection.execute(done.where(runs.c.customer_id.in_(some))).scalars()
+    }
+
+
+def write_chunk(connection: sa.Connection, found: pd.DataFrame, judged: Collection[str], night: Night) -> None:
+    """Replace the night of these customers by this frame of `detect_events`."""
+    made = {"as_of": night.as_of, "release_id": night.release_id}
+    own = [c.name for c in detections.columns if c.name not in made]
+    rows = [{**row, **made} for row in found[own].to_dict("records")]
+    for row in rows:
+        row["onset_date"], row["detected_on"] = as_date(row["onset_date"]), as_date(row["detected_on"])
+    told = {**made, "model_version": night.model_version, "batch": night.batch}
+    ordered = sorted(judged)
+    _delete(connection, ordered, as_of=night.as_of)
+    if rows:
+        connection.execute(detections.insert(), rows)
+    if ordered:
+        connection.execute(runs.insert(), [{"customer_id": customer_id, **told} for customer_id in ordered])
+
+
+def end_batch(store: Store, night: Night, *, at: datetime) -> None:
+    """Delete what other runs left for this day, of customers whom this batch did not judge, and note the end."""
+    mine = sa.select(runs.c.customer_id).where(runs.c.as_of == night.as_of, runs.c.batch == night.batch)
+    with store.write() as connection:
+        for table in (detections, runs):
+            connection.execute(table.delete().where(table.c.as_of == night.as_of, table.c.customer_id.not_in(mine)))
+        connection.execute(batches.update().where(batches.c.id == night.batch), {"finished_at": at})
+
+
+def forget_refused(store: Store, registry: PurposeSource, *, clock: Callable[[], datetime]) -> int:
+    """Delete all nights of customers who allow no purpose that they could be told for; returns how many there were."""
+    forgotten, last = 0, ""
+    while True:
+        with store.write() as connection:
+            page = sa.select(runs.c.customer_id).distinct().where(runs.c.customer_id > last)
+            known = list(connection.execute(page.order_by(runs.c.customer_id).limit(_PAGE)).scalars())
+            if not known:
+                return forgotten
+            allowed = find_allowed_of(connection, known, registry.in_force(connection), at=clock())
+            refused = [customer_id for customer_id in known if customer_id not in allowed]
+            _delete(connection, refused)
+        forgotten, last = forgotten + len(refused), known[-1]
+
+
+def _delete(connection: sa.Connection, customer_ids: Sequence[str], *, as_of: date | None = None) -> None:
+    for some in _parts(customer_ids):
+        for table in (detections, runs):
+            gone = table.delete().where(table.c.customer_id.in_(some))
+            connection.execute(gone if as_of is None else gone.where(table.c.as_of == as_of))
+
+
+def _parts(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (customer_ids[at : at + _IDS_AT_ONCE] for at in range(0, len(customer_ids), _IDS_AT_ONCE))

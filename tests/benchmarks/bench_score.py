@@ -1,0 +1,177 @@
+"""What a night costs: CPU time and peak memory of `levensloop score`, as processes on a signed release, as ratios.
+
+Score against merely reading the Parquet into a frame, and against reading it with its checks; one, two and four times
+the bookings; an update with one day's bookings against a full run. Then the arithmetic for a large bank. What a run on
+no bookings costs (the start) is taken off. Run: `python tests/benchmarks/bench_score.py [repeats] [copies]`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+from bench_scaling import AS_OF, MOST_MEMORY, Cost, copy_of
+
+from models.board import sign_release
+from models.bookings import load_bookings, write_bookings
+from models.candidate import write_candidate
+from models.home import Home
+from models.permission import PermissionEvent, append_permission
+from models.promotion import promote_release
+from models.purposes import default_purposes
+from models.screening import default_screening
+from models.signing import BOARD, generate_key, load_private_key
+from models.store import open_store
+from models.taxonomy import default_taxonomy
+from training.dataset import load_dataset
+from training.fitting import fit_models
+from training.simulation import simulate
+
+CUSTOMERS, MONTHS, SEED = 40, 18, 7
+TIMES = (1, 2, 4)
+MOST_OF_READING, MOST_UNEVEN, LEAST_UPDATE = 8.0, 1.15, 20.0  # issue 8
+BANK_CUSTOMERS, BANK_NEW, CORES = 8_000_000, 24_000_000, 2
+READ = "import sys, pyarrow.parquet as p; p.read_table(sys.argv[1]).to_pandas()"
+CHECK = "import sys; from models.bookings import load_bookings as r; r(sys.argv[1])"
+
+
+def main(repeats: int, copies: int) -> None:
+    """Make a bank and a signed release, run everything, print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_release(folder)
+        rows, new, customers = make_tables(folder, copies)
+        allow_all(folder, copies)
+
+        def best(*command: str | Path) -> Cost:
+            costs = [run(folder, *command) for _ in range(repeats)]
+            return Cost(min(c.seconds for c in costs), max(c.megabytes for c in costs))
+
+        start = best(*score("0"))
+        costs = {n: best(*score(str(n))) for n in TIMES}
+        one = costs[1].seconds - start.seconds
+        print(f"{rows:,} bookings of {customers:,} customers; start {start.seconds:.1f} s; best of {repeats}")
+        print(f"score: {one:.1f} s CPU, {1e6 * one / rows:.0f} us per booking")
+        for title, code in (("reading", READ), ("reading with its checks", CHECK)):
+            bare = best("-c", code, folder / "0.parquet").seconds
+            told = best("-c", code, folder / "1.parquet").seconds - bare
+            judge(f"score against {title} ({told:.2f} s)", one / told, MOST_OF_READING)
+        for n in TIMES[1:]:
+            more = costs[n].seconds - start.seconds
+            judge(f"{n} times the bookings, CPU per booking against one time", more / one / n, MOST_UNEVEN)
+            memory = costs[n].megabytes
+            judge(f"{n} times the bookings, memory ({memory:.0f} MB)", memory / costs[1].megabytes, MOST_MEMORY)
+        run(folder, *score("before"), "--keep-state")
+        update = best(*score("since"), "--update").seconds - start.seconds
+        full = costs[TIMES[-1]].seconds - start.seconds
+        judge(
+            f"full run ({full:.1f} s) against an update with a day ({update:.2f} s)",
+            full / update,
+            LEAST_UPDATE,
+            least=True,
+        )
+        size = sum(path.stat().st_size for path in (folder / "home" / "batch").glob("state-*/*.parquet"))
+        say_bank(update, full, rows=TIMES[-1] * rows, new=new, customers=TIMES[-1] * customers, size=size)
+
+
+def judge(title: str, ratio: float, limit: float, *, least: bool = False) -> None:
+    """One ratio and whether it holds."""
+    holds = ratio >= limit if least else ratio <= limit
+    word = "at least" if least else "at most"
+    print(f"{title}: {ratio:.2f} times ({word} {limit}): {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+
+
+def say_bank(update: float, full: float, *, rows: int, new: int, customers: int, size: int) -> None:
+    """The arithmetic for a large bank, from this slice: cost per booking of history and per new booking."""
+    fresh = full / rows * BANK_NEW
+    history = rows / customers * BANK_CUSTOMERS
+    per_old = max(update - full / rows * new, 0) / rows
+    hours = (fresh + per_old * history) / CORES / 3600
+    print(
+        f"{BANK_CUSTOMERS:,} customers, {history:,.0f} earlier bookings ({MONTHS} months), {BANK_NEW:,} new ones: "
+        f"{fresh:,.0f} s to read the new, {per_old * 1e6:.2f} us for each earlier one, {hours:.1f} hours on {CORES} "
+        f"cores; the state takes {size / rows:.1f} bytes per booking, {size / rows * history / 1e9:.0f} GB"
+    )
+
+
+def score(table: str) -> tuple[str | Path, ...]:
+    """The command on a table of the folder."""
+    return "-m", "models.command_line", "score", "--demo", "--as-of", str(AS_OF), "--bookings", f"{table}.parquet"
+
+
+def run(folder: Path, *command: str | Path) -> Cost:
+    """One process on one core."""
+    home, here = folder / "home", Path(__file__).parents[2]
+    environ = {**os.environ, "LEVENSLOOP_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(here)}
+    with subprocess.Popen([sys.executable, *command], env=environ, cwd=folder, stderr=subprocess.PIPE) as process:
+        said = process.stderr.read() if process.stderr else b""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{command} ended with {process.returncode}: {said.decode()}")
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def make_release(folder: Path) -> None:
+    """A simulated bank, and a release fitted on it that a demo board signed; nothing is evaluated."""
+    bank, home, at = folder / "bank", Home(folder / "home"), datetime.now(UTC)
+    simulate(customers=CUSTOMERS, months=MONTHS, seed=SEED, out=bank, rates="enriched")
+    known = load_dataset(
+        bank / "bookings.parquet", bank / "labels.csv", taxonomy=default_taxonomy(), screening=default_screening(),
+        events=bank / "events.csv", permissions=bank / "permissions.csv",
+    )  # fmt: skip
+    fitted = fit_models(known, taxonomy=default_taxonomy(), screening=default_screening(), seed=0)
+    packaged = resources.files("models")
+    candidate = write_candidate(
+        home, classifier=fitted.classifier, detector=fitted.detector,
+        taxonomy_toml=packaged.joinpath("taxonomy.toml").read_text("utf-8"),
+        screening=packaged.joinpath("screening.toml").read_text("utf-8"), permission=known.permission, created_at=at,
+        facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 1}, "fairness": {"findings": []}},
+    )  # fmt: skip
+    for role in BOARD:
+        generate_key(home, role, role, "secret", demo=True)
+        sign_release(
+            home, candidate.id, role, load_private_key(home.keys / f"{role}.pem", "secret"), "approve", "bench", at=at
+        )
+    promote_release(home, candidate.id, who="bench", why="bench", at=at, allow_demo=True)
+
+
+def make_tables(folder: Path, copies: int) -> tuple[int, int, int]:
+    """Tables of none, one, two and four times the bookings; the largest before and on its last day.
+
+    Returns bookings of one time, new bookings of the last day, and customers of one time.
+    """
+    one = load_bookings(folder / "bank" / "bookings.parquet").frame
+    write_bookings(one[:0], folder / "0.parquet")
+    for n in TIMES:
+        table = pd.concat([copy_of(one, k) for k in range(n * copies)])
+        table = table.sort_values("booking_date", kind="stable", ignore_index=True)
+        write_bookings(table, folder / f"{n}.parquet")
+    last = table["booking_date"] >= pd.Timestamp(AS_OF)
+    write_bookings(table[~last].reset_index(drop=True), folder / "before.parquet")
+    write_bookings(table[last].reset_index(drop=True), folder / "since.parquet")
+    return copies * len(one), int(last.sum()), copies * one["customer_id"].nunique()
+
+
+def allow_all(folder: Path, copies: int) -> None:
+    """Everybody allows offers of the bank's own products."""
+    purposes, at = default_purposes(), datetime.now(UTC) - timedelta(minutes=1)
+    notice = purposes.purpose("own_product_offers")
+    customers = load_bookings(folder / "bank" / "bookings.parquet").frame["customer_id"].unique()
+    store = open_store(Home(folder / "home").database_url)
+    with store.write() as connection:
+        for customer in (f"{name}-{k}" for name in customers for k in range(TIMES[-1] * copies)):
+            event = PermissionEvent(
+                customer_id=customer, purpose=notice.id, action="consented", notice_version=notice.notice_version,
+                notice_sha256=notice.notice_sha256, language="nl", channel="page", actor="customer", at=at,
+            )  # fmt: skip
+            append_permission(connection, event, purposes)
+    store.close()
+
+
+if __name__ == "__main__":
+    main(*(int(given) for given in (*sys.argv[1:], *("2", "3")[len(sys.argv) - 1 :])))
