@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+comma := ,
 STARTED := $(shell date +%s)
+# Spark's engine is tested where Java is; elsewhere its tests say so.
+EXTRAS := dev$(if $(shell command -v java),$(comma)spark)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo stop notebooks test bench bench-serving soak gate-proof bento vulnerabilities clean
@@ -13,7 +16,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Levensloop needs Python 3.11 or newer; set PYTHON=...")'
 	@echo "Installing into $(VENV); this takes one to three minutes, the first time without a cache longer."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo board, promote, serve
