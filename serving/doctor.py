@@ -83,7 +83,7 @@ def _look_at_rights(home: Home) -> Iterator[Finding]:
         home.link_key,
         *home.keys.glob("*.pem"),
         *home.keys.glob("*.key"),
-        *home.vault.glob("*"),
+        *home.vault.glob("*.vault"),
     ]
     for path in private:
         if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:

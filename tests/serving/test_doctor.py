@@ -68,6 +68,14 @@ def test_file_that_others_can_read_is_named(settings: Settings, name: str) -> No
     assert f"WRONG  home: {name} can be read by others. Run chmod 600 on it" in told
 
 
+def test_groups_must_be_private_but_the_certificate_of_their_deletion_need_not(settings: Settings) -> None:
+    settings.home.vault.mkdir(mode=0o700)
+    for name in ("groups.vault", "deleted-1.json"):
+        (settings.home.vault / name).touch(0o644)
+    told = [finding.told for finding in examine(settings, TELEMETRY_OFF, now=datetime.now(UTC)) if finding.exit_code]
+    assert told == ["vault/groups.vault can be read by others. Run chmod 600 on it"]
+
+
 def test_tampered_release_and_key_registry_are_found(settings: Settings) -> None:
     (taxonomy,) = (settings.home.releases).glob("*/taxonomy.toml")
     taxonomy.chmod(0o600)
