@@ -3,17 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+comma := ,
 STARTED := $(shell date +%s)
+# Spark's engine is tested where Java is; elsewhere its tests say so.
+EXTRAS := dev$(if $(shell command -v java),$(comma)spark)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo stop test bench bench-serving soak gate-proof bento vulnerabilities clean
+.PHONY: demo stop notebooks test bench bench-serving soak gate-proof bento vulnerabilities clean
 .DEFAULT_GOAL := test
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Levensloop needs Python 3.11 or newer; set PYTHON=...")'
 	@echo "Installing into $(VENV); this takes one to three minutes, the first time without a cache longer."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo board, promote, serve
@@ -21,6 +24,10 @@ demo: $(INSTALLED)  ## everything from nothing: simulate, train, sign as demo bo
 
 stop:  ## end the service that `make demo` left running
 	@if [ -x $(BIN)/levensloop ]; then $(BIN)/levensloop stop --home .demo; else echo "Nothing runs."; fi
+
+notebooks: $(INSTALLED)  ## open the notebooks in a browser; they look at what `make demo` made
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[notebooks]'
+	LEVENSLOOP_HOME=$(CURDIR)/.demo $(BIN)/jupyter lab notebooks
 
 test: $(INSTALLED)  ## ruff, mypy --strict and all tests
 	$(BIN)/ruff check .

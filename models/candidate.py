@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, get_args
@@ -51,7 +52,7 @@ class Candidate:
     manifest: Mapping[str, Any]
     files: Mapping[str, bytes]
 
-    @property
+    @cached_property
     def facts(self) -> Mapping[str, Any]:
         """Evaluation facts, with those of the fairness audit under `fairness` when there was one."""
         facts = parse_json(self.files[FACTS], dict, source=FACTS)
@@ -370,10 +371,16 @@ def newest_candidate(home: Home) -> str:
     NoReleaseError
         There is no candidate.
     """
-    candidates = [path for path in home.candidates.glob("*") if _SHA256.fullmatch(path.name)]
+    candidates = list_candidates(home)
     if not candidates:
         raise NoReleaseError("There is no release and no candidate yet. Train one with `levensloop train`.")
-    return max(candidates, key=lambda path: (_created_at(path), path.name)).name
+    return candidates[0]
+
+
+def list_candidates(home: Home) -> list[str]:
+    """The ids of all candidates, the one that was made last first."""
+    folders = [path for path in home.candidates.glob("*") if _SHA256.fullmatch(path.name)]
+    return [path.name for path in sorted(folders, key=lambda path: (_created_at(path), path.name), reverse=True)]
 
 
 def _created_at(path: Path) -> str:

@@ -49,6 +49,6 @@ def sync_folder(folder: Path) -> None:
 def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes that lock this folder waiting until the block ends; a killed process frees its lock."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with os.fdopen(os.open(folder / ".lock", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,7 @@
 """Why a life event was detected: the bookings it rests on and the few words and facts in them that carried it.
 
-Only words that the classifier may look at are named: a company's name, words of a text that several customers share,
-words of the lexicon. So no screened booking and no private person can stand in an explanation.
+Only words of the lexicon are named: a word that many texts share may still be somebody's first name. So no screened
+booking and no private person can stand in an explanation.
 """
 
 import tomllib
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.classifier import BookingClassifier
 from models.contributions import Contributions, contributions_to
 from models.detection import Model, admit
 from models.lexicon import default_lexicon
@@ -85,16 +86,21 @@ def _explain(bookings: pd.DataFrame, release: Model, event: LifeEvent) -> list[t
         return [([], _sentence(event, [], [Sentence(**series)]))] * len(bookings)
     told = []
     for spoken in contributions_to(classifier, bookings, event.id):
-        words, facts = _strongest(spoken, classifier.space_)
+        words, facts = _strongest(spoken, classifier.space_, sayable=_sayable(classifier))
         told.append((words, _sentence(event, words, facts)))
     return told
 
 
-def _strongest(spoken: Contributions, space: TermSpace) -> tuple[list[str], list[Sentence]]:
-    """Words and facts that speak most for the event; a concept speaks through the words of the text that carry it.
+def _sayable(classifier: BookingClassifier) -> set[str]:
+    """Words that may be named beside those of the lexicon: a shared word may be a first name, so mostly none.
 
-    A merchant's own word may be somebody's name, so it is named only when remittance texts share it.
+    Sets without evidence of companies, which no promotion accepts, name the words that many of their texts share.
     """
+    return set(classifier.space_.spoken) - foreign_places() if classifier.names_ == "as_merchants" else set()
+
+
+def _strongest(spoken: Contributions, space: TermSpace, *, sayable: set[str]) -> tuple[list[str], list[Sentence]]:
+    """Words and facts that speak most for the event; a concept speaks through the words of the text that carry it."""
     words: defaultdict[str, float] = defaultdict(float, spoken.merchant)
     facts: defaultdict[tuple[str, int], float] = defaultdict(float)
     carried = _concept_words(spoken.texts, spoken.text)
@@ -111,10 +117,12 @@ def _strongest(spoken: Contributions, space: TermSpace) -> tuple[list[str], list
                 words[carried.get(concept, "")] += weight / len(concepts)
         else:
             facts[_fact(kind, at)] += weight
-    sayable = {*space.spoken, *carried.values()} - foreign_places()
+    lexicon = default_lexicon()
     best: list[str] = []
+    said_of_concepts = {*carried.values()} - foreign_places()
     for word, weight in _strongest_first(words):
-        if weight > 0 and word in sayable and not any(f" {word} " in f" {said} " for said in best):
+        is_sayable = word in said_of_concepts or word in sayable or bool(lexicon.concept(word))
+        if weight > 0 and is_sayable and not any(f" {word} " in f" {said} " for said in best):
             best.append(word)
     return best[:_MOST_WORDS], [_named(*fact) for fact, weight in _strongest_first(facts)[:_MOST_FACTS] if weight > 0]
 

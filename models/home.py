@@ -63,9 +63,19 @@ class Home:
         return self.path / "monitoring"
 
     @property
+    def reports(self) -> Path:
+        """Reports that the board reads before it signs, a folder per release."""
+        return self.path / "reports"
+
+    @property
     def keys(self) -> Path:
         """Public keys and their roles; private keys of those who keep them here."""
         return self.path / "keys"
+
+    @property
+    def link_key(self) -> Path:
+        """The secret that one-time links of the pages are made with."""
+        return self.path / "sign-in.key"
 
     @property
     def checkpoints(self) -> Path:

@@ -110,6 +110,18 @@ def gate_reasons(
     return reasons + _step_back(candidate, champion, margin=float(policy["no_regression"]["margin"]))
 
 
+def find_reasons(
+    home: Home, candidate: Candidate, champion: Candidate | None, *, allow_demo: bool, at: datetime | None = None,
+    store: Store | None = None,
+) -> list[str]:  # fmt: skip
+    """As `gate_reasons`, under the keys, purposes and permissions of a home: what `promote_release` would say now."""
+    purposes = read_purposes_in_force(home)
+    reasons = gate_reasons(
+        candidate, champion, registry=load_registry(home), purposes=purposes, allow_demo=allow_demo, at=at
+    )
+    return reasons + _left_too_long_ago(home, candidate, store, purposes, at=at or datetime.now(UTC))
+
+
 def _reasons_without_fairness_audit(candidate: Candidate) -> list[str]:
     """What stands in the way of a candidate whose fairness nobody audited."""
     return [] if is_audited(candidate.facts) else ["its fairness was not audited: run `levensloop audit`"]
@@ -192,12 +204,7 @@ def promote_release(
         if again and not (brings_new_waivers(candidate, path) or has_new_decisions(candidate, path)):
             raise UsageError(f"Release {candidate.id[:12]} is the champion already.")
         champion = read_candidate(home.releases / now.release_id) if now is not None else None
-        purposes = read_purposes_in_force(home)
-        reasons = gate_reasons(
-            candidate, champion, registry=load_registry(home), purposes=purposes,
-            allow_demo=allow_demo, at=at,
-        )  # fmt: skip
-        reasons += _left_too_long_ago(home, candidate, store, purposes, at=at or datetime.now(UTC))
+        reasons = find_reasons(home, candidate, champion, allow_demo=allow_demo, at=at, store=store)
         if reasons:
             raise GateBlockedError(f"Release {candidate.id[:12]} cannot be promoted: {'; '.join(reasons)}.")
         for name in (CLASSIFIER, DETECTOR):

@@ -22,6 +22,8 @@ ENDING = frozenset({"withdrawn", "objected", "expired"})
 RECALLED = "offers_recalled"
 # The word of the purpose registry for who sends offers.
 ENGINE = "offer_engine"
+# Who asks for the customer's own page; what the customer reads there is no offer that an engine holds.
+PAGES = "(pages)"
 # The trail kind of an answer that may have made offers (`serving.gate`).
 ANSWERED = "events_answered"
 _ANSWERS = (
@@ -65,7 +67,7 @@ class OpenOffer:
 
 
 def find_made_offers(connection: sa.Connection, customer_id: str, *, since: datetime) -> list[MadeOffer]:
-    """Offers in answers about a customer since a moment, the newest first."""
+    """Offers in answers to engines about a customer since a moment, the newest first."""
     made = []
     for row in connection.execute(_ANSWERS, {"customer_id": customer_id, "since": since}):
         try:
@@ -77,6 +79,8 @@ def find_made_offers(connection: sa.Connection, customer_id: str, *, since: date
 
 
 def _made_in(seq: int, at: datetime, body: Mapping[str, Any]) -> list[MadeOffer]:
+    if body.get("client") == PAGES:
+        return []
     pairs = [named.split("/") for named in body["offers"]]
     version = int(body["permission_version"])
     return [MadeOffer(str(body["purpose"]), event, product, version, seq, at) for event, product in pairs]

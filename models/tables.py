@@ -319,6 +319,21 @@ erased_permissions = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
+# Who is signed in to the pages. The row of a session that has ended stays a day, so that its link stays used.
+page_sessions = sa.Table(
+    "page_sessions",
+    METADATA,
+    sa.Column("id_sha256", sa.String(64), primary_key=True),  # of what the browser holds
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("customer_id", sa.String),  # null for everybody who is no customer
+    sa.Column("person", sa.String),  # null for customers
+    sa.Column("link", sa.String(32), unique=True),  # of the one-time link; null behind a bank's own sign-on
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ends_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Index("page_sessions_customer", "customer_id"),
+)
+
 # Tables in which no row is ever changed, removed or replaced.
 HISTORY = (permission_events, trail, kill_switches, purpose_registries, erased_permissions)
 # ... but a row of these may go when its version stands among the erased ones.

@@ -76,13 +76,15 @@ class Route:
     """One address for the edge.
 
     `body_bytes` says per media type how large a body may be; one of NDJSON is passed on as it comes. `roles` empty:
-    open to everybody, for what tells nothing of anybody. A probe does not wait in the queue of busy requests.
+    open to everybody, for what tells nothing of anybody. A probe does not wait in the queue of busy requests. A page is
+    for people: its roles are theirs, and its problems are pages too.
     """
 
     body_bytes: Mapping[str, int] = field(default_factory=dict)
     methods: frozenset[str] = frozenset({"GET"})
     roles: frozenset[str] = frozenset()
     is_probe: bool = False
+    is_page: bool = False
 
 
 def _bytes_of(size: Size, limits: Limits) -> int:

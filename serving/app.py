@@ -4,6 +4,7 @@ Handlers parse, ask and format; what may be answered is decided in `serving.gate
 the module of its subject and named in `ADDRESSES`; nothing else knows about it.
 """
 
+from functools import cache, partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -49,8 +50,8 @@ def build_api() -> FastAPI:
             address.path, methods=[address.method], summary=address.summary, status_code=address.status,
             responses=told, response_model=None,
         )(address.answer)  # fmt: skip
-    described = build_description(app, ADDRESSES)
-    app.openapi = lambda: described  # type: ignore[method-assign]  # how FastAPI takes another description
+    # Built when it is asked for: it costs more than all the rest here.
+    app.openapi = cache(partial(build_description, app, ADDRESSES))  # type: ignore[method-assign]  # as FastAPI takes it
     return app
 
 

@@ -7,11 +7,13 @@ import typer
 
 from serving.client_commands import app as client
 from serving.contact.commands import app as contact
+from serving.pages.commands import app as pages
 from serving.rights_commands import app as rights
 
 app = typer.Typer()
 app.add_typer(client, name="client")
 app.add_typer(contact)
+app.add_typer(pages)
 app.add_typer(rights)
 
 _Home = Annotated[Path | None, typer.Option("--home", help="State folder; $LEVENSLOOP_HOME when absent.")]
@@ -87,7 +89,7 @@ def ask(
     from models.home import find_home
     from serving.client import Client, ask_about_files, read_key
 
-    url, key = url or _url_of_home(), read_key(find_home(), key_file)
+    url, key = url or url_of_home(), read_key(find_home(), key_file)
     day = parse_day(as_of) if as_of else None
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     if files:
@@ -115,7 +117,7 @@ def permit(
     from models.home import find_home
     from serving.client import Client, read_key
 
-    with Client(url or _url_of_home(), key=read_key(find_home(), key_file)) as connection:
+    with Client(url or url_of_home(), key=read_key(find_home(), key_file)) as connection:
         told = connection.append_permission(customer, purpose, action, channel=channel)
     Console(soft_wrap=True).print_json(data=told)
 
@@ -222,7 +224,7 @@ def demo(
     run_demo(Home(home.resolve()) if home else find_home(), customers=customers, started=started)
 
 
-def _url_of_home() -> str:
+def url_of_home() -> str:
     """Where the service of this state folder listens, else where a service listens by default."""
     from models.home import find_home
     from serving.running import find_server

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from time import time
@@ -26,11 +27,19 @@ from models.purposes import default_purposes
 from models.signing import BOARD, Role
 from serving.client import Client, key_file_of, read_key
 from serving.clients import ROLES
+from serving.pages.demo import (
+    CHILD,
+    SILENT,
+    TRAVEL,
+    bookings_of_pages,
+    fill_pages,
+    find_page_links,
+    write_page_bookings,
+)
 from serving.running import RunningServer, find_server, start_server
 from serving.settings import Settings, read_settings
 
 PURPOSE = "own_product_offers"
-CHILD, TRAVEL, SILENT = "demo-child", "demo-travel", "demo-no-permission"
 _LAST_DAY = date(2026, 10, 31)  # the synthetic bank's last day, when that is not in the future
 _MONTHS = 18
 _KEPT, _WAIVED = timedelta(days=30), timedelta(days=7)  # the vault of the demo, and its waivers
@@ -55,10 +64,12 @@ def run_demo(home: Home, *, customers: int, started: int = 0) -> None:
         _train_and_sign(home)
     console.rule("3/3  The service")
     files = _write_statements(home, until)
+    write_page_bookings(home, {CHILD: "child_benefit", TRAVEL: "plane_ticket"}, partial(_write_household, home))
     server = find_server(home.path / "run") or start_server(_settings(home), home.path / "run")
     _make_client(home)
     for customer in (CHILD, TRAVEL):
         _allow(home, server, customer)
+    fill_pages(home, _settings(home))
     _say_what_to_try(console, home, server, files, until, seconds=time() - begun)
 
 
@@ -76,6 +87,7 @@ def _train_and_sign(home: Home) -> None:
     _levensloop(home, "train", "--bookings", bookings, "--labels", labels, *given)
     passphrase = _passphrase(home)
     _audit(home, ["--bookings", bookings, "--labels", labels, *given], passphrase)
+    _levensloop(home, "report")
     for role in BOARD:
         if not (home.keys / f"{role}.pem").exists():
             _levensloop(home, "keygen", "--role", role, "--person", f"demo {role}", "--demo", passphrase=passphrase)
@@ -131,7 +143,11 @@ def _has_release(home: Home) -> bool:
 
 
 def _settings(home: Home) -> Settings:
-    return read_settings({**os.environ, "LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1"})
+    bookings = bookings_of_pages(home)
+    given = {"LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1"}
+    if bookings.exists():
+        given["LEVENSLOOP_BOOKINGS"] = str(bookings)
+    return read_settings({**os.environ, **given})
 
 
 def _bank(home: Home) -> Path:
@@ -148,6 +164,10 @@ def _levensloop(home: Home, *arguments: str, passphrase: str = "", environ: Mapp
         error = LevensloopError(f"`levensloop {arguments[0]}` ended with exit code {done.returncode}; see above.")
         error.exit_code = done.returncode
         raise error
+
+
+def _write_household(home: Home, persona: str, *, out: Path, until: date) -> None:
+    _levensloop(home, "household", persona, "--until", until.isoformat(), "--out", str(out))
 
 
 def _write_statements(home: Home, until: date) -> dict[str, Path]:
@@ -210,6 +230,11 @@ def _say_what_to_try(
             _relative(key_file_of(home)),
         )
         console.print(f"    {shlex.join(parts)}\n", markup=False)
+    console.print("The pages, in a browser. A link works once and for ten minutes; make another with")
+    way = ("--customer", CHILD, "--url", server.url, "--home", _relative(home.path))
+    console.print(f"    {shlex.join((verb, 'sign-in-link', '--role', 'customer', *way))}\n", markup=False)
+    for what, link in find_page_links(home, server.url):
+        console.print(f"({what})\n    {link}\n", markup=False)
     console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")
     console.print(f"Stop the service: make stop. Its log: {_relative(server.log)}")
 

@@ -22,6 +22,7 @@ from serving.edge import CLIENT_KEY
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once, Write
+from serving.pages.settings import PageSettings
 from serving.policy import Policy
 from serving.problems import refuse
 
@@ -37,6 +38,7 @@ class Desk:
     policy: Policy
     clock: Callable[[], datetime]
     letters: LetterDesk = NO_LETTERS
+    pages: PageSettings | None = None
 
     @property
     def store(self) -> Store:

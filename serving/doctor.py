@@ -26,6 +26,7 @@ from models.store import Store, open_store
 from models.tables import trail
 from serving.clients import list_clients
 from serving.opening import verify_release
+from serving.pages.settings import open_page_settings
 from serving.settings import Settings
 
 # A day of trail and ledger of a busy service is some hundred MB; below a tenth of that the next writes fail.
@@ -58,6 +59,7 @@ def examine(settings: Settings, environ: Mapping[str, str], *, now: datetime) ->
         ("release", lambda: _look_at_release(settings)),
         ("keys", lambda: _look_at_keys(home)),
         ("store", lambda: _look_at_store(settings, now)),
+        ("pages", lambda: _look_at_pages(settings)),
     ]
     return [finding for subject, look in looks for finding in _keep(subject, look)]
 
@@ -76,7 +78,13 @@ def _look_at_rights(home: Home) -> Iterator[Finding]:
         return
     if not os.access(home.path, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("home", "this user cannot write the state folder. Give it to the user that serves", 2)
-    private = [home.database_file, *home.keys.glob("*.pem"), *home.keys.glob("*.key"), *home.vault.glob("*")]
+    private = [
+        home.database_file,
+        home.link_key,
+        *home.keys.glob("*.pem"),
+        *home.keys.glob("*.key"),
+        *home.vault.glob("*"),
+    ]
     for path in private:
         if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             yield Finding(
@@ -152,6 +160,13 @@ def _look_at_store(settings: Settings, now: datetime) -> Iterator[Finding]:
         working = [client for client in list_clients(store) if client.revoked_at is None]
         told = f"{len(working)} have a key that works"
         yield Finding("clients", told if working else f"{told}. Run levensloop client add", is_warning=not working)
+
+
+def _look_at_pages(settings: Settings) -> Iterator[Finding]:
+    pages = open_page_settings(settings)
+    way = "one-time links" if pages.sign_on is None else f"the bank's own sign-on in {pages.sign_on.name}"
+    seen = "which bookings" if settings.bookings else "how many bookings (LEVENSLOOP_BOOKINGS names no table)"
+    yield Finding("pages", f"people sign in by {way}; customers see {seen} an event rests on")
 
 
 def _look_at_clock(store: Store, now: datetime) -> Finding:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LevensloopError
@@ -21,13 +22,31 @@ from serving.addresses import NDJSON, Route, media_type_of
 from serving.clients import HEADER, Client
 from serving.deadline import SCOPE_KEY, Deadline
 from serving.outlet import Outlet
+from serving.pages.visitors import Visitor
 from serving.policy import Limits
 from serving.problems import Problem, ProblemError, problem_of_error, problem_of_status
 from serving.rates import Rates
 
 UNKNOWN = "(unknown)"
-CLIENT_KEY = "levensloop.client"
+CLIENT_KEY, VISITOR_KEY = "levensloop.client", "levensloop.visitor"
 FindClient = Callable[[str], Client | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the edge needs to let people in: everything below `prefix` is a page.
+
+    `find_visitor` says who looks, by the headers of the request, or None; called in a thread. `show_problem` says a
+    problem as a page.
+    """
+
+    prefix: str
+    find_visitor: Callable[[Headers], Visitor | None]
+    show_problem: Callable[[Problem, Scope, dict[str, str]], Response]
+
+    def receives(self, path: str) -> bool:
+        """Whether people look at this address, known or not."""
+        return path == self.prefix or path.startswith(f"{self.prefix}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,8 @@ class Edge:
         The client of an Authorization header, or None; called in a thread.
     observe : callable
         Called once per request, after its answer.
+    reception : Reception, optional
+        For pages; without it no page exists.
     """
 
     def __init__(
@@ -66,12 +87,14 @@ class Edge:
         limits: Limits,
         find_client: FindClient,
         observe: Callable[[Seen], None],
+        reception: Reception | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
         self.limits = limits
         self.find_client = find_client
         self.observe = observe
+        self.reception = reception
         self.rates = Rates(limits.requests_per_second, limits.burst_seconds)
         self.busy = 0
         self.batches = 0
@@ -87,7 +110,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        out = Outlet(scope, receive, send, request_id=_request_id(Headers(scope=scope)))
+        out = self._open_outlet(scope, receive, send)
         known = scope["path"] in self.routes
         try:
             await self._pass_on(scope, receive, out)
@@ -96,6 +119,15 @@ class Edge:
             route = scope["path"] if known else UNKNOWN
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self.observe(Seen(method, route, out.status, seconds, out.request_id))
+
+    def _open_outlet(self, scope: Scope, receive: Receive, send: Send) -> Outlet:
+        request_id, reception = _request_id(Headers(scope=scope)), self.reception
+        if reception is None or not reception.receives(scope["path"]):
+            return Outlet(scope, receive, send, request_id=request_id)
+        return Outlet(
+            scope, receive, send, request_id=request_id, problem_type="text/html",
+            say=lambda problem, headers: reception.show_problem(problem, scope, headers),
+        )  # fmt: skip
 
     async def _pass_on(self, scope: Scope, receive: Receive, out: Outlet) -> None:
         route = self.routes.get(scope["path"])
@@ -131,7 +163,8 @@ class Edge:
         try:
             async with asyncio.timeout(self.limits.timeout_seconds):
                 if route.roles:
-                    scope[CLIENT_KEY] = await self._find_client(scope, route)
+                    key, find = (VISITOR_KEY, self._find_visitor) if route.is_page else (CLIENT_KEY, self._find_client)
+                    scope[key] = await find(scope, route)
                 if scope["method"] in _WITH_BODY:
                     receive = await _take_body(scope, receive, route)
         except TimeoutError:
@@ -139,6 +172,19 @@ class Edge:
         except LevensloopError as error:
             return await out.answer(problem_of_error(error))
         return await self.app(scope, receive, out.send)
+
+    async def _find_visitor(self, scope: Scope, route: Route) -> Visitor:
+        """Who looks at this page; nothing of a form is read before it is known."""
+        headers, reception = Headers(scope=scope), self.reception
+        visitor = await to_thread.run_sync(reception.find_visitor, headers) if reception else None
+        if visitor is None:
+            raise ProblemError(problem_of_status(401))
+        if visitor.role not in route.roles:
+            raise ProblemError(problem_of_status(403))
+        seconds = self.rates.take(visitor.session, None)
+        if seconds:
+            raise ProblemError(_too_often(seconds))
+        return visitor
 
     async def _find_client(self, scope: Scope, route: Route) -> Client:
         """The client that asks; nothing of the body is read before it is known and may ask here and now."""

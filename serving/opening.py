@@ -17,6 +17,7 @@ from serving.desk import Desk
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once
+from serving.pages.settings import open_page_settings
 from serving.policy import default_policy
 from serving.records import StoredRecords
 from serving.settings import Settings
@@ -44,6 +45,8 @@ def open_desk(settings: Settings) -> Desk:
         As `verify_release`.
     StoreUnavailableError
         The database cannot be opened.
+    UsageError
+        The pages are not configured well.
     """
     champion = ChampionHolder(settings.home, settings.demo)
     champion.current()
@@ -62,7 +65,10 @@ def open_desk(settings: Settings) -> Desk:
         switches=KillSwitches(lambda: load_registry(settings.home)),
     )
     letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
-    return Desk(gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters)
+    return Desk(
+        gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters,
+        pages=open_page_settings(settings),
+    )  # fmt: skip
 
 
 def _now() -> datetime:

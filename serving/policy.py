@@ -24,6 +24,7 @@ class Limits:
     body_bytes: int
     bookings_body_bytes: int
     batch_body_bytes: int
+    form_bytes: int
     batch_customers: int
     timeout_seconds: float
     batch_timeout_seconds: float

@@ -56,6 +56,9 @@ def build_environment(settings: Settings, environ: Mapping[str, str] | None = No
         "LEVENSLOOP_HOST": settings.host,
         "LEVENSLOOP_PORT": str(settings.port),
         "LEVENSLOOP_WORKERS": str(settings.workers),
+        "LEVENSLOOP_SIGN_ON_HEADER": settings.sign_on_header,
+        "LEVENSLOOP_SIGN_ON_SECRET_FILE": str(settings.sign_on_secret_file or ""),
+        "LEVENSLOOP_BOOKINGS": str(settings.bookings or ""),
     }
 
 

@@ -1,4 +1,4 @@
-"""The BentoML service: two workers around one FastAPI application, started only on a release that verifies.
+"""The BentoML service: two workers around the API and the pages, started only on a release that verifies.
 
 BentoML spawns the workers, shares the socket and drains on SIGTERM. It gets no `@bentoml.api`: such an endpoint takes
 forms and text from any web page. Start it with `levensloop serve`; `bentoml serve serving.service:LevensloopService`
@@ -20,6 +20,8 @@ from serving.app import build_api, build_routes, find_client_of
 from serving.edge import Edge
 from serving.observation import build_observer, configure_logs
 from serving.opening import open_desk, verify_release
+from serving.pages.addresses import PREFIX as PAGES_PREFIX
+from serving.pages.app import build_pages, build_reception, build_routes_of_pages
 from serving.policy import default_policy
 from serving.settings import check_telemetry_off, check_vault_closed, read_settings
 
@@ -44,7 +46,7 @@ def refuse_to_start() -> None:
 
 SETTINGS = _or_stop(read_settings)
 LIMITS = default_policy().limits
-API = build_api()
+API, PAGES = build_api(), build_pages()
 
 
 class Worker:
@@ -54,7 +56,7 @@ class Worker:
 
     def __init__(self) -> None:
         configure_logs()
-        API.state.desk = _or_stop(lambda: open_desk(SETTINGS))
+        API.state.desk = PAGES.state.desk = _or_stop(lambda: open_desk(SETTINGS))
         # What is loaded now lives as long as the process: keep the collector from walking it while somebody waits.
         gc.collect()
         gc.freeze()
@@ -74,10 +76,12 @@ LevensloopService = bentoml.service(
     logging={"access": {"enabled": False}},
 )(Worker)
 LevensloopService.mount_asgi_app(API, path=PREFIX)
+LevensloopService.mount_asgi_app(PAGES, path=PAGES_PREFIX)
 LevensloopService.add_asgi_middleware(
     Edge,
-    routes=build_routes(LIMITS),
+    routes={**build_routes(LIMITS), **build_routes_of_pages(LIMITS)},
     limits=LIMITS,
     find_client=partial(find_client_of, API),
     observe=build_observer(REGISTRY),
+    reception=build_reception(PAGES),
 )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 from models.errors import UsageError
 from models.home import VAULT_VARIABLES, Home, find_home
@@ -30,6 +31,12 @@ class Settings:
         TCP port.
     workers : int
         Worker processes; at least two, so that the loss of one is not an outage.
+    sign_on_header : str
+        Header in which the bank's own sign-on says who looks at a page; empty: people come by one-time link.
+    sign_on_secret_file : Path or None
+        File with the secret that such a header needs beside it.
+    bookings : Path or None
+        Bookings table of the bank in which a customer sees what a life event rests on; it is read, never copied.
     """
 
     home: Home
@@ -38,6 +45,9 @@ class Settings:
     host: str
     port: int
     workers: int
+    sign_on_header: str = ""
+    sign_on_secret_file: Path | None = None
+    bookings: Path | None = None
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -56,6 +66,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         host=_read_loopback(environ, "LEVENSLOOP_HOST"),
         port=_read_number(environ, "LEVENSLOOP_PORT", default=FIRST_PORT, lowest=1, highest=65535),
         workers=_read_number(environ, "LEVENSLOOP_WORKERS", default=2, lowest=2, highest=64),
+        sign_on_header=environ.get("LEVENSLOOP_SIGN_ON_HEADER", "").strip(),
+        sign_on_secret_file=_read_path(environ, "LEVENSLOOP_SIGN_ON_SECRET_FILE"),
+        bookings=_read_path(environ, "LEVENSLOOP_BOOKINGS"),
     )
 
 
@@ -104,12 +117,21 @@ def _read_number(environ: Mapping[str, str], name: str, *, default: int, lowest:
     return int(value)
 
 
+def _read_path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name, "")
+    return Path(value).expanduser().resolve() if value else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _read_loopback(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name) or "127.0.0.1"
-    try:
-        loopback = ip_address(value).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if value == "localhost" or not is_loopback(value):
         raise UsageError(f"{name} is not a loopback address. Set it to 127.0.0.1 and put a TLS proxy in front.")
     return value

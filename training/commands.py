@@ -273,8 +273,11 @@ def prove_exclusion(
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write the pages to.")],
     candidate: Annotated[str, typer.Argument(help="Candidate or release; the newest candidate when absent.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder to write the pages to; where the board's page shows them from."),
+    ] = None,
     language: Annotated[str, typer.Option(help="nl, en or both.")] = "both",
 ) -> None:
     """Write the report that the review board reads before it signs: one page per language, fit for screen and paper."""
@@ -308,26 +311,30 @@ def sign(
     passphrase: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="LEVENSLOOP_PASSPHRASE")],
     candidate: Annotated[str, typer.Option(help="Candidate to sign; the newest when absent.")] = "",
     refuse: Annotated[bool, typer.Option("--refuse", help="Sign a refusal instead of an approval.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Record nothing; write the signature here, for the page of the board."),
+    ] = None,
 ) -> None:
     """Sign a candidate, or refuse it, as one member of the review board."""
     from rich.console import Console
 
-    from models.board import sign_release
+    from models.board import make_signature, sign_release
     from models.candidate import newest_candidate
     from models.home import find_home
     from models.signing import load_private_key
+    from training.writing import write_file
 
     home = find_home()
     chosen = candidate or newest_candidate(home)
-    decided = sign_release(
-        home,
-        chosen,
-        role,  # type: ignore[arg-type]  # checked by sign_release
-        load_private_key(key, passphrase),
-        "refuse" if refuse else "approve",
-        reason,
-    )
-    Console(stderr=True).print(f"{decided.role} signed: {decided.decision} {chosen[:12]}.", highlight=False)
+    private_key, decision = load_private_key(key, passphrase), "refuse" if refuse else "approve"
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if out is not None:
+        write_file(out, make_signature(home, chosen, role, private_key, decision, reason))  # type: ignore[arg-type]  # checked there
+        console.print(f"{role} signed: {decision} {chosen[:12]}. Hand in {out.name} on the page of the board.")
+        return
+    decided = sign_release(home, chosen, role, private_key, decision, reason)  # type: ignore[arg-type]  # checked there
+    console.print(f"{decided.role} signed: {decided.decision} {chosen[:12]}.")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.recalls import RECALLED
+from models.recalls import PAGES, RECALLED
 from models.store import complaints, offers, trail
 from models.trail import read_row_body
 from serving.account.hiding import tell_months
@@ -45,7 +45,7 @@ def _tell(kind: str, body: dict[str, Any]) -> list[tuple[str, str]]:
     purpose = str(body.get("purpose") or "all")
     match kind:
         case "events_answered":
-            made = [("offers_made", purpose)] * len(body["offers"])
+            made = [("offers_made", purpose)] * (0 if body.get("client") == PAGES else len(body["offers"]))
             return [("answers", purpose), *made]
         case "events_refused":
             return [("refusals", str(body["outcome"]))]

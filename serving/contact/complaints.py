@@ -131,6 +131,11 @@ class ComplaintDesk:
         waiting = sorted(rows, key=lambda one: (one.called_back_at is not None, one.call_back_by, one.id))
         return tuple(self._entry(connection, complaint, at=at) for complaint in waiting)
 
+    def of_customer(self, connection: sa.Connection, customer_id: str) -> tuple[Complaint, ...]:
+        """All complaints of one customer that are kept, the latest first."""
+        rows = self._read(connection, complaints.c.customer_id == customer_id)
+        return tuple(sorted(rows, key=lambda one: one.id, reverse=True))
+
     def find(self, connection: sa.Connection, complaint_id: int, *, at: datetime) -> QueueEntry:
         """One complaint with its last contacts.
 

@@ -1,4 +1,4 @@
-"""The whole way on a machine with nothing: the demo, the three answers it promises, and every command of the README.
+"""The whole way on a machine with nothing: the demo, the three answers it promises, every command of README and docs.
 
 One small demo is made for all of these tests, with the real service in its own processes.
 """
@@ -29,7 +29,8 @@ class Demo:
             "LEVENSLOOP_HOME": str(folder / ".demo"),
             "COLUMNS": "300",
         }
-        self.printed = self.run("levensloop demo --customers 60").stderr
+        self.printed = ""
+        self.run("levensloop demo --customers 60")
 
     def run(self, command: str, *, expected: int = 0) -> subprocess.CompletedProcess[str]:
         """Run one command line in the folder, as somebody would paste it."""
@@ -44,6 +45,8 @@ class Demo:
             check=False,
         )
         assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
+        if command.startswith("levensloop demo"):
+            self.printed = done.stderr  # a service that starts again may have another port
         return done
 
     def examples(self) -> list[str]:
@@ -80,25 +83,49 @@ def test_the_three_printed_commands_give_their_answers_and_again_after_a_restart
     answers(demo)
     release = (demo.folder / ".demo" / "releases" / "champion.json").read_text()
     demo.run("levensloop stop")
-    demo.printed = demo.run("levensloop demo --customers 60").stderr
+    demo.run("levensloop demo --customers 60")
     answers(demo)
     assert (demo.folder / ".demo" / "releases" / "champion.json").read_text() == release
 
 
-def readme_commands() -> list[tuple[str, int]]:
-    """Command lines of the README's `sh` blocks with the exit code each names (0 when it names none)."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+def commands_of(page: Path) -> list[tuple[str, int]]:
+    """Command lines of a page's `sh` blocks with the exit code each names (0 when it names none)."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line.strip()]
     codes = [int(found.group(1)) if (found := re.search(r"# exit code (\d+)", line)) else 0 for line in lines]
     return list(zip(lines, codes, strict=True))
 
 
+DOCS = ROOT / "docs"
+READ_TOGETHER = [("own-bookings", "release"), ("deploy",)]  # the second page goes on where the first one ends
+
+
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs(demo: Demo) -> None:
-    commands = readme_commands()
+    commands = commands_of(ROOT / "README.md")
     assert len(commands) >= 10
     for line, code in commands:
         demo.run(line, expected=code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pages", READ_TOGETHER, ids=" then ".join)
+def test_every_command_of_the_docs_runs(demo: Demo, pages: tuple[str, ...]) -> None:
+    for page in pages:
+        for line, code in commands_of(DOCS / f"{page}.md"):
+            demo.run(line, expected=code)
+
+
+def test_no_page_with_commands_is_left_out() -> None:
+    told = {page.stem for page in DOCS.glob("*.md") if commands_of(page)}
+    assert told == {page for pages in READ_TOGETHER for page in pages}
+
+
+@pytest.mark.slow
+def test_every_notebook_runs(demo: Demo) -> None:
+    """All of them on the demo as it stands; the tests before have asked and trained there, as people do."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbmake", str(ROOT / "notebooks")]
+    assert "4 passed" in demo.run(shlex.join(command)).stdout
 
 
 def test_the_two_commands_of_the_readme_are_targets_of_make() -> None:

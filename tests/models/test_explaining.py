@@ -67,3 +67,15 @@ def test_reasons_stand_in_the_order_of_the_detections(release: SimpleNamespace) 
 def test_no_detection_gives_an_empty_table(release: SimpleNamespace) -> None:
     none = detections("separation", "b0").iloc[:0]
     assert len(explain_detections(release.bookings, none, release=release)) == 0
+
+
+def test_a_first_name_that_many_texts_share_is_not_named() -> None:
+    rows = [record(n, "K Visser", "kinderalimentatie noor", "DBIT") for n in range(0, 120, 2)]
+    rows += [record(n, "Bakker Bart BV", "brood en taart", "DBIT", "CARD") for n in range(1, 120, 2)]
+    bookings = bookings_from_records(rows, source="test").frame
+    classifier = BookingClassifier(calibrate=False).fit(bookings, ["separation"] * 60 + ["none"] * 60)
+    assert "noor" in classifier.space_.spoken  # the classifier may look at it
+    made = SimpleNamespace(classifier=classifier, screening=default_screening(), taxonomy=default_taxonomy())
+    told = explain_detections(bookings, detections("separation", "b0"), release=made)
+    assert told["words"].tolist() == ["kinderalimentatie"]
+    assert "noor" not in told.to_csv().lower()

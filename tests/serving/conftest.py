@@ -35,6 +35,9 @@ from serving.edge import Edge, Seen
 from serving.gate import Gate
 from serving.ledger import Ledger
 from serving.once import Once
+from serving.pages.addresses import PREFIX as PAGES_PREFIX
+from serving.pages.app import build_pages, build_reception, build_routes_of_pages
+from serving.pages.settings import PageSettings
 from serving.policy import Policy, default_policy
 from serving.records import StoredRecords
 
@@ -167,7 +170,10 @@ def bank(bank_url: str, tmp_path: Path) -> Iterator[Bank]:
         detect=detector, policy=policy, clock=lambda: NOW,
         switches=KillSwitches(lambda: load_registry(Home(tmp_path))),
     )  # fmt: skip
-    desk = Desk(gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=lambda: NOW)
+    desk = Desk(
+        gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=lambda: NOW,
+        pages=PageSettings(Home(tmp_path)),
+    )  # fmt: skip
     seen: list[Seen] = []
     with open_client(desk, seen) as client:
         yield Bank(store, detector, desk, client, seen)
@@ -190,10 +196,12 @@ def open_client(
     api = build_api()
     api.state.desk = desk
     limits = (policy or default_policy()).limits
-    mounted = Starlette(routes=[Mount(PREFIX, api)])
+    pages = build_pages()
+    pages.state.desk = desk
+    mounted = Starlette(routes=[Mount(PREFIX, api), Mount(PAGES_PREFIX, pages)])
     edge = Edge(
-        mounted, routes=build_routes(limits), limits=limits, find_client=partial(find_client_of, api),
-        observe=seen.append,
+        mounted, routes={**build_routes(limits), **build_routes_of_pages(limits)}, limits=limits,
+        find_client=partial(find_client_of, api), observe=seen.append, reception=build_reception(pages),
     )  # fmt: skip
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     return TestClient(edge, raise_server_exceptions=False, headers=headers)

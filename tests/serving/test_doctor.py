@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -148,3 +149,18 @@ def _no_release(_settings: Settings) -> None:
 def test_words_say_how_bad_it_is() -> None:
     lines = [str(Finding("a", "b", code, look)) for code, look in ((0, False), (0, True), (30, False))]
     assert lines == ["fine   a: b", "look   a: b", "WRONG  a: b"]
+
+
+def test_pages_that_are_not_configured_well_are_found(settings: Settings, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40)
+    secret.chmod(0o640)
+    half = replace(settings, sign_on_header="X-Bank-User")
+    assert wrong(half) == {"pages": 2}
+    assert wrong(replace(half, sign_on_secret_file=secret)) == {"pages": 2}
+    secret.chmod(0o600)
+    assert wrong(replace(half, sign_on_secret_file=secret)) == {}
+    assert wrong(replace(settings, bookings=tmp_path / "gone.parquet")) == {"pages": 2}
+    settings.home.link_key.write_text("x")
+    settings.home.link_key.chmod(0o644)
+    assert wrong(settings) == {"home": 2}

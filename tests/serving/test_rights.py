@@ -31,6 +31,7 @@ from serving.access import export_customer
 from serving.care import CustomerFacts
 from serving.erasure import erase_customer
 from serving.holdings import find_traces, holds_id, load_holdings
+from serving.pages.visitors import Identity, open_session
 from serving.policy import default_policy
 from serving.records import write_customers, write_run
 from serving.retention import enforce_retention
@@ -83,6 +84,7 @@ def lived(bank: Any) -> Any:
             number = connection.execute(complaints.insert().returning(complaints.c.id), complaint).scalar_one()
             attempt = {"complaint_id": number, "colleague": "dana", "result": "no answer", "at": NOW}
             connection.execute(contact_attempts.insert(), attempt)
+        open_session(bank.store, Identity("customer", customer), link=None, at=NOW)
         post(bank, "/permissions", {"customer_id": customer, "purpose": "own_product_offers", "action": "withdrawn"})
     write_customers(bank.store, [CustomerFacts("c-1"), CustomerFacts("c-10")], at=NOW)
     return bank
@@ -176,10 +178,11 @@ def test_access_tells_every_row_with_plain_labels_and_evidence(lived: Any) -> No
         "Where your answers to our questions are": 0,
         "Why a peak of your organisation was to be expected": 0,
         "What we asked you": 1,
+        "When you were signed in to these pages": 1,
         "Messages about you to systems that send offers": 1,
         "Answers to requests about you, in case a request is repeated": 6,
-        # Three permissions, the answer, sent, answered, the correction.
-        "Rows of the trail that are about you": 7,
+        # Three permissions, the answer, sent, answered, the correction, and that the customer was on the page.
+        "Rows of the trail that are about you": 8,
     }
     (event,) = held["Events we inferred from your bookings"]["rows"]
     assert (event["evidence"], event["probability"], event["onset_date"]) == ("b1", 0.9, "2026-10-01")
@@ -231,7 +234,7 @@ def test_erasure_counts_what_went_and_the_trail_names_nobody(lived: Any) -> None
     assert {table: count for table, count in erased.rows.items() if count} == {
         "permission_events": 3, "customers": 1, "detections": 1, "runs": 1, "offers": 2, "corrections": 1,
         "complaints": 1, "questions": 1,
-        "contact_attempts": 1, "outbox": 1, "idempotency": 6, "trail_commitments": 7,
+        "contact_attempts": 1, "outbox": 1, "idempotency": 6, "page_sessions": 1, "trail_commitments": 8,
     }  # fmt: skip
     with lived.store.read() as connection:
         text = connection.execute(sa.select(trail.c.body).where(trail.c.seq == erased.trail_seq)).scalar_one()
@@ -332,6 +335,9 @@ def test_every_table_is_emptied_when_its_days_are_over_and_not_a_day_before(live
         post(lived, "/permissions", {"customer_id": customer, "purpose": "own_product_offers", "action": "consented"})
     days = {table: kept.days for table, kept in default_policy().retention.items()}
     assert (days["idempotency"], days["outbox"], days["detections"], days["questions"]) == (7, 30, 200, 730)
+    # A session of half an hour, and a day in which its link stays used.
+    assert enforce(lived, NOW + timedelta(days=1, minutes=30)) == {}
+    assert enforce(lived, NOW + timedelta(days=1, minutes=31)) == {"page_sessions": 2}
     assert enforce(lived, NOW + timedelta(days=7)) == {}
     assert enforce(lived, NOW + timedelta(days=7, seconds=1)) == {"idempotency": 14}
     assert enforce(lived, NOW + timedelta(days=30, seconds=1)) == {"outbox": 2}
@@ -345,7 +351,7 @@ def test_every_table_is_emptied_when_its_days_are_over_and_not_a_day_before(live
         connection.execute(complaints.update().values(closed_at=NOW))
     assert enforce(lived, NOW + timedelta(days=365)) == {}
     assert enforce(lived, NOW + timedelta(days=365, seconds=1)) == {"contact_attempts": 2, "complaints": 2}
-    assert enforce(lived, NOW + timedelta(days=1827)) == {"offers": 4, "corrections": 2, "trail_commitments": 24}
+    assert enforce(lived, NOW + timedelta(days=1827)) == {"offers": 4, "corrections": 2, "trail_commitments": 26}
     assert verify_trail(lived.store, None, None).ok
 
 

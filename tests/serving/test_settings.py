@@ -1,6 +1,7 @@
 """The environment becomes settings once, or one sentence."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_the_named_database_is_that_of_service_trail_and_promotion(tmp_path: Pat
     assert read_settings(build_environment(read_settings({"LEVENSLOOP_HOME": str(tmp_path)}), environ)).home == Home(
         tmp_path, f"sqlite:///{tmp_path / 'levensloop.db'}"
     )
+
+
+def test_pages_of_the_workers_are_those_of_the_settings(tmp_path: Path) -> None:
+    environ = {
+        "LEVENSLOOP_HOME": str(tmp_path), "LEVENSLOOP_SIGN_ON_HEADER": "X-Bank-User",
+        "LEVENSLOOP_SIGN_ON_SECRET_FILE": str(tmp_path / "secret"), "LEVENSLOOP_BOOKINGS": str(tmp_path / "b.parquet"),
+    }  # fmt: skip
+    settings = read_settings(environ)
+    assert (settings.sign_on_header, settings.sign_on_secret_file) == ("X-Bank-User", tmp_path / "secret")
+    assert replace(read_settings(build_environment(settings, {})), home=settings.home) == settings
+    plain = read_settings({"LEVENSLOOP_HOME": str(tmp_path)})
+    assert (plain.sign_on_header, plain.sign_on_secret_file, plain.bookings) == ("", None, None)
+    assert replace(read_settings(build_environment(plain, {})), home=plain.home) == plain
 
 
 def test_trail_of_the_named_database_is_the_one_that_is_verified(

@@ -16,6 +16,7 @@ from tests.benchmarks.serving.small_bank import CUSTOMERS, PURPOSE, open_bank, r
 SECONDS = 1_800
 SAMPLES = 40
 MOST_GROWTH = 1.05
+MOST_WHILE_WARMING, WARM_AFTER = 1.20, 600  # in the first minutes caches and the allocator's arenas still fill
 
 
 def main(share: float) -> int:
@@ -50,9 +51,10 @@ def main(share: float) -> int:
             sampled.append(memory_bytes(server.pid))
     quarter = SAMPLES // 4
     early, late = statistics.median(sampled[quarter : 2 * quarter]), statistics.median(sampled[-quarter:])
+    most = MOST_GROWTH if SECONDS * share >= WARM_AFTER else MOST_WHILE_WARMING
     print(f"memory of the service: {early / 1e6:.0f} MB in the second quarter, {late / 1e6:.0f} MB in the last "
-          f"({late / early:.3f}, at most {MOST_GROWTH})")  # fmt: skip
-    return 0 if late / early <= MOST_GROWTH else 1
+          f"({late / early:.3f}, at most {most})")  # fmt: skip
+    return 0 if late / early <= most else 1
 
 
 if __name__ == "__main__":

@@ -20,13 +20,17 @@ from training.writing import write_file
 BOTH = "both"
 
 
-def write_report(candidate_id: str, *, out: Path, language: str = BOTH, home: Home | None = None) -> list[Path]:
+def write_report(
+    candidate_id: str, *, out: Path | None = None, language: str = BOTH, home: Home | None = None
+) -> list[Path]:
     """Write `report-nl.html`, `report-en.html` and the facts for machines; returns the pages.
 
     Parameters
     ----------
     candidate_id
         Id or its unique beginning; empty: the newest candidate.
+    out
+        Folder; None: that of the home, from which the page of the board shows it.
     language
         nl, en or both.
 
@@ -38,7 +42,9 @@ def write_report(candidate_id: str, *, out: Path, language: str = BOTH, home: Ho
         There is no such candidate, or something in it does not verify.
     """
     languages = _choose(language)
-    source = read_source(home or find_home(), candidate_id)
+    home = home or find_home()
+    source = read_source(home, candidate_id)
+    out = out or home.reports / source.candidate_id
     pages = [out / f"report-{one}.html" for one in languages]
     with track_steps("Reporting", steps=len(languages) + 1) as step:
         for one, page in zip(languages, pages, strict=True):

@@ -111,10 +111,9 @@ def test_join_keys_of_two_vaults_have_nothing_in_common(kept: Kept) -> None:
 
 def test_vault_and_key_are_for_their_owner_alone(kept: Kept) -> None:
     kept.create()
-    modes = {
-        path.name: path.stat().st_mode & 0o777 for path in (kept.home.vault, kept.home.vault / VAULT_FILE, kept.key)
-    }
-    assert modes == {"vault": 0o700, VAULT_FILE: 0o600, "vault.key": 0o600}
+    paths = (kept.home.vault, *kept.home.vault.iterdir(), kept.key)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in paths}
+    assert modes == {"vault": 0o700, VAULT_FILE: 0o600, ".lock": 0o600, "vault.key": 0o600}
 
 
 def test_every_opening_is_in_the_trail_with_who_and_what_for(kept: Kept) -> None:

@@ -248,3 +248,9 @@ def test_the_command_takes_a_candidate_and_a_language(home: Home, tmp_path: Path
     assert sorted(path.name for path in out.iterdir()) == ["report-en.html", MACHINE]
     wrong = CliRunner().invoke(app, ["report", candidate[:12], "--out", str(out), "--language", "fr"])
     assert "nl, en or both" in str(wrong.exception)
+
+
+def test_without_a_folder_the_report_lies_where_the_boards_page_looks(home: Home) -> None:
+    candidate = write(home)
+    assert CliRunner().invoke(app, ["report"], catch_exceptions=False).exit_code == 0
+    assert {"report-nl.html", "report-en.html"} <= {path.name for path in (home.reports / candidate).iterdir()}
