@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.bookings import load_bookings
-from models.course_state import Digest, detect_state, digest, no_state, update
+from models.course_state import Digest, course_of, detect_state, digest, no_state, update
 from models.detection import detect_events
+from models.text import read_texts
 from training.fitting import Fitted
 
 SECRET = "0123456789abcdef"  # noqa: S105 - of hashes in a test
@@ -84,3 +85,16 @@ def test_a_state_holds_neither_text_nor_name(bookings: pd.DataFrame, small_relea
     assert texts == ["customer_id", "booking_id", "told"]
     other = digest(bookings[:500], model=small_release, secret="f" * 16)
     assert not set(other.rows["party"].to_pylist()) & set(state["party"].to_pylist())
+
+
+def test_small_probabilities_that_detection_compares_are_kept(bookings: pd.DataFrame, small_release: Fitted) -> None:
+    one = bookings[bookings["remittance_information"].str.contains("kinderbijslag", case=False)][:1]
+    one = one.reset_index(drop=True)
+    texts = read_texts(one, names=small_release.classifier.names_)
+    classes = small_release.classifier.classes_
+    expected = small_release.classifier.probabilities_of(one, texts)[0, classes.tolist().index("retirement")]
+    state = update(no_state(), read(one, small_release))
+    course = course_of(state, classes=classes, as_of=date(2026, 10, 31))
+    assert 0 < expected < 0.05
+    assert course.likely("retirement").tolist() == [expected]
+    assert course.likely("none").tolist() == [0]
