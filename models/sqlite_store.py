@@ -1,6 +1,8 @@
 """The store as a SQLite file: every commit flushed, one writer, and triggers that refuse to change history."""
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from sqlalchemy import event
 
 from models.errors import StoreUnavailableError, UsageError
 from models.tables import ERASABLE, HISTORY, LEAVING
+
+_MAKING = threading.Lock()  # so that no other thread opens the file while the one who makes it closes it
 
 
 def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.Engine]:
@@ -21,7 +25,7 @@ def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.En
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        _make_file(path)
     except OSError as error:
         raise StoreUnavailableError(
             f"The store cannot be opened: {error.strerror}. Check $LEVENSLOOP_HOME and its rights."
@@ -30,6 +34,16 @@ def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.En
         _engine(url, "BEGIN IMMEDIATE", query_only=False, busy_timeout_ms=busy_timeout_ms),
         _engine(url, "BEGIN", query_only=True, busy_timeout_ms=busy_timeout_ms),
     )
+
+
+def _make_file(path: Path) -> None:
+    """An empty file for this user alone, unless one is there; a file that is there is never touched.
+
+    Closing a file ends all locks that this process has on it (POSIX, sqlite.org/howtocorrupt.html section 2.2). Without
+    its lock, the next process that leaves takes the write-ahead log away, and this one reads and writes the past.
+    """
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def guard_history(connection: sa.Connection) -> None:

@@ -15,6 +15,7 @@ SUPPORTED = (
 _CAMT_ROOTS = {"BkToCstmrStmt": "camt.053", "BkToCstmrAcctRpt": "camt.052", "BkToCstmrDbtCdtNtfctn": "camt.054"}
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:(?:xsd:)?([a-z]{4}\.\d{3})((?:\.\d+)*)")
 _ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)[\s>/]")
+_OFX = re.compile(r"(?i)(?:<[?!][^>]*>\s*)*<OFX>|<\?OFX")
 _SWIFT_START = re.compile(r":(?:\d{2}[A-Z]?|NS):")
 _SWIFT_FIELD = re.compile(r"(?m)^\s*:(?:20|25|60[FM]|61|62[FM]):")
 _MT942 = re.compile(r"(?m)^:(?:34F|13D|90C|90D):|\{2:[IO]942|^942 ?\d*\s*$")
@@ -90,7 +91,7 @@ def _refuse_other_kinds(head: bytes, bare: str, source: str) -> None:
         (head.startswith(b"\xd0\xcf\x11\xe0"), "an old Office document"),
         (head.startswith(b"PAR1"), "a Parquet table"),
         (head.startswith((b"PK\x03\x04", b"\x1f\x8b")), "a packed file inside a packed file"),
-        (bare.startswith(("OFXHEADER", "<OFX", "<?OFX")) or "<OFX>" in bare[:4096].upper(), "an OFX file"),
+        (bare.startswith("OFXHEADER") or _OFX.match(bare) is not None, "an OFX file"),
         (bare.startswith(("!Type:", "!Account")), "a QIF file"),
         (bare[:200].lower().startswith(("<!doctype html", "<html")), "a web page"),
     )

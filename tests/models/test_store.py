@@ -278,6 +278,22 @@ def test_two_processes_write_one_chain(database_url: str, open_here: Callable[[]
     assert (report.ok, report.rows, report.commitments) == (True, 300, 300)
 
 
+def test_a_long_lived_store_sees_other_processes_after_a_second_store_in_its_own(
+    database_url: str, open_here: Callable[[], Store]
+) -> None:
+    """SQLite forgets the locks of a process that closes any handle on the file; others then remove its log."""
+    serving = open_here()
+    _start_writer(database_url, 2).communicate(timeout=60)
+    assert len(_own_rows(serving)) == 2
+    open_here().close()
+    for rows in (4, 6):  # each writer leaves the store as if it were the last
+        _start_writer(database_url, 2).communicate(timeout=60)
+        assert len(_own_rows(serving)) == rows
+    with serving.write() as connection:
+        append_trail(connection, "answer", {}, personal={}, at=NOON)
+    assert len(_own_rows(open_here())) == 7
+
+
 def test_acknowledged_rows_survive_kill_9(database_url: str, open_here: Callable[[], Store]) -> None:
     acknowledged: list[str] = []
     for lines in (1, 20, 60):

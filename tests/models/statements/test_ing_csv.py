@@ -38,6 +38,11 @@ def test_direct_debit_is_split_into_fields_and_payer_words_stay_whole(read_text)
     assert booking["balance_after"] == Decimal("900.00")
 
 
+@pytest.mark.parametrize("name", ["<OFX>", "OFXHEADER", "!Type:Bank", "%PDF", "<html>"])
+def test_a_name_that_looks_like_another_kind_of_file_is_a_name(read_text, name: str) -> None:
+    assert read_text(HEADER + CARD.replace("Bakker 12", name)).frame.iloc[0]["counterparty_name"].startswith(name)
+
+
 def test_card_row_keeps_its_whole_text(read_text) -> None:
     booking = read_text(HEADER + CARD).frame.iloc[0]
     assert booking["counterparty_name"] == "Bakker 12 UTRECHT NLD"

@@ -39,6 +39,7 @@ def zipped(**members: str) -> bytes:
         (b"\xd0\xcf\x11\xe0 x", "old Office document"),
         (b"OFXHEADER:100\n<OFX></OFX>", "OFX file, which is not a supported statement type"),
         (b'<?xml version="1.0"?><OFX></OFX>', "OFX file"),
+        (b'<?xml version="1.0"?>\r\n<?OFX OFXHEADER="200" VERSION="211"?>\r\n<OFX>', "OFX file"),
         (b"!Type:Bank\nD1", "QIF file"),
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"<a></a>", "XML without a CAMT message"),
