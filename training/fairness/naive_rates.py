@@ -27,6 +27,7 @@ from training.fairness.verdicts import Fact, give_verdicts
 from training.settings import settings
 
 RATES = ("recall", "false_offer_rate")
+_PLACE = ("rate", "measure", "over", "event", "ground", "group", "against", "other", "low", "high")
 _SHOWN = ("n", "n_against", "share", "share_against", "point", "interval", "verdict", "reason")
 
 
@@ -38,8 +39,9 @@ def compare_rates(
     Returns
     -------
     dict
-        customers: on how many; rows: rate, event, ground, group, other, low, high, and under `naive` and `release` n,
-        n_against, share, share_against, point, interval, verdict and reason; None where too few people are.
+        customers: on how many; rows: rate, measure, over, event, ground, group, against, other, low, high, and under
+        `naive` and `release` n, n_against, share, share_against, point, interval, verdict and reason; None where too
+        few people are.
     """
     chosen = np.random.default_rng(seed).permutation(len(people.customers)) < settings("naive")["most_customers"]
     mine = people.part(chosen)
@@ -49,7 +51,7 @@ def compare_rates(
     facts = {name: _facts(count_events(found, mine, policy, taxonomy), policy) for name, found in told.items()}
     rows = []
     for pair in zip(facts["naive"], facts["release"], strict=True):
-        place = {name: pair[0][name] for name in ("rate", "event", "ground", "group", "other", "low", "high")}
+        place = {name: pair[0][name] for name in _PLACE}
         figures = {name: {key: fact[key] for key in _SHOWN} for name, fact in zip(facts, pair, strict=True)}
         rows.append({**place, **figures})
     return {"customers": len(mine.customers), "rows": rows}

@@ -18,12 +18,14 @@ from training.door import shipped_door
 from training.fairness.alternative_facts import compare_alternatives, figures_of, teach_groups
 from training.fairness.alternatives import UNKNOWN, Equalised, Reweighed, _Mixture, weigh_groups
 from training.fairness.asking import ask
+from training.fairness.findings import naive_findings
 from training.fairness.naive import fit_naive
 from training.fairness.naive_rates import compare_rates, swap_names
 from training.fairness.observing import People, know_people
 from training.fairness.policy import default_fairness_policy
 from training.fairness.swap_suite import default_suite
 from training.fairness.tables import Sources, Tables, Trained, read_tables
+from training.fairness.verdicts import EXCEEDED
 from training.fitting import Fitted
 
 POLICY = default_fairness_policy()
@@ -147,6 +149,15 @@ def test_five_ways_are_compared_and_the_naive_model_stands_beside(
     rates = compare_rates(naive, asked, people, small_release.taxonomy, POLICY, seed=0)
     assert rates["customers"] == len(people.customers)
     assert {row["rate"] for row in rates["rows"]} == {"recall", "false_offer_rate"}
+    wide = {
+        "n": 500, "n_against": 900, "share": 0.5, "share_against": 0.8, "point": -0.3, "interval": [-0.4, -0.2],
+        "verdict": EXCEEDED, "reason": None,
+    }  # fmt: skip
+    worse = {"rows": [{**row, "naive": wide} for row in rates["rows"]]}
+    no_swaps = {"kind": "names", "origin": "all", "pairs": 9, "flips": 0, "score_changes": 0, "upper": 0.001}
+    stopped = naive_findings({"rates": worse, "names": no_swaps, "traps": []}, POLICY, taxonomy=small_release.taxonomy)
+    assert len(stopped) == len(rates["rows"])
+    assert all("500" in finding["reason_nl"] and "500" in finding["reason_en"] for finding in stopped)
     histories = load_bookings(small_bank / "bookings.parquet").frame
     names = swap_names(naive, histories, small_release.screening, POLICY, suite=default_suite(), seed=0)
     assert names["pairs"] > 1000
