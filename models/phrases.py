@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as arrow
@@ -64,10 +64,11 @@ class WordTable:
         most = self.values(starts, otherwise=0)
         places = np.flatnonzero(most[texts.flat] > 0)
         room = np.repeat(texts.starts[1:], texts.lengths)[places] - places
+        longest = cache(lambda numbers: self._longest(numbers, meaning))
         found = [
             (int(at), *match)
             for at, words in zip(places.tolist(), np.minimum(room, most[texts.flat[places]]).tolist(), strict=True)
-            if (match := self._longest(texts.flat[at : at + words].tolist(), meaning))
+            if (match := longest(tuple(texts.flat[at : at + words].tolist())))
         ]
         at, words, value = zip(*found, strict=True) if found else ((), (), ())
         return Found(np.array(at, dtype=np.int64), np.array(words, dtype=np.int64), list(value))

@@ -6,12 +6,11 @@ customer would itself be the special-category data that is kept out.
 """
 
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,26 @@ import pyarrow as arrow
 import pyarrow.compute as compute
 
 from models.errors import UnreadableDataError
+from models.screening_rules import (
+    Abroad,
+    Category,
+    Persons,
+    Rule,
+    Salary,
+    any_pattern,
+    build_abroad,
+    build_category,
+    build_persons,
+    build_salary,
+    fill,
+    one_of,
+)
+from models.screening_sieve import Sieve, build_sieve
 from models.screening_text import (
     PARTS_BREAK,
     as_arrow,
-    compile_cut_words,
     compile_words,
+    encode,
     erase,
     is_one_of,
     join_spelled_letters,
@@ -35,7 +49,6 @@ from models.screening_text import (
 )
 from models.taxonomy import canonical_sha256
 
-Where = Literal["any", "name", "text"]
 # What a booking is judged by. Everything else (dates, amounts, ids, balance) never enters.
 READ_COLUMNS = (
     "counterparty_name",
@@ -46,60 +59,6 @@ READ_COLUMNS = (
     "bank_transaction_code",
     "purpose_code",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule that needs more than a word: `words` at `where`, with one of `also`, without any of `unless`."""
-
-    words: str
-    where: Where
-    also: str
-    unless: str
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """One reason to stop a booking, compiled. `employer`: a salary from such a payer may pass (see `_spare_salary`)."""
-
-    id: str
-    employer: Literal["", "coded", "worded"]
-    words: str
-    name_words: str
-    text_words: str
-    cut_words: str
-    whole_names: frozenset[str]
-    creditor_ids: frozenset[str]
-    rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Abroad:
-    """What tells a transfer to or from outside SEPA, and a transfer to a person abroad."""
-
-    home_country: str
-    sepa_countries: frozenset[str]
-    transfer_codes: frozenset[str]
-    organisation_words: str
-    text_patterns: str
-
-
-@dataclass(frozen=True, slots=True)
-class Persons:
-    """What tells the name of a private person, whose words are not judged."""
-
-    forms: str
-    trade_words: str
-    not_initials: str
-
-
-@dataclass(frozen=True, slots=True)
-class Salary:
-    """What tells that a credit is a salary: codes always, words only where a category allows it."""
-
-    transaction_codes: frozenset[str]
-    purpose_codes: frozenset[str]
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +89,7 @@ class Screening:
     version: str
     sha256: str
     categories: tuple[Category, ...] = field(repr=False)
+    sieve: Sieve = field(repr=False)
     near_misses: str = field(repr=False)
     persons: Persons = field(repr=False)
     card_prefixes: str = field(repr=False)
@@ -154,8 +114,7 @@ class Screening:
         numpy array of bool, one per row
             True: screened. The category is not told, on purpose.
         """
-        distinct, codes = _distinct(frame)
-        return (self._judge(distinct) >= 0)[codes]
+        return self._find(frame) >= 0
 
     def generalise(self, name: str) -> str:
         """The plain category (`groceries`, `school`, `membership`) that stands in for a telling name, else ""."""
@@ -163,16 +122,16 @@ class Screening:
 
     def generalise_names(self, names: pd.Series) -> np.ndarray:
         """Per name the category that replaces it, or "". Who shops where stays out; that they shop stays in."""
-        cleaned = strip_prefixes(normalise_text(as_arrow(names)), self.card_prefixes)
-        found = np.full(len(names), "", dtype=object)
+        distinct, at = encode(as_arrow(names))
+        cleaned = self._plain_names(distinct)
+        found = np.full(len(distinct), "", dtype=object)
         for category, words in self.generalised:
             found[(found == "") & match(cleaned, words)] = category
-        return found
+        return np.asarray(found[at])
 
     def is_salary(self, frame: pd.DataFrame) -> np.ndarray:
         """Credits marked as salary by their purpose code or transaction code; bool per row."""
-        distinct, codes = _distinct(frame)
-        return self._coded_salary(distinct)[codes]
+        return self._coded_salary(_read_columns(frame))
 
     def count_by_category(self, frame: pd.DataFrame) -> dict[str, int]:
         """Screened bookings per category, for monitoring; aggregate only.
@@ -180,8 +139,7 @@ class Screening:
         A category is left out when it has fewer than `count_minimum` bookings, or stems from fewer than
         `count_minimum` customers where the frame says whose bookings they are.
         """
-        distinct, codes = _distinct(frame)
-        found = self._judge(distinct)[codes]
+        found = self._find(frame)
         customers = frame["customer_id"].to_numpy() if "customer_id" in frame else np.arange(len(frame))
         counts: dict[str, int] = {}
         for number, category in enumerate(self._category_ids):
@@ -197,8 +155,35 @@ class Screening:
     def _category_of(self, name: str = "", remittance: str = "", **columns: str) -> str:
         """The category that stops one booking, "" when none does; for tests and review, never per customer."""
         row = {"counterparty_name": name, "remittance_information": remittance, **columns}
-        found = int(self._judge(_distinct(pd.DataFrame([row], dtype="str"))[0])[0])
+        found = int(self._find(pd.DataFrame([row], dtype="str"))[0])
         return self._category_ids[found] if found >= 0 else ""
+
+    def _find(self, frame: pd.DataFrame) -> np.ndarray:
+        """Number of the first category that stops each booking, -1 where none does."""
+        bookings = _read_columns(frame)
+        found = np.full(len(bookings), -1)
+        suspects = np.flatnonzero(self._suspects(bookings))
+        distinct, at = _distinct(bookings.iloc[suspects])
+        found[suspects] = self._judge(distinct)[at]
+        return found
+
+    def _suspects(self, bookings: pd.DataFrame) -> np.ndarray:
+        """Bookings that hold anything of what `_judge` looks for; each distinct value is looked at once."""
+        names, name_at = encode(as_arrow(bookings["counterparty_name"]))
+        plain = self._plain_names(names)
+        judged = self._judged_names(plain)
+        by_name = match(turn_around(judged), self.sieve.name)
+        cut = np.flatnonzero(self._are_cut(names))
+        by_name[cut] |= match(judged.take(cut), self.sieve.cut)
+        by_name |= is_one_of(join_spelled_letters(plain), self.sieve.whole_names)
+        texts, text_at = encode(as_arrow(bookings["remittance_information"]))
+        said = self._judged_texts(texts)
+        by_text = match(said, self.sieve.text) | match(said, self.abroad.text_patterns)
+        accounts, account_at = encode(as_arrow(bookings["counterparty_iban"]))
+        by_account = np.isin(self._places(accounts), ("sepa", "outside"))
+        creditors = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
+        by_creditor = is_one_of(creditors, self.sieve.creditor_ids)
+        return np.asarray(by_name[name_at] | by_text[text_at] | by_account[account_at] | by_creditor)
 
     def _judge(self, bookings: pd.DataFrame) -> np.ndarray:
         """Number of the first category that stops each booking, -1 where none does."""
@@ -217,24 +202,40 @@ class Screening:
 
     def _prepare(self, bookings: pd.DataFrame) -> _Texts:
         raw_name = as_arrow(bookings["counterparty_name"])
-        plain_name = strip_prefixes(normalise_text(raw_name), self.card_prefixes)
-        plain_text = normalise_text(as_arrow(bookings["remittance_information"]))
-        is_person = match(plain_name, self.persons.forms) & ~match(plain_name, self.persons.trade_words)
-        is_person &= ~match(plain_name, self.persons.not_initials)
-        judged_name = compute.if_else(arrow.array(is_person), "", plain_name)
-        name = join_spelled_letters(erase(judged_name, self.near_misses))
-        text = join_spelled_letters(erase(plain_text, self.near_misses))
+        plain_name = self._plain_names(raw_name)
+        name = self._judged_names(plain_name)
+        text = self._judged_texts(as_arrow(bookings["remittance_information"]))
         turned = turn_around(name)
-        lengths = compute.utf8_length(raw_name)
-        is_cut = compute.is_in(lengths, arrow.array(self.cut_lengths, lengths.type))
         return _Texts(
             name=name,
             text=text,
             whole=join_spelled_letters(plain_name),
             turned=turned,
             turned_and_text=arrow.concat_arrays([turned, text]),
-            cut=compute.if_else(is_cut, name, ""),
+            cut=compute.if_else(self._are_cut(raw_name), name, ""),
             both=compute.binary_join_element_wise(name, text, PARTS_BREAK),
+        )
+
+    def _plain_names(self, raw: arrow.Array) -> arrow.Array:
+        return strip_prefixes(normalise_text(raw), self.card_prefixes)
+
+    def _judged_names(self, plain: arrow.Array) -> arrow.Array:
+        """Names without near misses, "" for those of private persons."""
+        is_person = match(plain, self.persons.forms) & ~match(plain, self.persons.trade_words)
+        is_person &= ~match(plain, self.persons.not_initials)
+        return join_spelled_letters(erase(compute.if_else(arrow.array(is_person), "", plain), self.near_misses))
+
+    def _judged_texts(self, raw: arrow.Array) -> arrow.Array:
+        return join_spelled_letters(erase(normalise_text(raw), self.near_misses))
+
+    def _are_cut(self, raw: arrow.Array) -> arrow.Array:
+        lengths = compute.utf8_length(raw)
+        return compute.is_in(lengths, arrow.array(self.cut_lengths, lengths.type))
+
+    def _places(self, accounts: arrow.Array) -> np.ndarray:
+        accounts = compute.utf8_upper(compute.replace_substring_regex(accounts, r"[\s.]", ""))
+        return place_of_account(
+            accounts, home_country=self.abroad.home_country, sepa_countries=self.abroad.sepa_countries
         )
 
     def _hits(self, category: Category, texts: _Texts, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -266,11 +267,7 @@ class Screening:
         Only a series could show that a transfer abroad is a fixed one; then an earlier booking would be judged by
         later ones. So every transfer of that kind is stopped, the first one too.
         """
-        place = place_of_account(
-            as_arrow(bookings["counterparty_iban"]),
-            home_country=self.abroad.home_country,
-            sepa_countries=self.abroad.sepa_countries,
-        )
+        place = self._places(as_arrow(bookings["counterparty_iban"]))
         is_transfer = bookings["bank_transaction_code"].isin(self.abroad.transfer_codes).to_numpy(dtype=bool)
         is_transfer = is_transfer & (bookings["creditor_id"] == "").to_numpy(dtype=bool) & ~_is_credit(bookings)
         to_person = (place == "sepa") & is_transfer & ~match(texts.name, self.abroad.organisation_words)
@@ -316,109 +313,39 @@ def parse_screening(text: str, *, source: str = "screening") -> Screening:
 def _build(data: dict[str, Any]) -> Screening:
     if not data["category"]:
         raise ValueError("category, which is empty")
-    lists = {name: _one_of(words) for name, words in data.get("list", {}).items()}
-    patterns = [_fill(pattern, lists) for group in data["near_miss"] for pattern in group["patterns"]]
+    lists = {name: one_of(words) for name, words in data.get("list", {}).items()}
+    patterns = [fill(pattern, lists) for group in data["near_miss"] for pattern in group["patterns"]]
     screening = Screening(
         version=str(data["version"]),
         sha256=canonical_sha256(data),
-        categories=tuple(_build_category(raw) for raw in data["category"]),
-        near_misses=_any_pattern(patterns),
-        persons=_build_persons(data["persons"], lists),
-        card_prefixes=_one_of(data["card_prefixes"]),
+        categories=tuple(build_category(raw) for raw in data["category"]),
+        sieve=build_sieve(data["category"], data.get("ordinary_words", [])),
+        near_misses=any_pattern(patterns),
+        persons=build_persons(data["persons"], lists),
+        card_prefixes=one_of(data["card_prefixes"]),
         cut_lengths=tuple(int(length) for length in data["cut_lengths"]),
-        abroad=_build_abroad(data["abroad"]),
-        salary=_build_salary(data["salary"]),
+        abroad=build_abroad(data["abroad"]),
+        salary=build_salary(data["salary"]),
         generalised=tuple((str(raw["id"]), compile_words(raw["words"])) for raw in data["generalise"]),
         count_minimum=int(data["count_minimum"]),
     )
-    screening.screen(pd.DataFrame({"counterparty_name": ["a"]}, dtype="str"))  # faulty patterns fail here, not later
+    anything = _read_columns(pd.DataFrame({"counterparty_name": ["a"]}, dtype="str"))
+    screening._suspects(anything), screening._judge(anything)  # faulty patterns fail here, not later
     return screening
 
 
-def _build_category(raw: dict[str, Any]) -> Category:
-    unknown = set(raw) - {
-        "id", "why", "source", "marker", "employer", "words", "name_words", "text_words", "whole_names",
-        "creditor_ids", "rule",
-    }  # fmt: skip
-    if unknown:
-        raise ValueError(f"{raw['id']}: unknown {', '.join(sorted(unknown))}")
-    if not raw["why"] or not raw["source"]:
-        raise ValueError(f"{raw['id']}: a category says why it is there and its source")
-    words = list(raw.get("words", []))
-    name_words = list(raw.get("name_words", []))
-    return Category(
-        id=str(raw["id"]),
-        employer=raw.get("employer", ""),
-        words=compile_words(words),
-        name_words=compile_words(name_words),
-        text_words=compile_words(raw.get("text_words", [])),
-        cut_words=compile_cut_words(words + name_words),
-        whole_names=frozenset(raw.get("whole_names", [])),
-        creditor_ids=frozenset(raw.get("creditor_ids", [])),
-        rules=tuple(_build_rule(rule) for rule in raw.get("rule", [])),
-    )
-
-
-def _build_rule(raw: dict[str, Any]) -> Rule:
-    where = raw.get("where", "any")
-    if where not in get_args(Where):
-        raise ValueError(f"where = {where}")
-    also, unless = raw.get("also", []), raw.get("unless", [])
-    return Rule(words=compile_words(raw["words"]), where=where, also=compile_words(also), unless=compile_words(unless))
-
-
-def _build_abroad(raw: dict[str, Any]) -> Abroad:
-    return Abroad(
-        home_country=str(raw["home_country"]),
-        sepa_countries=frozenset(raw["sepa_countries"]),
-        transfer_codes=frozenset(raw["transfer_codes"]),
-        organisation_words=compile_words(raw["organisation_words"]),
-        text_patterns=_any_pattern(raw["text_patterns"]),
-    )
-
-
-def _build_persons(raw: dict[str, Any], lists: dict[str, str]) -> Persons:
-    return Persons(
-        forms=_any_pattern(_fill(pattern, lists) for pattern in raw["forms"]),
-        trade_words=compile_words(raw["trade_words"]),
-        not_initials=_any_pattern(raw["not_initials"]),
-    )
-
-
-def _build_salary(raw: dict[str, Any]) -> Salary:
-    return Salary(
-        transaction_codes=frozenset(raw["transaction_codes"]),
-        purpose_codes=frozenset(raw["purpose_codes"]),
-        words=compile_words(raw["words"]),
-    )
-
-
-def _fill(pattern: str, lists: dict[str, str]) -> str:
-    for name, words in lists.items():
-        pattern = pattern.replace(f"<{name}>", words)
-    if "<" in pattern:
-        raise ValueError(f"a list that is not there in {pattern}")
-    return pattern
-
-
-def _one_of(words: Iterable[str]) -> str:
-    """An alternation; words of lists for near misses may hold patterns."""
-    return "(?:" + "|".join(words) + ")"
-
-
-def _any_pattern(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
-
-
-def _distinct(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """The distinct bookings as far as they are judged, and for each row which of them it is."""
+def _read_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is read of the bookings, "" for what is missing."""
     absent = pd.Series("", index=range(len(frame)), dtype="str")
     present = frame.reset_index(drop=True)
-    texts = pd.DataFrame({name: present.get(name, absent).astype("str").fillna("") for name in READ_COLUMNS})
-    texts["counterparty_iban"] = texts["counterparty_iban"].str.replace(r"[\s.]", "", regex=True).str.upper()
-    codes = texts.groupby(list(READ_COLUMNS), sort=False, dropna=False).ngroup().to_numpy()
-    firsts = np.unique(codes, return_index=True)[1]
-    return texts.iloc[firsts].reset_index(drop=True), codes
+    return pd.DataFrame({name: present.get(name, absent).astype("str").fillna("") for name in READ_COLUMNS})
+
+
+def _distinct(bookings: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The distinct bookings as far as they are judged, and for each row which of them it is."""
+    at = bookings.groupby(list(READ_COLUMNS), sort=False, dropna=False).ngroup().to_numpy()
+    firsts = np.unique(at, return_index=True)[1]
+    return bookings.iloc[firsts].reset_index(drop=True), at
 
 
 def _is_credit(bookings: pd.DataFrame) -> np.ndarray:

@@ -33,6 +33,12 @@ def as_arrow(texts: pd.Series) -> arrow.Array:
     return compute.fill_null(combined, "")
 
 
+def encode(texts: arrow.Array) -> tuple[arrow.Array, np.ndarray]:
+    """The distinct texts in order of appearance, and for each text which of them it is."""
+    encoded = texts.dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy()
+
+
 def is_one_of(texts: arrow.Array, values: Iterable[str]) -> np.ndarray:
     """Which texts equal one of the values."""
     found = compute.is_in(texts, arrow.array(sorted(values), arrow.string()))
@@ -84,12 +90,12 @@ def match(texts: arrow.Array, pattern: str) -> np.ndarray:
 
 def compile_words(words: Iterable[str]) -> str:
     """One pattern for a list of words and phrases."""
-    return _any_of(_compile_word(word) for word in words)
+    return any_of(compile_word(word) for word in words)
 
 
 def compile_cut_words(words: Iterable[str]) -> str:
     """One pattern for the last word of a name that was cut off."""
-    return _any_of(pattern for word in words if (pattern := _compile_cut(word)))
+    return any_of(pattern for word in words if (pattern := _compile_cut(word)))
 
 
 def place_of_account(accounts: arrow.Array, *, home_country: str, sepa_countries: frozenset[str]) -> np.ndarray:
@@ -107,19 +113,29 @@ def place_of_account(accounts: arrow.Array, *, home_country: str, sepa_countries
     return np.where(countries == "", "", place)
 
 
-def _any_of(patterns: Iterable[str]) -> str:
+def any_of(patterns: Iterable[str]) -> str:
     """An alternation; none for an empty list."""
     alternatives = "|".join(patterns)
     return f"(?:{alternatives})" if alternatives else ""
 
 
-def _compile_word(word: str) -> str:
+def plain_letters(word: str) -> str:
+    """A word of the lists without its diacritics."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if unicodedata.category(letter) != "Mn")
+
+
+def is_glued(words: list[str]) -> bool:
+    """Whether a phrase of these words is also found without its spaces."""
+    return len(words) > 1 and sum(map(len, words)) >= _GLUE_FROM
+
+
+def compile_word(word: str) -> str:
     """A pattern for one word or phrase. `\\b` knows Latin letters only, so other scripts go without."""
-    word = "".join(letter for letter in unicodedata.normalize("NFKD", word) if unicodedata.category(letter) != "Mn")
+    word = plain_letters(word)
     if not word.strip("* ") or word != word.lower().strip():
         raise ValueError(f"word {word!r}, which is empty or not in lower case")
     inner = word.strip("*")
-    gap = " ?" if " " in inner and len(inner.replace(" ", "")) >= _GLUE_FROM else " "
+    gap = " ?" if is_glued(inner.split(" ")) else " "
     body = gap.join(
         r"\w*".join(re.escape(part) for part in token.split("*")).replace(r"\#", r"\d{4,}")
         for token in inner.split(" ")

@@ -56,14 +56,14 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     """Words, concepts and party of every booking; the work is done once per distinct text."""
     lexicon = default_lexicon()
     columns = text_column(bookings, "counterparty_name"), text_column(bookings, "remittance_information")
-    named, told = (level_texts(column).dictionary_encode() for column in _without_names(*columns, names=names))
-    words, (name_words, told_words) = split_words(named.dictionary, told.dictionary)
+    (named, name_at), (told, told_at) = map(_level_distinct, _without_names(*columns, names=names))
+    words, (name_words, told_words) = split_words(named, told)
     told_words, words = _complete_lasts(told_words, words, lexicon)
     name_words, words = _complete_lasts(name_words, words, lexicon)
     words.append(_UNKNOWN)
     table = WordTable(words)
     read = read_names(name_words, table, lexicon, mode=names)
-    keys = np.stack([named.indices.to_numpy(), told.indices.to_numpy(), _evidence(bookings)])
+    keys = np.stack([name_at, told_at, _evidence(bookings)])
     (name, text, evidence), at = _distinct_columns(keys)
     told_concepts = _concepts(told_words, table, lexicon)
     salary = told_concepts.any(told_concepts.flat == lexicon.concepts.index("salary"))
@@ -93,6 +93,13 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
         persons=persons,
         at=at,
     )
+
+
+def _level_distinct(texts: arrow.Array) -> tuple[arrow.Array, np.ndarray]:
+    """The distinct levelled texts, and which of them each text is; each distinct text is levelled once."""
+    raw = texts.dictionary_encode()
+    levelled = level_texts(raw.dictionary).dictionary_encode()
+    return levelled.dictionary, levelled.indices.to_numpy()[raw.indices.to_numpy()]
 
 
 def _without_names(names_column: arrow.Array, texts: arrow.Array, *, names: Names) -> tuple[arrow.Array, arrow.Array]:

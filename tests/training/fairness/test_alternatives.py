@@ -157,7 +157,7 @@ def test_five_ways_are_compared_and_the_naive_model_stands_beside(
     no_swaps = {"kind": "names", "origin": "all", "pairs": 9, "flips": 0, "score_changes": 0, "upper": 0.001}
     stopped = naive_findings({"rates": worse, "names": no_swaps, "traps": []}, POLICY, taxonomy=small_release.taxonomy)
     assert len(stopped) == len(rates["rows"])
-    assert all("500" in finding["reason_nl"] and "500" in finding["reason_en"] for finding in stopped)
+    assert all("500" in finding["reason"]["nl"] and "500" in finding["reason"]["en"] for finding in stopped)
     histories = load_bookings(small_bank / "bookings.parquet").frame
     names = swap_names(naive, histories, small_release.screening, POLICY, suite=default_suite(), seed=0)
     assert names["pairs"] > 1000
