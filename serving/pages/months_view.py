@@ -63,6 +63,23 @@ class Months:
     alarms: Sequence[Mapping[str, Any]]
     questions: tuple[Question, ...]
     drift: Sequence[Mapping[str, Any]]
+    names: Mapping[str, Any]  # of grounds and their groups, by language; ids stand in where there are none
+
+    def ground(self, ground: str, language: str) -> str:
+        """What a ground is called."""
+        return str(self._named(ground, language).get("name", _plain(ground)))
+
+    def group(self, ground: str, group: str, language: str) -> str:
+        """What a group of a ground is called."""
+        return str(self._named(ground, language).get("groups", {}).get(group, _plain(group)))
+
+    def _named(self, ground: str, language: str) -> Mapping[str, Any]:
+        named: Mapping[str, Any] = self.names.get(language, {}).get(ground, {})
+        return named
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ").replace("*", ", ")
 
 
 def read_months(home: Home, release_id: str) -> Months | None:
@@ -82,7 +99,7 @@ def read_months(home: Home, release_id: str) -> Months | None:
         questions = [_question(name, rows, facts, alarms) for name, rows in facts["rates"].items()]
         return Months(
             str(facts["release"]), tuple(facts["months"]), int(facts["customers"]), str(facts["created_at"]),
-            facts["alarms"], tuple(questions), facts.get("drift") or (),
+            facts["alarms"], tuple(questions), facts.get("drift") or (), facts.get("names") or {},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError("The facts of the months are not of their form. Run `levensloop monitor` again.") from error

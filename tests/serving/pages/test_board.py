@@ -190,7 +190,7 @@ def test_months_are_drawn_with_their_figures_and_gaps(bank: Any, board: Any, sig
     facts = {
         "release": champion.id, "months": months, "customers": 500, "created_at": "2026-11-22T00:00:00+00:00",
         "margins": {"low": 0.8, "high": 1.25}, "rates": {"offers": rates, "missed": None}, "alarms": [alarm],
-        "drift": [],
+        "drift": [], "names": {"nl": {"origin": {"name": "Herkomst", "groups": {"turkish": "Turks"}}}},
     }  # fmt: skip
     (board.home.monitoring / f"{champion.id}.json").write_text(json.dumps(facts))
     page = anna.look("/board/months").text
@@ -202,6 +202,8 @@ def test_months_are_drawn_with_their_figures_and_gaps(bank: Any, board: Any, sig
     assert "alarm 2026-09" in page
     assert "20.0 %" in page
     assert "There were no data for this question." in page
+    assert "origin: turkish" in page  # English has no name for it here
+    assert anna.look("/board/months?lang=nl").text.count("Herkomst: Turks") == 6
 
 
 def test_the_report_of_a_release_stands_alone(bank: Any, board: Any, sign_in: Any) -> None:

@@ -45,6 +45,8 @@ from training.fairness.monitoring.facts import (
 from training.fairness.policy import FairnessPolicy, group_frame, parse_fairness
 from training.fairness.vault import open_vault
 from training.reading import load_table
+from training.report.gaps import name_ground, name_group
+from training.report.texts import LANGUAGES, load_texts
 
 PURPOSE = "fairness_audit"
 MONITORED = "monitored"
@@ -105,6 +107,7 @@ def monitor_release(
         facts = _about(release, policy, people, at) | build_facts(
             served, people, policy, taxonomy, truth=truth, ledger=ledger
         )
+        facts["names"] = _name_cells(facts)
         step(_STEPS[4])
         _keep(home, release.id, facts, at=at)
     return facts
@@ -138,6 +141,23 @@ def build_facts(
             served.spoke, hide_below=int(policy.numbers["hide_below"]), known=taxonomy.ids
         ),
     }  # fmt: skip
+
+
+def _name_cells(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the grounds and groups of these facts are called, by language, for a page that knows ids alone."""
+    rows = [*facts["drift"], *(row for rows in facts["rates"].values() if rows is not None for row in rows)]
+    cells = sorted({(row["ground"], row["group"]) for row in rows})
+    named: dict[str, Any] = {}
+    for language in LANGUAGES:
+        texts = load_texts(language)
+        named[language] = {
+            ground: {
+                "name": name_ground(ground, texts),
+                "groups": {group: name_group(ground, group, texts) for one, group in cells if one == ground},
+            }
+            for ground in sorted({ground for ground, _ in cells})
+        }
+    return named
 
 
 def _champion(home: Home) -> str:

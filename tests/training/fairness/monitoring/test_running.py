@@ -105,6 +105,14 @@ def test_only_customers_who_allow_the_audit_are_counted(facts: dict[str, Any]) -
     assert (row["n"], row["share"], row["n_against"], row["share_against"]) == (50, 0.0, 50, 1.0)
 
 
+def test_every_group_has_its_name_in_both_languages(facts: dict[str, Any]) -> None:
+    cells = {(row["ground"], row["group"]) for row in (*facts["rates"]["answers"], *facts["drift"])}
+    for language, woman in (("nl", "vrouw"), ("en", "woman")):
+        named = facts["names"][language]
+        assert all(named[ground]["name"] and named[ground]["groups"][group] for ground, group in cells)
+        assert named["gender"]["groups"]["f"].lower().startswith(woman[:3])
+
+
 def test_answers_of_the_trail_are_of_the_month_in_amsterdam(facts: dict[str, Any]) -> None:
     # Half past midnight on 1 October; of the fifty who were asked about, twenty-five are women.
     row = of_women(facts, "offers", "2026-10")
