@@ -154,9 +154,11 @@ def _payer_figures(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.n
     cents, days = course.cents[at].astype(np.float64), course.days[at]
     paid = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_LONG)])
     when = np.column_stack([runs.before(days, lag, np.nan) for lag in range(_GAPS + 1)])
-    recent, earlier, enough = paid[:, :_RECENT], median_of_known(paid[:, _RECENT:]), runs.rank >= _RECENT + 1
+    recent, plain = paid[:, :_RECENT], _without_peaks(paid)
+    lowest, earlier = plain[:, :_RECENT].min(axis=1), median_of_known(plain[:, _RECENT:])
+    enough = np.isfinite(plain).sum(axis=1) >= _RECENT + 2
     # the lowest of three against the median before: one bonus does not lift it
-    three = recent.min(axis=1) / np.where(enough, earlier, 1.0)
+    three = lowest / np.where(enough, earlier, 1.0)
     three = np.where(enough, three, 0.0).clip(0, parameters()["points"]["highest_ratio"])
     return {
         "payer_salaries": runs.rank + 1,
@@ -172,10 +174,24 @@ def _payer_figures(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.n
         if len(at)
         else cents,
         "steady": (np.abs(paid[:, 1:_RECENT] / np.where(cents > 0, cents, 1.0)[:, None] - 1) < _SAME).sum(axis=1),
-        "ratio_clear": np.where(enough, recent.min(axis=1) / _second_highest(paid[:, _RECENT:]), 0.0),
-        "earlier_spread": np.where(enough, _spread_of(paid[:, _RECENT:], earlier), 0.0),
+        "ratio_clear": np.where(enough, lowest / _second_highest(plain[:, _RECENT:]), 0.0),
+        "earlier_spread": np.where(enough, _spread_of(plain[:, _RECENT:], earlier), 0.0),
         "period_days": np.nan_to_num(median_of_known(when[:, :-1] - when[:, 1:])),
     }
+
+
+def _without_peaks(paid: np.ndarray) -> np.ndarray:
+    """Pays, newest first, without those well above the pay before and the pay after: holiday pay, a thirteenth month.
+
+    What such a month says of the wage cannot be seen. The newest stays, for what comes after it is not known yet.
+    """
+    if not len(paid):
+        return paid
+    high = paid / float(parameters()["series"]["peak_ratio"])
+    peak = np.zeros(paid.shape, dtype=bool)
+    peak[:, 1:-1] = (high[:, 1:-1] > paid[:, :-2]) & (high[:, 1:-1] > paid[:, 2:])
+    plain = np.where(peak, np.nan, paid)
+    return np.take_along_axis(plain, np.argsort(np.isnan(plain), axis=1, kind="stable"), axis=1)
 
 
 def _second_highest(paid: np.ndarray) -> np.ndarray:

@@ -101,6 +101,17 @@ def test_a_new_payer_of_salary_knows_the_old_one() -> None:
     assert facts["ratio_other_payer"] == pytest.approx(1.2)
 
 
+def test_holiday_pay_is_not_taken_for_the_first_month_of_a_higher_wage() -> None:
+    """A rise shows in the lowest of three wages; a month with holiday pay is none of them."""
+    amounts = ["2000.00"] * 4 + ["3200.00"] + ["2300.00"] * 3  # January to April, May, June to August
+    pay = [(f"2026-0{n}-25", amount, "CRDT", "Werk BV", "salaris") for n, amount in enumerate(amounts, start=1)]
+    told = dict(series_points(table(*pay), "income_rise", "2026-09-01"))
+    assert told["2026-07-25"]["ratio_three"] == pytest.approx(1.0)  # two wages of 2,300
+    assert told["2026-08-25"]["ratio_three"] == pytest.approx(1.15)
+    # Holiday pay that was paid this very month stays until the next wage shows what it is.
+    assert told["2026-05-25"]["ratio_three"] == pytest.approx(1.0)
+
+
 def test_chunks_hold_whole_customers() -> None:
     frame = pd.concat([table(("2026-01-02", "1.00", "DBIT", "x", "y")).assign(customer_id=c) for c in "bacab"])
     chunks = list(by_customers(frame, rows=2))
