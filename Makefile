@@ -46,10 +46,11 @@ bench-serving: $(INSTALLED)  ## what an answer costs, beside an empty service, d
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_serving
 
 SHARE ?= 1
-soak: $(INSTALLED)  ## races, kills and half an hour of load (about an hour); SHARE=0.1 for a tenth of it
+soak: $(INSTALLED)  ## races, kills, half an hour of load, broken files (about an hour); SHARE=0.1 for a tenth
 	PYTHONPATH=. $(BIN)/python -m tests.soak.withdrawal_race --share $(SHARE)
 	PYTHONPATH=. $(BIN)/python -m tests.soak.kill_nine --share $(SHARE)
 	PYTHONPATH=. $(BIN)/python -m tests.soak.memory --share $(SHARE)
+	PYTHONPATH=. $(BIN)/python -m tests.soak.fuzz_statements --share $(SHARE)
 	LEVENSLOOP_EXAMPLES=$$($(BIN)/python -c 'print(max(30, int(500 * $(SHARE))))') $(BIN)/pytest -q tests/serving/test_contract.py
 
 bento: $(INSTALLED)  ## what is shipped, without training code; also needs the release in $$LEVENSLOOP_HOME to serve

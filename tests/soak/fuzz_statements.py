@@ -1,9 +1,10 @@
 """Feed damaged statement files to every reader and look for anything but bookings, problems or our own error.
 
-`make bench` gives it 20 seconds; `python tests/benchmarks/bench_fuzz_statements.py 600` gives more (then optionally a
-seed). It starts from files that our writers make and from real files in ../shared/data/statements when they are there.
+It starts from files that our writers make and from real files in ../shared/data/statements when they are there. Run:
+`make soak`, or `python -m tests.soak.fuzz_statements [--share 0.1] [--seed N]`; without a seed each run takes another.
 """
 
+import argparse
 import gzip
 import io
 import random
@@ -26,6 +27,7 @@ from models.statements.reading import build_frame
 from models.statements.rows import StatementRow
 from training.simulation.statement_files import StatementFormat, write_statement
 
+SECONDS = 600
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data" / "statements"
 FORMATS: tuple[StatementFormat, ...] = ("ing", "camt", "mt940", "psd2")
@@ -158,5 +160,9 @@ def fuzz(seconds: float, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    sys.exit(fuzz(float(arguments[0]) if arguments else 20, int(arguments[1]) if len(arguments) > 1 else 1))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    sys.exit(fuzz(SECONDS * given.share, given.seed))
