@@ -60,6 +60,10 @@ READ_COLUMNS = (
     "purpose_code",
 )
 
+# Bookings from which the sieve saves more than it costs: RE2 learns its large patterns anew for every frame (measured:
+# twice the time at 30 bookings, equal at 8,000, less than half at 100,000).
+_SIEVED_FROM = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
@@ -162,7 +166,8 @@ class Screening:
         """Number of the first category that stops each booking, -1 where none does."""
         bookings = _read_columns(frame)
         found = np.full(len(bookings), -1)
-        suspects = np.flatnonzero(self._suspects(bookings))
+        sieved = len(bookings) >= _SIEVED_FROM
+        suspects = np.flatnonzero(self._suspects(bookings)) if sieved else np.arange(len(bookings))
         distinct, at = _distinct(bookings.iloc[suspects])
         found[suspects] = self._judge(distinct)[at]
         return found

@@ -82,7 +82,16 @@ def home(
 
 @pytest.fixture
 def promoted(home: Home, tmp_path: Path) -> Promoted:
-    url = f"sqlite:///{tmp_path / 'night.db'}"
+    return open_promoted(home, f"sqlite:///{tmp_path / 'night.db'}")
+
+
+@pytest.fixture
+def either(home: Home, database_url: str) -> Promoted:
+    """As `promoted`, once on each kind of database."""
+    return open_promoted(home, database_url)
+
+
+def open_promoted(home: Home, url: str) -> Promoted:
     made = Promoted(
         read_settings({"LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url})
     )
@@ -132,16 +141,16 @@ def score_and_die(promoted: Promoted, bookings: Path, place: str, time: int, **o
 
 
 def test_everybody_who_allows_it_has_the_answers_of_detect(
-    promoted: Promoted, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    either: Promoted, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LEVENSLOOP_HOME", str(promoted.settings.home.path))
-    summary = promoted.score(dataset)
+    monkeypatch.setenv("LEVENSLOOP_HOME", str(either.settings.home.path))
+    summary = either.score(dataset)
     assert (summary.customers, summary.not_allowed, summary.judged, summary.detections) == (12, 2, 10, 10)
-    detect_file(dataset, out=tmp_path / "all.parquet", as_of=AS_OF, release_id=promoted.table(runs)[0][2])
+    detect_file(dataset, out=tmp_path / "all.parquet", as_of=AS_OF, release_id=either.table(runs)[0][2])
     told = pd.read_parquet(tmp_path / "all.parquet")
     told = told[~told["customer_id"].isin(REFUSING)]
     columns = ["customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence"]
-    stored = pd.DataFrame(promoted.table(detections), columns=[column.name for column in detections.columns])[columns]
+    stored = pd.DataFrame(either.table(detections), columns=[column.name for column in detections.columns])[columns]
     for name in ("onset_date", "detected_on"):
         stored[name] = stored[name].astype(str)
     assert stored.to_dict("records") == told[columns].to_dict("records")
@@ -168,7 +177,7 @@ def test_bookings_of_who_refuses_reach_neither_screening_nor_a_scratch_file(
 
 @pytest.mark.parametrize("in_order", [False, True])
 def test_who_withdraws_while_it_runs_is_not_stored_and_who_consents_waits(
-    promoted: Promoted, dataset: Path, rows: list[Any], in_order: bool, monkeypatch: pytest.MonkeyPatch
+    either: Promoted, dataset: Path, rows: list[Any], in_order: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if in_order:  # then the door is asked again and again while it runs
         dataset = dataset.with_name("in_order.parquet")
@@ -177,35 +186,35 @@ def test_who_withdraws_while_it_runs_is_not_stored_and_who_consents_waits(
 
     def detect(bookings: pd.DataFrame, **options: Any) -> pd.DataFrame:
         if not asked:
-            promoted.record("withdrawn", "c-10", "c-00")
-            promoted.record("consented", "c-07")
+            either.record("withdrawn", "c-10", "c-00")
+            either.record("consented", "c-07")
         asked.extend(bookings["customer_id"].unique())
         return detection.detect_events(bookings, **options)
 
     monkeypatch.setattr(batch, "detect_events", detect)
-    assert promoted.score(dataset).judged == 8
-    stored = {row[0] for row in promoted.table(runs)}
+    assert either.score(dataset).judged == 8
+    stored = {row[0] for row in either.table(runs)}
     assert stored == set(EVERYBODY) - {*REFUSING, "c-10", "c-00"}
     assert "c-07" not in asked
 
 
-def test_permission_that_went_takes_every_stored_night_along(promoted: Promoted, dataset: Path) -> None:
-    score_file(dataset, promoted.settings, as_of=date(2026, 10, 15))
-    promoted.record("withdrawn", "c-01")
-    summary = promoted.score(dataset)
+def test_permission_that_went_takes_every_stored_night_along(either: Promoted, dataset: Path) -> None:
+    score_file(dataset, either.settings, as_of=date(2026, 10, 15))
+    either.record("withdrawn", "c-01")
+    summary = either.score(dataset)
     assert (summary.not_allowed, summary.forgotten) == (3, 1)
-    assert {row[0] for row in promoted.table(detections)} == set(EVERYBODY) - {*REFUSING, "c-01"}
-    assert "c-01" not in {row[0] for row in promoted.table(runs)}
+    assert {row[0] for row in either.table(detections)} == set(EVERYBODY) - {*REFUSING, "c-01"}
+    assert "c-01" not in {row[0] for row in either.table(runs)}
 
 
-def test_a_second_run_of_a_day_replaces_the_first(promoted: Promoted, dataset: Path, rows: list[Any]) -> None:
-    promoted.score(dataset)
+def test_a_second_run_of_a_day_replaces_the_first(either: Promoted, dataset: Path, rows: list[Any]) -> None:
+    either.score(dataset)
     fewer = dataset.parent / "fewer.parquet"
     kept = [row for row in rows if row["customer_id"] != "c-02" and row["booking_id"] != "b1"]
     write_bookings(bookings_from_records(kept, source="test").frame, fewer)
-    assert promoted.score(fewer).judged == 9
-    assert promoted.table(detections) == []
-    assert len(promoted.table(runs)) == 9
+    assert either.score(fewer).judged == 9
+    assert either.table(detections) == []
+    assert len(either.table(runs)) == 9
 
 
 PLACES = [
@@ -215,10 +224,10 @@ PLACES = [
 
 
 def test_killed_anywhere_and_started_again_it_leaves_what_one_run_leaves(
-    promoted: Promoted, dataset: Path, home: Home, tmp_path: Path
+    either: Promoted, dataset: Path, home: Home, tmp_path: Path
 ) -> None:
-    promoted.score(dataset)
-    whole = [promoted.table(table) for table in (detections, runs)]
+    either.score(dataset)
+    whole = [either.table(table) for table in (detections, runs)]
     broken = Promoted(
         read_settings(
             {
