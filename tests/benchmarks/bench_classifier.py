@@ -34,7 +34,7 @@ SIZES = ((200, 6), (600, 12), (1_500, 25), (3_000, 40))  # bookings to fit on, c
 COUNTRIES = ("DE", "ES", "FR", "GB", "IT", "TR")
 DAY = 100_000  # bookings timed, at most
 ALL_DISTINCT = 30_000  # bookings timed
-DISTINCT_SHARE = 0.09  # of normalised texts in a bank's day (issue 4)
+DISTINCT_SHARE = 0.09  # of normalised texts in a bank's day
 FITTED, TESTED = 12_000, 30_000  # bookings of the simulated bank
 REPEATS = 5
 

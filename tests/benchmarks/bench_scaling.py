@@ -28,7 +28,7 @@ from training.fitting import fit_models
 from training.simulation import simulate
 
 TIMES = 10
-MOST_CPU, MOST_MEMORY = 11.5, 1.2  # issue 4
+MOST_CPU, MOST_MEMORY = 11.5, 1.2  # goals of ours
 MONTHS, SEED = 18, 7
 AS_OF = date(2026, 6, 30)
 VERBS = {"classify": [], "detect": ["--as-of", str(AS_OF)]}
