@@ -16,7 +16,11 @@ from models.home import VAULT_VARIABLES
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects after Ctrl-C
 # Telemetry of the libraries below us is off before any of them is imported.
-TELEMETRY_OFF = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+TELEMETRY_OFF = {
+    "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+    # BentoML traces every request, and keeps what no exporter takes: 4 kB of memory a request.
+    "OTEL_SDK_DISABLED": "true",
+}  # fmt: skip
 # The only verbs that receive the key of the vault.
 VAULT_VERBS = frozenset({"audit", "monitor", "vault"})
 

@@ -6,6 +6,7 @@ does the same when the environment is set as `serving.running.build_environment`
 """
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,9 @@ from serving.pages.addresses import PREFIX as PAGES_PREFIX
 from serving.pages.app import build_pages, build_reception, build_routes_of_pages
 from serving.policy import default_policy
 from serving.settings import check_telemetry_off, check_vault_closed, read_settings
+
+# Read when the first request is traced; without it a bare `bentoml serve` would keep every request in memory.
+os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
 T = TypeVar("T")
 

@@ -92,3 +92,13 @@ def test_service_refuses_to_start_while_telemetry_is_on() -> None:
     with pytest.raises(UsageError, match="BENTOML_DO_NOT_TRACK"):
         check_telemetry_off({})
     check_telemetry_off({"BENTOML_DO_NOT_TRACK": "True"})
+
+
+def test_no_request_is_traced_or_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """BentoML puts tracing around every request; spans that nobody takes stay in memory."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    assert TracerProvider().get_tracer("bentoml").start_span("request").is_recording()
+    environ = build_environment(read_settings({"LEVENSLOOP_HOME": str(tmp_path)}), {})
+    monkeypatch.setenv("OTEL_SDK_DISABLED", environ["OTEL_SDK_DISABLED"])
+    assert not TracerProvider().get_tracer("bentoml").start_span("request").is_recording()

@@ -27,6 +27,7 @@ def main(share: float) -> int:
         for own in five_hundred_each(bank)
     ]
     sampled: list[int] = []
+    asked = 0
     with running(bank) as server:
 
         def make(number: int) -> bytes:
@@ -45,10 +46,14 @@ def main(share: float) -> int:
             until = time.monotonic() + SECONDS * share / SAMPLES
             while time.monotonic() < until:
                 loaded = load(server.url, make, callers=8, count=200)
+                asked += 200
                 if not set(loaded.statuses) <= {200, 401, 403, 422}:
                     print(f"FAILED: statuses {loaded.statuses}")
                     return 1
             sampled.append(memory_bytes(server.pid))
+            print(
+                f"{len(sampled)}/{SAMPLES}: {asked:,} requests, {sampled[-1] / 1e6:.0f} MB", file=sys.stderr, flush=True
+            )
     quarter = SAMPLES // 4
     early, late = statistics.median(sampled[quarter : 2 * quarter]), statistics.median(sampled[-quarter:])
     most = MOST_GROWTH if SECONDS * share >= WARM_AFTER else MOST_WHILE_WARMING
