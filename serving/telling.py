@@ -107,7 +107,11 @@ class Teller:
         """Hold tonight against what is remembered, and remember what has moved."""
         with self._gate.store.read() as connection:
             known = recollect(connection, list(found), self.purpose)
-        compared = {customer: _Compared(mine, match(mine, known.get(customer, ()))) for customer, mine in found.items()}
+        days = self._gate.policy.same_event_days
+        compared = {
+            customer: _Compared(mine, match(mine, known.get(customer, ()), days=days))
+            for customer, mine in found.items()
+        }
         moved = [(customer, one) for customer, mine in compared.items() for one in mine.moved]
         if moved:
             with self._gate.store.write() as connection:

@@ -1,7 +1,7 @@
 """What a sink was told, in the store: how a detection of tonight is known again when bookings have moved it.
 
-Late and corrected bookings move the day of a detection and add to what it rests on. It stays the same one as long as
-its event is the same, and its onset or one of its bookings is.
+Late and corrected bookings move the day of a detection and change what it rests on. It stays the same one when its
+event is the same and its onset or one of its bookings is, or when it takes the place of one that is not there any more.
 """
 
 import secrets
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -43,29 +44,35 @@ class Remembered:
         return Remembered(self.id, self.event, found.onset_date, evidence, self.state)
 
 
-def match(found: Sequence[Detection], remembered: Iterable[Remembered]) -> dict[int, Remembered]:
+def match(found: Sequence[Detection], remembered: Iterable[Remembered], *, days: int) -> dict[int, Remembered]:
     """The remembered one of each detection that has one, by its place: each is that of one detection at most.
 
-    Equal onsets go first, then shared bookings in order of onset.
+    Equal onsets go first, then shared bookings, then onsets that lie at most `days` apart; so a second event of its
+    kind is a new one as long as the first is still there.
     """
     free = sorted(remembered, key=lambda known: (known.onset_date, known.id))
     order = sorted(range(len(found)), key=lambda at: found[at].onset_date)
     matched: dict[int, Remembered] = {}
-    for is_same in (_has_same_onset, _shares_booking):
+    for is_same in (_has_same_onset, _shares_booking, partial(_is_near, days=days)):
         for at in order:
-            same = next((known for known in free if is_same(known, found[at])), None)
-            if at not in matched and same is not None:
+            mine = (known for known in free if known.event == found[at].event and is_same(known, found[at]))
+            same = next(mine, None) if at not in matched else None
+            if same is not None:
                 matched[at] = same
                 free.remove(same)
     return matched
 
 
 def _has_same_onset(known: Remembered, found: Detection) -> bool:
-    return known.event == found.event and known.onset_date == found.onset_date
+    return known.onset_date == found.onset_date
 
 
 def _shares_booking(known: Remembered, found: Detection) -> bool:
-    return known.event == found.event and not known.evidence.isdisjoint(found.evidence)
+    return not known.evidence.isdisjoint(found.evidence)
+
+
+def _is_near(known: Remembered, found: Detection, *, days: int) -> bool:
+    return abs((known.onset_date - found.onset_date).days) <= days
 
 
 def find_unmet(connection: sa.Connection, customers: Collection[str], purpose: str) -> set[str]:
