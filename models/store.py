@@ -29,6 +29,7 @@ from models.tables import (
     customers,
     detections,
     erased_permissions,
+    followed_customers,
     idempotency,
     kill_switches,
     letters,
@@ -42,6 +43,7 @@ from models.tables import (
     release_fallbacks,
     runs,
     schema_version,
+    told_detections,
     trail,
     trail_commitments,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "customers",
     "detections",
     "erased_permissions",
+    "followed_customers",
     "idempotency",
     "kill_switches",
     "letters",
@@ -73,6 +76,7 @@ __all__ = [
     "release_fallbacks",
     "runs",
     "schema_version",
+    "told_detections",
     "trail",
     "trail_commitments",
 ]

@@ -297,6 +297,31 @@ batches = sa.Table(
     sa.Column("finished_at", Moment),
 )
 
+# Detections that the sink of `levensloop follow` must not get again. known: stored before the customer was met, never
+# told; telling: the sink has it, or was about to get it; told: it has it.
+told_detections = sa.Table(
+    "told_detections",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("customer_id", sa.String, nullable=False),
+    sa.Column("purpose", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("onset_date", sa.Date, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),  # booking ids it ever rested on, space separated
+    sa.Column("state", sa.String, sa.CheckConstraint("state IN ('known', 'telling', 'told')"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("told_detections_customer", "customer_id", "purpose"),
+)
+
+# Customers whose detections `levensloop follow` compares with what was told; who is not here is met first.
+followed_customers = sa.Table(
+    "followed_customers",
+    METADATA,
+    sa.Column("customer_id", sa.String, primary_key=True),
+    sa.Column("purpose", sa.String, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)
+
 # Purpose registries that were installed, each signed; the last one is in force (models/registries.py).
 purpose_registries = sa.Table(
     "purpose_registries",

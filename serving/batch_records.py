@@ -8,12 +8,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from models.purposes import PurposeSource
-from models.store import Store, batches, detections, runs
+from models.store import Store, batches, detections, followed_customers, runs, told_detections
 from serving.detecting import ServedRelease
 from serving.nightly import find_allowed_of
 from serving.records import as_date
 
 _IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
+FOLLOWED = (told_detections, followed_customers)  # go with the last permission, as nights do
 _PAGE = 5_000  # customers looked at in one transaction
 
 
@@ -41,12 +42,21 @@ def begin_batch(store: Store, work: str, *, as_of: date, release: ServedRelease,
     return Night(int(number), as_of, release.id, release.model_version, found is not None)
 
 
+def find_whole(store: Store, work: str, *, as_of: date, release: ServedRelease) -> Night | None:
+    """The newest batch of this work that came to its end; what comes in afterwards is added to its night."""
+    same = {"bookings_sha256": work, "release_id": release.id, "as_of": as_of}
+    ended = sa.select(batches.c.id).filter_by(**same).where(batches.c.finished_at.is_not(None))
+    with store.read() as connection:
+        number = connection.execute(ended.order_by(batches.c.id.desc()).limit(1)).scalar()
+    return None if number is None else Night(int(number), as_of, release.id, release.model_version, is_resumed=False)
+
+
 def find_done(connection: sa.Connection, night: Night, customer_ids: Sequence[str]) -> set[str]:
     """Which of these customers this batch has judged already."""
     done = sa.select(runs.c.customer_id).where(runs.c.as_of == night.as_of, runs.c.batch == night.batch)
     return {
         customer
-        for some in _parts(customer_ids)
+        for some in parts_of(customer_ids)
         for customer in connection.execute(done.where(runs.c.customer_id.in_(some))).scalars()
     }
 
@@ -88,15 +98,23 @@ def forget_refused(store: Store, registry: PurposeSource, *, clock: Callable[[],
             allowed = find_allowed_of(connection, known, registry.in_force(connection), at=clock())
             refused = [customer_id for customer_id in known if customer_id not in allowed]
             _delete(connection, refused)
+            _delete_rows(connection, refused, FOLLOWED)
         forgotten, last = forgotten + len(refused), known[-1]
 
 
 def _delete(connection: sa.Connection, customer_ids: Sequence[str], *, as_of: date | None = None) -> None:
-    for some in _parts(customer_ids):
+    for some in parts_of(customer_ids):
         for table in (detections, runs):
             gone = table.delete().where(table.c.customer_id.in_(some))
             connection.execute(gone if as_of is None else gone.where(table.c.as_of == as_of))
 
 
-def _parts(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _delete_rows(connection: sa.Connection, customer_ids: Sequence[str], tables: Sequence[sa.Table]) -> None:
+    for some in parts_of(customer_ids):
+        for table in tables:
+            connection.execute(table.delete().where(table.c.customer_id.in_(some)))
+
+
+def parts_of(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many ids at a time as a statement of any database takes."""
     return (customer_ids[at : at + _IDS_AT_ONCE] for at in range(0, len(customer_ids), _IDS_AT_ONCE))

@@ -212,6 +212,51 @@ def score(
 
 
 @app.command()
+def follow(
+    bookings: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="File that grows: a booking per line, JSON.")
+    ],
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="File to append to; stdout when absent.")] = None,
+    purpose: Annotated[str, typer.Option(help="What detections are told for.")] = "own_product_offers",
+    once: Annotated[bool, typer.Option("--once", help="Stop at the end of the file.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Wait so long at the end of the file.")] = 5.0,
+    as_of: Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")] = "",
+    history: Annotated[
+        bool, typer.Option("--history", help="Tell what was stored before the first time, too.")
+    ] = False,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Read the file from its start again.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a release that demo keys signed.")] = False,
+) -> None:
+    """Judge bookings as they come and tell each new detection once, of who allows the purpose.
+
+    It starts from the state of `score --keep-state`, and goes on where it was stopped.
+    """
+    import os
+    import sys
+
+    from rich.console import Console
+
+    from models.commands import parse_day
+    from serving.detection_files import DetectionFile, DetectionPrinter
+    from serving.follow import follow_file
+    from serving.settings import read_settings
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    follow_file(
+        bookings,
+        DetectionFile(out) if out else DetectionPrinter(sys.stdout),
+        read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None),
+        purpose=purpose,
+        once=once,
+        seconds=seconds,
+        from_start=from_start,
+        as_of=parse_day(as_of) if as_of else None,
+        history=history,
+        report=lambda line: console.print(line, markup=False),
+    )
+
+
+@app.command()
 def demo(
     home: _Home = None,
     customers: Annotated[int, typer.Option(min=40, help="Size of the synthetic bank.")] = 240,

@@ -51,12 +51,16 @@ class ReleaseHolder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a client. `as_of` None means today in Europe/Amsterdam."""
+    """One question of a client. `as_of` None means today in Europe/Amsterdam.
+
+    `leave_out` are events and their onsets that the client was told before: they are neither told nor offered on.
+    """
 
     customer_id: str
     purpose: str
     client: Client
     as_of: date | None = None
+    leave_out: frozenset[tuple[str, date]] = frozenset()
 
 
 # Bookings that come with a request, as a table of the customers who may be looked at; called once they are known.
@@ -252,6 +256,8 @@ class Gate:
     def _may_tell(self, found: Detection, case: _Case) -> bool:
         event, purpose = case.release.taxonomy.event(found.event), case.purpose
         only = self.policy.only_events.get(purpose.id)
+        if (found.event, found.onset_date) in case.question.leave_out:
+            return False
         if event.retired or event.id in case.stopped or case.corrected.holds(found.event, found.onset_date):
             return False
         return event.offer_class in purpose.event_classes and (only is None or event.id in only)

@@ -1,5 +1,6 @@
 """Opening the service's parts from settings: verified release, store, gate and ledger."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from models.detection import detect_events
@@ -7,7 +8,7 @@ from models.kill_switch import KillSwitches
 from models.registries import InstalledPurposes
 from models.release import Release
 from models.signing import load_registry
-from models.store import open_store
+from models.store import Store, open_store
 from serving.champion import ChampionHolder
 from serving.clients import make_client_table
 from serving.contact.letters.reviews import load_reviews
@@ -52,23 +53,28 @@ def open_desk(settings: Settings) -> Desk:
     champion.current()
     store = open_store(settings.home.database_url)
     make_client_table(store)
-    registry, policy = InstalledPurposes(settings.home, settings.demo), default_policy()
-    gate = Gate(
+    policy = default_policy()
+    gate = open_gate(settings, store, champion, clock=_now)
+    letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
+    return Desk(
+        gate=gate, ledger=Ledger(store, gate.registry, Once(store)), policy=policy, clock=_now, letters=letters,
+        pages=open_page_settings(settings),
+    )  # fmt: skip
+
+
+def open_gate(settings: Settings, store: Store, champion: ChampionHolder, *, clock: Callable[[], datetime]) -> Gate:
+    """The one door over a store that is open."""
+    return Gate(
         store=store,
         releases=champion,
-        registry=registry,
+        registry=InstalledPurposes(settings.home, settings.demo),
         records=StoredRecords(),
         detect=detect_events,
-        policy=policy,
-        clock=_now,
+        policy=default_policy(),
+        clock=clock,
         strict_customers=settings.strict_customers,
         switches=KillSwitches(lambda: load_registry(settings.home)),
     )
-    letters = LetterDesk(load_reviews(settings.home), settings.demo, default_complaint_rule().phone)
-    return Desk(
-        gate=gate, ledger=Ledger(store, registry, Once(store)), policy=policy, clock=_now, letters=letters,
-        pages=open_page_settings(settings),
-    )  # fmt: skip
 
 
 def _now() -> datetime:

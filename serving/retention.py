@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from models.purposes import AMSTERDAM, PurposeRegistry
 from models.store import METADATA, Store, detections, runs
 from models.trail import append_trail
+from serving.batch_records import FOLLOWED
 from serving.nightly import find_allowed_customers
 from serving.policy import Policy, Retention
 
@@ -56,14 +57,15 @@ def _is_older(since: sa.Column[Any], kept: Retention, *, at: datetime) -> sa.Col
 
 
 def _delete_not_allowed(connection: sa.Connection, registry: PurposeRegistry, *, at: datetime) -> dict[str, int]:
-    """Detections and runs of customers who allow no purpose that they could be told for."""
+    """Detections, runs and what was told of customers who allow no purpose that they could be told for."""
     allowed = find_allowed_customers(connection, registry, at=at)
     known = set(connection.execute(sa.select(runs.c.customer_id).distinct()).scalars())
-    known |= set(connection.execute(sa.select(detections.c.customer_id).distinct()).scalars())
+    for table in (detections, *FOLLOWED):
+        known |= set(connection.execute(sa.select(table.c.customer_id).distinct()).scalars())
     gone = sorted(known - allowed)
-    counts = {detections.name: 0, runs.name: 0}
+    counts = {table.name: 0 for table in (detections, runs, *FOLLOWED)}
     for start in range(0, len(gone), _IDS_AT_ONCE):
         some = gone[start : start + _IDS_AT_ONCE]
-        for table in (detections, runs):
+        for table in (detections, runs, *FOLLOWED):
             counts[table.name] += connection.execute(table.delete().where(table.c.customer_id.in_(some))).rowcount
     return counts

@@ -19,13 +19,16 @@ from models.store import (
     corrections,
     detections,
     erased_permissions,
+    followed_customers,
     outbox,
     permission_events,
     questions,
     runs,
+    told_detections,
     trail,
     trail_commitments,
 )
+from models.taxonomy import default_taxonomy
 from models.trail import verify_trail
 from serving.access import export_customer
 from serving.care import CustomerFacts
@@ -70,6 +73,10 @@ def lived(bank: Any) -> Any:
             made = {"as_of": OCTOBER if customer == "c-1" else date(2026, 10, 2), "release_id": "n" * 64}
             write_run(connection, frame, customers=[customer], model_version="nightly-1", **made)
             opened = {"customer_id": customer, "at": NOW}
+            followed = {**opened, "purpose": "own_product_offers"}
+            connection.execute(followed_customers.insert(), followed)
+            told = {"id": f"told-{customer}-once", "event": "child_birth", "onset_date": OCTOBER, "evidence": "b1"}
+            connection.execute(told_detections.insert(), {**followed, **told, "state": "told"})
             connection.execute(
                 questions.insert(), {**opened, "question": "children", "channel": "phone", "asked_by": "d"}
             )
@@ -170,6 +177,8 @@ def test_access_tells_every_row_with_plain_labels_and_evidence(lived: Any) -> No
         "What the bank passed on to us about you": 1,
         "Events we inferred from your bookings": 1,
         "When we looked at your bookings": 1,
+        "Events we told another system of the bank, or knew already": 1,
+        "Since when we tell new events": 1,
         "What you were offered, what you said to it and what was recalled": 2,
         "What you told us is not right": 1,
         "Your complaints": 1,
@@ -233,7 +242,7 @@ def test_erasure_counts_what_went_and_the_trail_names_nobody(lived: Any) -> None
     erased = erase(lived)
     assert {table: count for table, count in erased.rows.items() if count} == {
         "permission_events": 3, "customers": 1, "detections": 1, "runs": 1, "offers": 2, "corrections": 1,
-        "complaints": 1, "questions": 1,
+        "complaints": 1, "questions": 1, "told_detections": 1, "followed_customers": 1,
         "contact_attempts": 1, "outbox": 1, "idempotency": 6, "page_sessions": 1, "trail_commitments": 8,
     }  # fmt: skip
     with lived.store.read() as connection:
@@ -345,6 +354,8 @@ def test_every_table_is_emptied_when_its_days_are_over_and_not_a_day_before(live
     assert enforce(lived, datetime(2027, 4, 19, 12, tzinfo=UTC)) == {}
     assert enforce(lived, datetime(2027, 4, 20, 12, tzinfo=UTC)) == {"detections": 1, "runs": 1}
     assert enforce(lived, datetime(2027, 4, 21, 12, tzinfo=UTC)) == {"detections": 1, "runs": 1}
+    assert enforce(lived, NOW + timedelta(days=400)) == {}
+    assert enforce(lived, NOW + timedelta(days=400, seconds=1)) == {"told_detections": 2}
     # Complaints stay while they are open, however old.
     assert enforce(lived, NOW + timedelta(days=731)) == {"questions": 2}
     with lived.store.write() as connection:
@@ -357,12 +368,18 @@ def test_every_table_is_emptied_when_its_days_are_over_and_not_a_day_before(live
 
 def test_what_was_inferred_goes_within_a_day_after_the_withdrawal(lived: Any) -> None:
     lived.record("consented", customer_id="c-10", purpose="service_contact")
-    assert enforce(lived, NOW + timedelta(hours=20)) == {"detections": 1, "runs": 1}
+    gone = {"detections": 1, "runs": 1, "told_detections": 1, "followed_customers": 1}
+    assert enforce(lived, NOW + timedelta(hours=20)) == gone
     with lived.store.read() as connection:
         assert connection.execute(sa.select(runs.c.customer_id)).scalars().all() == ["c-10"]
         assert connection.execute(sa.select(detections.c.customer_id)).scalars().all() == ["c-10"]
         bodies = connection.execute(sa.select(trail.c.body).where(trail.c.kind == "retention_enforced")).scalars().all()
-    assert json.loads(bodies[0])["body"]["rows"] == {"detections": 1, "runs": 1}
+    assert json.loads(bodies[0])["body"]["rows"] == gone
+
+
+def test_what_was_told_is_remembered_longer_than_it_can_be_told() -> None:
+    useful = max(event.useful_days for event in default_taxonomy().events)
+    assert (default_policy().retention["told_detections"].days or 0) > useful
 
 
 def test_a_customer_whose_trail_is_unlinked_is_still_a_customer(lived: Any) -> None:
