@@ -18,6 +18,7 @@ from models.canonical import canonical_json, moment_text, sha256_of
 from models.errors import IntegrityError, UsageError
 from models.history_check import SWITCHED
 from models.home import Home
+from models.prepared import Prepared
 from models.release import read_champion
 from models.signing import KeyRegistry, PrivateKey, Role, Signature, load_registry, sign_statement, verify_signature
 from models.store import kill_switches, open_store
@@ -30,8 +31,8 @@ _LAST_ON = (
     .where(kill_switches.c.state == "on")
     .group_by(kill_switches.c.event)
 )
-_STOPS = sa.select(kill_switches.c.id, kill_switches.c.event, kill_switches.c.at).where(
-    kill_switches.c.id.in_(_LAST_ON)
+_STOPS = Prepared(
+    sa.select(kill_switches.c.id, kill_switches.c.event, kill_switches.c.at).where(kill_switches.c.id.in_(_LAST_ON))
 )
 _OFFS = sa.select(kill_switches).where(kill_switches.c.state == "off").order_by(kill_switches.c.id)
 Switch = tuple[Any, ...]  # a row of the table
@@ -58,7 +59,7 @@ class KillSwitches:
 
     def stopped(self, connection: sa.Connection) -> frozenset[str]:
         """The events that are stopped, as this transaction sees them."""
-        stops = {event: (place, at) for place, event, at in connection.execute(_STOPS)}
+        stops = {event: (place, at) for place, event, at in _STOPS.rows(connection)}
         if not stops:
             return frozenset()
         opened = set()

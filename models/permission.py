@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from models.canonical import moment_text
 from models.errors import PermissionRefusedError, UsageError
+from models.prepared import Prepared
 from models.purposes import Purpose, PurposeRegistry, Regime
 from models.store import customers, permission_events
 
@@ -164,8 +165,8 @@ _STATE_COLUMNS = [permission_events.c[name] for name in ("version", "action", "n
 _IS_ADULT = (
     sa.select(customers.c.is_adult).where(customers.c.customer_id == sa.bindparam("customer_id")).scalar_subquery()
 )
-_STATE = (
-    sa.select(*_STATE_COLUMNS, _IS_ADULT)
+_STATE = Prepared(
+    sa.select(*_STATE_COLUMNS, _IS_ADULT.label("is_adult"))
     .where(permission_events.c.customer_id == sa.bindparam("customer_id"))
     .where(permission_events.c.purpose == sa.bindparam("purpose"))
     .order_by(permission_events.c.version)
@@ -240,7 +241,7 @@ def current_permission(
         The purpose is not registered.
     """
     registered = registry.purpose(purpose)
-    rows = connection.execute(_STATE, {"customer_id": customer_id, "purpose": purpose}).all()
+    rows = _STATE.rows(connection, {"customer_id": customer_id, "purpose": purpose})
     permission = decide([PermissionRecord(*row[:-1]) for row in rows], registered, at=at)
     if rows and rows[0][-1] is False:
         return replace(permission, allowed=False, valid_until=None, because="minor")

@@ -16,6 +16,7 @@ from models.canonical import canonical_json, moment_text, parse_json, sha256_of
 from models.errors import IntegrityError, UnreadableDataError, UsageError
 from models.history_check import INSTALLED
 from models.home import Home
+from models.prepared import Prepared
 from models.purposes import Purpose, PurposeRegistry, default_purposes, parse_purposes
 from models.signing import (
     KeyRegistry,
@@ -30,7 +31,7 @@ from models.store import open_store, purpose_registries
 from models.trail import TrailRow, append_trail
 
 SIGNER: Role = "data_protection_officer"
-_LAST = (
+_LAST = Prepared(
     sa.select(purpose_registries.c.id, purpose_registries.c.sha256).order_by(purpose_registries.c.id.desc()).limit(1)
 )
 _ALL = sa.select(purpose_registries).order_by(purpose_registries.c.id)
@@ -63,7 +64,7 @@ class InstalledPurposes:
         IntegrityError
             The last one does not verify. An earlier one is not taken instead: it may allow what was forbidden since.
         """
-        last = connection.execute(_LAST).one_or_none()
+        last = _LAST.first(connection)
         if last is None:
             return default_purposes()
         known = self._verified

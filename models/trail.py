@@ -22,6 +22,7 @@ from models.durable import write_durably
 from models.errors import IntegrityError, StoreUnavailableError, UsageError
 from models.history_check import SIGNED_TABLES, SignedRows, check_signed
 from models.ledger_check import CUSTOMER_ERASED, PERMISSION_RECORDED, RecordedPermissions, check_ledger
+from models.prepared import Prepared
 from models.signing import KeyRegistry, PrivateKey, Signature, sign_statement, verify_signature
 from models.store import Store, permission_events, trail, trail_commitments
 
@@ -32,7 +33,8 @@ FINDINGS_SHOWN = 100
 _ROWS_AT_ONCE = 10_000
 _ERASED_AT_ONCE = 500
 
-_HEAD = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1)
+_HEAD = Prepared(sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1))
+_APPEND, _COMMIT_TO = Prepared(trail.insert()), Prepared(trail_commitments.insert())
 # The texts as they stand, not as moments: the hash is over the text.
 _ROWS = sa.select(
     trail.c.seq, sa.type_coerce(trail.c.at, sa.String), trail.c.kind, trail.c.body, trail.c.prev, trail.c.hash
@@ -93,15 +95,12 @@ def append_trail(
     salts = {name: secrets.token_hex(16) for name in personal}
     commitments = {name: framed_sha256(salts[name], name, value) for name, value in personal.items()}
     text = canonical_json({"body": dict(body), "personal": commitments})
-    head = connection.execute(_HEAD).one_or_none()
+    head = _HEAD.first(connection)
     seq, prev = (head.seq + 1, head.hash) if head else (1, BEFORE_FIRST)
     row = TrailRow(seq, _row_hash(seq, moment_text(at), kind, text, prev))
-    connection.execute(
-        trail.insert(), {"seq": seq, "at": at, "kind": kind, "body": text, "prev": prev, "hash": row.hash}
-    )
-    if personal:
-        links = [{"seq": seq, "name": n, "value": v, "salt": salts[n]} for n, v in personal.items()]
-        connection.execute(trail_commitments.insert(), links)
+    _APPEND.run(connection, {"seq": seq, "at": at, "kind": kind, "body": text, "prev": prev, "hash": row.hash})
+    for name, value in personal.items():
+        _COMMIT_TO.run(connection, {"seq": seq, "name": name, "value": value, "salt": salts[name]})
     return row
 
 
@@ -159,7 +158,7 @@ def verify_trail(store: Store, checkpoints: Path | None, registry: KeyRegistry |
 def write_checkpoint(store: Store, folder: Path, key: PrivateKey, *, at: datetime) -> Path | None:
     """Write the signed head of the trail to a folder that another role owns; None when the trail is empty."""
     with store.read() as connection:
-        head = connection.execute(_HEAD).one_or_none()
+        head = _HEAD.first(connection)
     if head is None:
         return None
     statement = {"kind": "trail_checkpoint", "seq": head.seq, "hash": head.hash, "at": moment_text(at)}

@@ -10,11 +10,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from models.canonical import sha256_of
 from models.errors import UsageError
+from models.prepared import Prepared
 from models.purposes import PurposeRegistry
 from models.store import Moment, Store
 from models.trail import append_trail
@@ -43,7 +45,7 @@ clients = sa.Table(
     sa.Column("added_at", Moment, nullable=False),
     sa.Column("revoked_at", Moment),
 )
-_FIND = sa.select(clients).where(clients.c.name == sa.bindparam("name"))
+_FIND = Prepared(sa.select(clients).where(clients.c.name == sa.bindparam("name")))
 # Compared with the key of a client that is not there, so that a name is not told by the time it takes.
 _NOBODY_SHA256 = sha256_of(secrets.token_bytes(_SECRET_BYTES))
 
@@ -93,7 +95,7 @@ def add_client(
     told = {"roles": " ".join(sorted(set(roles))), "purposes": " ".join(sorted(set(purposes)))}
     make_client_table(store)
     with store.write() as connection:
-        if connection.execute(_FIND, {"name": name}).first() is not None:
+        if _FIND.first(connection, {"name": name}) is not None:
             raise UsageError(f"There is a client {name} already. Give another name; a revoked one is not used again.")
         row = {"name": name, "key_sha256": sha256_of(key.encode()), **told, "added_at": at}
         connection.execute(clients.insert(), {**row, "requests_per_second": requests_per_second})
@@ -139,21 +141,20 @@ def find_client(store: Store, authorization: str) -> Client | None:
     if scheme.lower() != SCHEME.lower() or not _NAME.fullmatch(name):
         return None
     with store.read() as connection:
-        row = connection.execute(_FIND, {"name": name}).first()
+        row = _FIND.first(connection, {"name": name})
     known = row.key_sha256 if row is not None else _NOBODY_SHA256
     is_right = hmac.compare_digest(known, sha256_of(key.encode("utf-8", "surrogateescape")))
     return _client(row) if row is not None and is_right and row.revoked_at is None else None
 
 
-def _client(row: sa.Row[tuple[object, ...]]) -> Client:
-    kept = row._mapping
+def _client(row: Any) -> Client:
     return Client(
-        name=kept["name"],
-        roles=frozenset(kept["roles"].split()),
-        purposes=frozenset(kept["purposes"].split()),
-        requests_per_second=kept["requests_per_second"],
-        added_at=kept["added_at"],
-        revoked_at=kept["revoked_at"],
+        name=row.name,
+        roles=frozenset(row.roles.split()),
+        purposes=frozenset(row.purposes.split()),
+        requests_per_second=row.requests_per_second,
+        added_at=row.added_at,
+        revoked_at=row.revoked_at,
     )
 
 

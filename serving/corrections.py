@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from models.canonical import canonical_json
+from models.prepared import Prepared
 from models.recalls import recall_event
 from models.store import corrections, detections
 from models.taxonomy import Taxonomy
@@ -20,8 +21,10 @@ from serving.schemas import CustomerId, Day, Name, Request, Text
 
 CORRECTED = "correction_recorded"
 Correction = Literal["not_right", "not_mine"]
-_FIND = sa.select(corrections.c.event, corrections.c.onset_date).where(
-    corrections.c.customer_id == sa.bindparam("customer_id")
+_FIND = Prepared(
+    sa.select(corrections.c.event, corrections.c.onset_date).where(
+        corrections.c.customer_id == sa.bindparam("customer_id")
+    )
 )
 
 
@@ -52,7 +55,7 @@ class Corrected:
 
 def find_corrected(connection: sa.Connection, customer_id: str, *, days: int) -> Corrected:
     """What one customer called wrong, as this transaction sees it."""
-    rows = connection.execute(_FIND, {"customer_id": customer_id})
+    rows = _FIND.rows(connection, {"customer_id": customer_id})
     return Corrected(tuple((row.event, row.onset_date) for row in rows), days)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import sqlalchemy as sa
 
 from models.errors import UnreadableDataError
+from models.prepared import Prepared
 from models.purposes import AMSTERDAM
 from models.recalls import find_open_offers, recall_offers
 from models.store import Store, complaints, customers, detections, offers, runs
@@ -24,25 +25,27 @@ from serving.offers import History, SentOffer
 REFUSING, ACCEPTING = ("no", "stop"), "yes"
 CUSTOMER_COLUMNS = ("customer_id", "is_adult", "language", "products_held", "open_complaint", "in_arrears")
 # Built once: building a statement costs more than running it.
-_FIND_CUSTOMER = sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id"))
-_FIND_COMPLAINT = (
+_FIND_CUSTOMER = Prepared(sa.select(customers).where(customers.c.customer_id == sa.bindparam("customer_id")))
+_FIND_COMPLAINT = Prepared(
     sa.select(complaints.c.id)
     .where(complaints.c.customer_id == sa.bindparam("customer_id"), complaints.c.closed_at.is_(None))
     .limit(1)
 )
-_FIND_RUN = (
+_FIND_RUN = Prepared(
     sa.select(runs)
     .where(runs.c.customer_id == sa.bindparam("customer_id"), runs.c.as_of <= sa.bindparam("until"))
     .order_by(runs.c.as_of.desc())
     .limit(1)
 )
-_FIND_DETECTIONS = (
+_FIND_DETECTIONS = Prepared(
     sa.select(detections)
     .where(detections.c.customer_id == sa.bindparam("customer_id"), detections.c.as_of == sa.bindparam("as_of"))
     .order_by(detections.c.event, detections.c.onset_date)
 )
-_FIND_HISTORY = sa.select(offers.c.event, offers.c.product, offers.c.state, offers.c.answer, offers.c.at).where(
-    offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state != "recalled"
+_FIND_HISTORY = Prepared(
+    sa.select(offers.c.event, offers.c.product, offers.c.state, offers.c.answer, offers.c.at).where(
+        offers.c.customer_id == sa.bindparam("customer_id"), offers.c.state != "recalled"
+    )
 )
 
 
@@ -75,33 +78,30 @@ class StoredRecords:
     def find_customer(self, connection: sa.Connection, customer_id: str) -> CustomerFacts | None:
         """Facts of one customer; a complaint in the complaints table counts as open until it is closed."""
         asked = {"customer_id": customer_id}
-        row = connection.execute(_FIND_CUSTOMER, asked).mappings().first()
-        is_complaining = connection.execute(_FIND_COMPLAINT, asked).first() is not None
+        row = _FIND_CUSTOMER.first(connection, asked)
+        is_complaining = _FIND_COMPLAINT.first(connection, asked) is not None
         if row is None:
             return CustomerFacts(customer_id, open_complaint=True) if is_complaining else None
         return CustomerFacts(
             customer_id=customer_id,
-            is_adult=row["is_adult"],
-            language=row["language"],
-            products_held=frozenset(row["products_held"].split()),
-            open_complaint=row["open_complaint"] or is_complaining,
-            in_arrears=row["in_arrears"],
+            is_adult=row.is_adult,
+            language=row.language,
+            products_held=frozenset(row.products_held.split()),
+            open_complaint=row.open_complaint or is_complaining,
+            in_arrears=row.in_arrears,
         )
 
     def find_nightly_run(self, connection: sa.Connection, customer_id: str, *, as_of: date) -> NightlyRun | None:
         """The last nightly run up to `as_of` that judged this customer, whether it found anything or not."""
-        run = connection.execute(_FIND_RUN, {"customer_id": customer_id, "until": as_of}).mappings().first()
+        run = _FIND_RUN.first(connection, {"customer_id": customer_id, "until": as_of})
         if run is None:
             return None
-        asked = {"customer_id": customer_id, "as_of": run["as_of"]}
-        found = connection.execute(_FIND_DETECTIONS, asked).mappings()
-        return NightlyRun(
-            run["as_of"], run["release_id"], run["model_version"], tuple(_stored_detection(row) for row in found)
-        )
+        found = _FIND_DETECTIONS.rows(connection, {"customer_id": customer_id, "as_of": run.as_of})
+        return NightlyRun(run.as_of, run.release_id, run.model_version, tuple(_stored_detection(row) for row in found))
 
     def find_history(self, connection: sa.Connection, customer_id: str) -> History:
         """Sent offers and answers; the day is that of Europe/Amsterdam. A recalled offer was never seen as one."""
-        rows = connection.execute(_FIND_HISTORY, {"customer_id": customer_id}).all()
+        rows = _FIND_HISTORY.rows(connection, {"customer_id": customer_id})
         sent = (row for row in rows if row.state == "sent")
         return History(
             tuple(SentOffer(row.event, row.product, row.at.astimezone(AMSTERDAM).date()) for row in sent),
@@ -196,14 +196,14 @@ def as_date(value: object) -> date:
     return pd.Timestamp(value).date()
 
 
-def _stored_detection(row: sa.RowMapping) -> Detection:
+def _stored_detection(row: Any) -> Detection:
     return Detection(
-        event=row["event"],
-        onset_date=row["onset_date"],
-        detected_on=row["detected_on"],
-        probability=row["probability"],
-        status=row["status"],
-        evidence=tuple(row["evidence"].split()),
+        event=row.event,
+        onset_date=row.onset_date,
+        detected_on=row.detected_on,
+        probability=row.probability,
+        status=row.status,
+        evidence=tuple(row.evidence.split()),
     )
 
 
