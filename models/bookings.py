@@ -163,10 +163,15 @@ def load_bookings(path: str | Path) -> BookingsRead:
 
 def bookings_from_records(records: Iterable[Mapping[str, Any]], *, source: str) -> BookingsRead:
     """Bookings from JSON-like records (texts and decimal strings), by the same contract as files."""
-    rows = [{name: record.get(name) for name in COLUMN_NAMES if record.get(name) is not None} for record in records]
-    columns = {name: [str(row.get(name, "")) for row in rows] for name in COLUMN_NAMES}
-    table = arrow.table({name: arrow.array(values, arrow.string()) for name, values in columns.items()})
-    return parse_bookings(table, source=source, lines=np.arange(1, len(rows) + 1))
+    rows = list(records)
+    return bookings_from_columns({name: [row.get(name) for row in rows] for name in COLUMN_NAMES}, source=source)
+
+
+def bookings_from_columns(columns: Mapping[str, Sequence[Any]], *, source: str) -> BookingsRead:
+    """Bookings from columns of texts and decimal strings (None: not given), by the same contract as files."""
+    texts = {name: ["" if value is None else str(value) for value in values] for name, values in columns.items()}
+    table = arrow.table({name: arrow.array(values, arrow.string()) for name, values in texts.items()})
+    return parse_bookings(table, source=source, lines=np.arange(1, table.num_rows + 1))
 
 
 def _repeated(good: pd.DataFrame) -> np.ndarray:

@@ -58,13 +58,17 @@ def read_json(path: Path, kind: type[Container]) -> Container:
     IntegrityError
         The file cannot be read or is damaged.
     """
+    return parse_json(read_state(path), kind, source=path.name)
+
+
+def read_state(path: Path) -> bytes:
+    """The bytes of a file of state; raises as `read_json` does, but for damage."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise IntegrityError(f"{path.name} cannot be read. Look at its rights, or restore it from a copy.") from error
-    return parse_json(data, kind, source=path.name)
 
 
 def _refuse_constant(name: str) -> Never:

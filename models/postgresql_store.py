@@ -16,6 +16,7 @@ from models.tables import ERASABLE, HISTORY, LEAVING, METADATA
 WRITERS_TURN = int.from_bytes(b"levensl", "big")
 # A statement that takes longer has lost its caller long ago (the service's own limits are in serving/policy.toml).
 STATEMENT_TIMEOUT_MS = 60_000
+THREADS_AT_ONCE = 15  # they wait for the network; as many as the pool has connections
 _GUARD = "levensloop_keep_history"
 
 

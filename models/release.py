@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from models.candidate import (
     packaged_reading,
     read_candidate,
 )
-from models.canonical import parse_moment, read_json
+from models.canonical import parse_json, parse_moment, read_state
 from models.errors import IntegrityError, NoReleaseError
 from models.home import Home
 from models.screening import Screening, parse_screening
@@ -151,7 +152,15 @@ def read_champion(home: Home) -> Champion | None:
         The pointer is not what promotion writes.
     """
     try:
-        data = read_json(home.releases / POINTER, dict)
+        return _parse_pointer(read_state(home.releases / POINTER))
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=4)  # the file is read on every request, and changes with a promotion
+def _parse_pointer(text: bytes) -> Champion:
+    try:
+        data = parse_json(text, dict, source=POINTER)
         if not isinstance(data["history"], list):
             raise TypeError(POINTER)
         pointer = Champion(**{**data, "history": tuple(data["history"])})
@@ -159,8 +168,6 @@ def read_champion(home: Home) -> Champion | None:
         right = isinstance(pointer.who, str) and isinstance(pointer.why, str)
         if not right or any(_RELEASE_ID.fullmatch(known) is None for known in (pointer.release_id, *pointer.history)):
             raise ValueError(POINTER)
-    except FileNotFoundError:
-        return None
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"The pointer {POINTER} is damaged. Restore it from the promotions log.") from error
     return pointer

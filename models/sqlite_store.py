@@ -12,6 +12,9 @@ from sqlalchemy import event
 from models.errors import StoreUnavailableError, UsageError
 from models.tables import ERASABLE, HISTORY, LEAVING
 
+# SQLite works inside this process, and Python hands its lock to another thread at every step of a statement: with eight
+# threads an answer costs half as much again as with one (3.3 ms of CPU against 2.3).
+THREADS_AT_ONCE = 1
 _MAKING = threading.Lock()  # so that no other thread opens the file while the one who makes it closes it
 
 

@@ -90,9 +90,10 @@ _BACKENDS = {"sqlite": sqlite_store, "postgresql": postgresql_store}
 class Store:
     """The database, with one way to write and one way to read. Open it with `open_store`."""
 
-    def __init__(self, writer: sa.Engine, reader: sa.Engine) -> None:
+    def __init__(self, writer: sa.Engine, reader: sa.Engine, *, threads_at_once: int) -> None:
         self._writer = writer
         self._reader = reader
+        self.threads_at_once = threads_at_once  # more threads of one process only get into each other's way
         # Databases let waiting writers poll or wait unordered; a queue inside the process cuts the longest wait of 12
         # threads (SQLite) to a quarter.
         self._turn = threading.Lock()
@@ -168,7 +169,8 @@ def open_store(url: str) -> Store:
             "postgresql://user@host/database."
         ) from error
     with _ours():
-        store = Store(*backend.open_engines(parsed, busy_timeout_ms=BUSY_TIMEOUT_MS))
+        engines = backend.open_engines(parsed, busy_timeout_ms=BUSY_TIMEOUT_MS)
+        store = Store(*engines, threads_at_once=backend.THREADS_AT_ONCE)
     try:
         _prepare(store, backend.guard_history)
     except BaseException:

@@ -7,6 +7,7 @@ the module of its subject and named in `ADDRESSES`; nothing else knows about it.
 from functools import cache, partial
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -66,9 +67,10 @@ def build_routes(limits: Limits) -> dict[str, Route]:
     }
 
 
-def find_client_of(app: FastAPI, authorization: str) -> Client | None:
+async def find_client_of(app: FastAPI, authorization: str) -> Client | None:
     """The client of an Authorization header; 503 until the worker is open."""
-    return require_desk(app).find_client(authorization)
+    desk = require_desk(app)
+    return await to_thread.run_sync(desk.find_client, authorization, limiter=desk.lane)
 
 
 async def _answer_our_error(_request: Request, error: LevensloopError) -> JSONResponse:

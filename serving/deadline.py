@@ -16,6 +16,11 @@ class Deadline:
         self._lock = threading.Lock()
         self._decided: Literal["claimed", "given up"] | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Nobody waits any more."""
+        return self._decided == "given up"
+
     def claim(self) -> bool:
         """True when the answer may be recorded, and then it will be waited for; False when it is too late."""
         return self._decide("claimed")

@@ -5,11 +5,12 @@ waiting, so they cost no thread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
+from anyio import CapacityLimiter
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
@@ -31,7 +32,12 @@ KEY_PATTERN = r"^[\x21-\x7e]+$"
 
 @dataclass(frozen=True)
 class Desk:
-    """Gate, ledger and the rest of one worker; made once when it starts."""
+    """Gate, ledger and the rest of one worker; made once when it starts.
+
+    `lane` is for what only reads and writes the store: as many threads at once as its database has use for. `judging`
+    is for one customer's bookings: two threads of a process that compute take a third more time than one after the
+    other, and more than one core is what the other workers are for.
+    """
 
     gate: Gate
     ledger: Ledger
@@ -39,6 +45,13 @@ class Desk:
     clock: Callable[[], datetime]
     letters: LetterDesk = NO_LETTERS
     pages: PageSettings | None = None
+    lane: CapacityLimiter = field(init=False)
+    judging: CapacityLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the lanes."""
+        object.__setattr__(self, "lane", CapacityLimiter(self.store.threads_at_once))
+        object.__setattr__(self, "judging", CapacityLimiter(1))
 
     @property
     def store(self) -> Store:

@@ -9,7 +9,7 @@ bounded. What is logged or counted about a request is its known address, never a
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -29,7 +29,7 @@ from serving.rates import Rates
 
 UNKNOWN = "(unknown)"
 CLIENT_KEY, VISITOR_KEY = "levensloop.client", "levensloop.visitor"
-FindClient = Callable[[str], Client | None]
+FindClient = Callable[[str], Awaitable[Client | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Edge:
     limits : Limits
         Time, rates and concurrency.
     find_client : callable
-        The client of an Authorization header, or None; called in a thread.
+        The client of an Authorization header, or None; awaited.
     observe : callable
         Called once per request, after its answer.
     reception : Reception, optional
@@ -189,7 +189,7 @@ class Edge:
     async def _find_client(self, scope: Scope, route: Route) -> Client:
         """The client that asks; nothing of the body is read before it is known and may ask here and now."""
         authorization = Headers(scope=scope).get(HEADER, "")
-        client = await to_thread.run_sync(self.find_client, authorization) if authorization else None
+        client = await self.find_client(authorization) if authorization else None
         if client is None:
             raise ProblemError(problem_of_status(401))
         if not client.roles & route.roles:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
@@ -17,17 +18,23 @@ from serving.deadline import Deadline
 from serving.desk import Desk, TheClient, TheDeadline, TheDesk, no_store
 from serving.detecting import Brought
 from serving.gate import Bring, Question
-from serving.problems import Problem, refuse
+from serving.problems import Problem, ProblemError, problem_of_status, refuse
 from serving.schemas import EventsBatchRequest, EventsRequest, parse_body, parse_bookings_of
 from serving.told import EventsBatchTold, EventsTold
 
 
-def answer_events(asked: EventsRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
+async def answer_events(asked: EventsRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """Events that this purpose may know, with evidence, reason and offers; bookings in the request are not stored."""
-    bring = None
-    if asked.bookings is not None:
-        bring = partial(_bring, asked, desk.policy.limits.row_problems)
     question = Question(asked.customer_id, asked.purpose, client, asked.as_of)
+    if asked.bookings is None:
+        return await to_thread.run_sync(_answer, desk, question, None, deadline, limiter=desk.lane)
+    bring = partial(_bring, asked, desk.policy.limits.row_problems)
+    return await to_thread.run_sync(_answer, desk, question, bring, deadline, limiter=desk.judging)
+
+
+def _answer(desk: Desk, question: Question, bring: Bring | None, deadline: Deadline | None) -> JSONResponse:
+    if deadline is not None and deadline.is_over:
+        raise ProblemError(problem_of_status(504))  # it waited for a thread: nothing was judged, so nothing is recorded
     return no_store(_body(desk.gate.answer(question, bring=bring, deadline=deadline), desk))
 
 

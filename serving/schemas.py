@@ -9,13 +9,14 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from models.bookings import COLUMN_NAMES, bookings_from_records
+from models.bookings import COLUMN_NAMES, bookings_from_columns
 from serving.problems import ProblemError, refuse
 
 # Printable, no spaces around: an identifier of the bank goes into a database and a hash, never into a page.
@@ -150,15 +151,13 @@ def parse_bookings_of(records: Sequence[Booking], *, customer_id: str, most_repo
         422 with number and reason of the rows that break the contract; one bad row refuses the whole request, because
         a judgement on a part would look like a judgement on all.
     """
-    rows = [{name: getattr(record, name) for name in COLUMN_NAMES} for record in records]
     foreign = [
         (at, "customer_id is another customer")
-        for at, row in enumerate(rows, start=1)
-        if row["customer_id"] not in (None, "", customer_id)
+        for at, record in enumerate(records, start=1)
+        if record.customer_id not in (None, "", customer_id)
     ]
-    for row in rows:
-        row["customer_id"] = customer_id
-    read = bookings_from_records(rows, source="bookings")
+    columns = {name: list(map(attrgetter(name), records)) for name in COLUMN_NAMES}
+    read = bookings_from_columns({**columns, "customer_id": [customer_id] * len(records)}, source="bookings")
     faults = sorted(foreign + [(problem.line, problem.reason) for problem in read.problems])
     if faults:
         raise row_problem(faults, most_reported=most_reported)

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +30,7 @@ KEY = (b"authorization", b"Bearer a key")
 CONSENT = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
 
 
-def let_in(_authorization: str) -> Client:
+async def let_in(_authorization: str) -> Client:
     return Client("tester", ROLES, frozenset({"own_product_offers"}))
 
 
@@ -236,6 +237,24 @@ def test_answer_that_comes_too_late_is_a_refusal_in_the_trail_and_keeps_its_slot
     with bank.store.read() as connection:
         body = json.loads(connection.execute(sa.select(trail.c.body).where(trail.c.seq == 1)).scalar_one())["body"]
     assert body["outcome"] == "timeout"
+
+
+def test_question_that_waited_too_long_for_a_thread_is_not_judged(bank: Any, connect: Any) -> None:
+    bank.record("consented")
+    is_there, goes_on = threading.Event(), threading.Event()
+    bank.detector.before_answer = lambda: (is_there.set(), goes_on.wait(5))
+    hasty = replace(default_policy(), limits=replace(default_policy().limits, timeout_seconds=0.5))
+    with connect(bank.desk, bank.seen, policy=hasty) as client, ThreadPoolExecutor(1) as callers:
+        first = callers.submit(bank.ask, client=client)
+        assert is_there.wait(5)
+        assert_problem(bank.ask(client=client), 504, "timeout")
+        assert_problem(first.result(), 504, "timeout")
+        goes_on.set()
+        until = time.monotonic() + 5
+        while bank.desk.judging.borrowed_tokens and time.monotonic() < until:
+            time.sleep(0.01)
+    # That of the first, which was judged and came too late; the second waited and never was.
+    assert kinds_in_trail(bank) == ["events_refused"]
 
 
 def test_answer_that_is_being_recorded_when_its_time_ends_still_leaves(

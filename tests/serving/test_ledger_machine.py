@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from models import permission
 from models.errors import PermissionRefusedError
 from models.permission import current_permission, decide, permitted_customers
+from models.prepared import Prepared
 from models.purposes import AMSTERDAM, Purpose, PurposeRegistry, default_purposes
 from models.store import Store, customers, idempotency, open_store, permission_events, trail
 from models.taxonomy import default_taxonomy
@@ -391,10 +392,10 @@ def _by_date(events: list[Any], _purpose: Purpose) -> list[Any]:
 
 def _state_without(column: str) -> Bug:
     """The look-up of one customer's events, without one of its two conditions."""
-    state = sa.select(*permission._STATE_COLUMNS, permission._IS_ADULT)
+    state = sa.select(*permission._STATE_COLUMNS, permission._IS_ADULT.label("is_adult"))
     for name in {"customer_id", "purpose"} - {column}:
         state = state.where(permission_events.c[name] == sa.bindparam(name))
-    return lambda: patch.object(permission, "_STATE", state.order_by(permission_events.c.version))
+    return lambda: patch.object(permission, "_STATE", Prepared(state.order_by(permission_events.c.version)))
 
 
 def _remember(_connection: Any, customer_id: str, purpose: str, *, registry: Any, at: datetime) -> Any:
@@ -420,7 +421,7 @@ def _judged_at_as_of(self: Gate, connection: Any, question: Question, registry: 
     at = datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
     purpose = registry.purpose(question.purpose)
     asked = {"customer_id": question.customer_id, "purpose": question.purpose}
-    rows = connection.execute(permission._STATE, asked).all()
+    rows = permission._STATE.rows(connection, asked)
     return _decide([e for row in rows if (e := permission.PermissionRecord(*row[:-1])).at <= at], purpose, at=at)
 
 

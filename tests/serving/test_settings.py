@@ -98,6 +98,7 @@ def test_no_request_is_traced_or_kept(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """BentoML puts tracing around every request; spans that nobody takes stay in memory."""
     from opentelemetry.sdk.trace import TracerProvider
 
+    monkeypatch.delenv("OTEL_SDK_DISABLED", raising=False)  # whoever imported the service in this process set it
     assert TracerProvider().get_tracer("bentoml").start_span("request").is_recording()
     environ = build_environment(read_settings({"LEVENSLOOP_HOME": str(tmp_path)}), {})
     monkeypatch.setenv("OTEL_SDK_DISABLED", environ["OTEL_SDK_DISABLED"])

@@ -51,6 +51,10 @@ class Person:
         raise AssertionError(f"{page} has no form {action} with {fields}")
 
 
+async def find_nobody(_authorization: str) -> None:
+    """No client of the API looks at pages."""
+
+
 def hand_link(client: Any, token: str) -> Any:
     """Open a link and press its button."""
     return client.post("/pages/sign-in", data={"link": token}, follow_redirects=False)
@@ -67,7 +71,7 @@ def open_browser(bank: Any) -> Iterator[Callable[..., Any]]:
         limits = bank.desk.policy.limits
         edge = Edge(
             Starlette(routes=[Mount(PREFIX, pages)]), routes=build_routes_of_pages(limits), limits=limits,
-            find_client=lambda _header: None, observe=bank.seen.append, reception=build_reception(pages),
+            find_client=find_nobody, observe=bank.seen.append, reception=build_reception(pages),
         )  # fmt: skip
         opened.append(TestClient(edge, base_url=base_url, raise_server_exceptions=False))
         return opened[-1]

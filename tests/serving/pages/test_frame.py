@@ -77,6 +77,8 @@ def test_problem_says_its_kind_in_words_and_nothing_of_what_was_sent(open_browse
 
 def test_store_that_cannot_be_reached_shows_a_page_and_lets_nobody_in(bank: Any, sign_in: Callable[..., Any]) -> None:
     class Gone:
+        threads_at_once = 1
+
         def read(self) -> Any:
             raise StoreUnavailableError("gone")
 
