@@ -91,7 +91,7 @@ def figures_of(
     scores = [f1((right.get(event, 0), told.get(event, 0), n)) for event, n in true.items()]
     offered = found["event"].isin(offering_events(taxonomy)).to_numpy()
     false = offered & (matched.of_detection < 0)
-    leak = worst_leak(found, people, taxonomy, as_of=as_of, policy=policy, seed=seed)
+    leak = worst_leak(found, people, as_of=as_of, policy=policy, seed=seed)
     return {
         "macro_f1": mean(scores),
         "recall": float((matched.of_truth >= 0).mean()) if len(people.truth) else None,

@@ -111,15 +111,19 @@ def tell_swap(kind: Mapping[str, Any], limit: float) -> Told:
 def tell_leakage(row: Mapping[str, Any], limit: float) -> Told:
     """How well a group can be guessed from scores."""
     known = row["auc"] is not None and row["interval"] is not None and row["n"] is not None
+    few = known and row["reason"] is not None
+    known = known and (not few or row["n_needed"] is not None)
 
     def fill(texts: Texts) -> dict[str, str]:
         told = {"group": name_cell(row, texts)}
         if known:
             told |= {"auc": texts.decimal(row["auc"], 2), "upper": texts.decimal(row["interval"][1], 2)}
             told |= {"limit": texts.decimal(limit, 2), "n": texts.count(row["n"])}
+            if few:
+                told["needed"] = texts.count(row["n_needed"])
         return told
 
-    return tell_gate("leakage" if known else "leakage_unknown", fill)
+    return tell_gate("leakage_unknown" if not known else "leakage_few" if few else "leakage", fill)
 
 
 def tell_ratchet(row: Mapping[str, Any]) -> Told:

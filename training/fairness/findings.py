@@ -114,14 +114,9 @@ def _of_leakage(leakage: Mapping[str, Any] | None, policy: FairnessPolicy) -> li
         return [_not_measured("G9", "leakage", waivable=True)]
     found, limit = [], policy.gates["leakage_auc"]
     for row in leakage["rows"]:
-        if not row["gated"]:
-            continue
-        low, high = row["interval"] or (None, None)
-        verdict = NOT_ESTABLISHED if high is None else ESTABLISHED if high <= limit else NOT_ESTABLISHED
-        if low is not None and low > limit:
-            verdict = EXCEEDED
-        name, blocks = f"G9-{row['ground']}-{row['group']}", verdict != ESTABLISHED
-        found.append(_finding(name, "G9", verdict, blocks, True, tell_leakage(row, limit)))
+        if row["gated"]:
+            name, blocks = f"G9-{row['ground']}-{row['group']}", row["verdict"] != ESTABLISHED
+            found.append(_finding(name, "G9", row["verdict"], blocks, True, tell_leakage(row, limit)))
     return found
 
 

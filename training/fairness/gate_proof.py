@@ -38,8 +38,9 @@ LEARNED = ("--customers", "500", "--months", "24", "--rates", "enriched", "--see
 # Two thirds allow the audit. A recall is averaged over events, so that its interval is as wide as the rarest event that
 # enters makes it: 2,931 audited customers with 14 months left the recall of muslims and others open (793 true events of
 # 1,416 needed), and drawing customers of equal groups again says that 7,000 show all eight in .8 of banks. Events need
-# months of history first, so 24 months show twice the events of 14 per customer, and half the customers do.
-AUDITED = ("--customers", "5200", "--months", "24", "--rates", "natural", "--seed", "12")
+# months of history first, so 24 months show twice the events of 14 per customer, and half the customers do. The bank
+# of seed 12 was the pilot: sizes were chosen and the measure of leakage was mended on it, so it proves nothing now.
+AUDITED = ("--customers", "5200", "--months", "24", "--rates", "natural", "--seed", "13")
 _TABLES = ("labels", "events", "permissions", "splits")
 _NAMED = ("customer_id", "booking_id")  # columns that would be the same in two banks
 _KEPT = timedelta(days=7)
@@ -79,12 +80,13 @@ def check_facts(facts: Mapping[str, Any], policy: FairnessPolicy) -> list[Check]
     names = [kind for kind in facts["swaps"]["kinds"] if kind["kind"] == "names" and not kind["placebo"]]
     flips, fewest = sum(kind["flips"] for kind in names), min((kind["pairs"] for kind in names), default=0)
     changes, needed = sum(kind["score_changes"] for kind in names), int(policy.gates["name_pairs"])
-    cells = {(one.ground, one.group) for one in policy.primary}
     gated = [row for row in facts["leakage"]["rows"] if row["gated"]]
-    asked = [row for row in gated if (row["ground"], row["group"]) in cells]
-    upper = max((row["interval"][1] if row["interval"] else 1.0 for row in asked), default=1.0)
-    clear = sum(row["verdict"] == ESTABLISHED for row in gated)
+    asked = [row for row in gated if row["n_needed"] is not None and (row["n"] or 0) >= row["n_needed"]]
+    cells = {(one.ground, one.group) for one in policy.primary} - {(row["ground"], row["group"]) for row in asked}
+    worst = max(asked, key=lambda row: float(row["interval"][1]), default=None)
+    told = "nobody" if worst is None else f"{worst['ground']} {worst['group']}, at most {worst['interval'][1]:.3f}"
     stopped = (facts["naive"] or {}).get("findings") or []
+    by_name = any(finding["gate"] == "G2" for finding in stopped)
     return [
         Check("primary family", f"{shown} of {len(primary)} ESTABLISHED", shown == len(primary) > 0),
         Check(
@@ -92,17 +94,17 @@ def check_facts(facts: Mapping[str, Any], policy: FairnessPolicy) -> list[Check]
             flips == 0 and changes == 0 and fewest >= needed,
         ),
         Check(
-            "leakage", f"upper bound {upper:.3f} over the {len(asked)} groups of the primary family, at most "
-            f"{policy.gates['leakage_auc']:.2f} allowed; of all {len(gated)} groups {clear} stay below it, the others "
-            "are too few to say or above it, and block until they are waived",
-            len(asked) == len(cells) and upper <= policy.gates["leakage_auc"],
+            "leakage", f"worst of {len(asked)} groups that are large enough is {told}, "
+            f"{policy.gates['leakage_auc']:.2f} allowed; {len(gated) - len(asked)} smaller ones are not established "
+            "and block until they are waived",
+            bool(asked) and not cells and all(row["verdict"] == ESTABLISHED for row in asked),
         ),
-        Check("naive model", f"blocked for {len(stopped)} reasons", bool(stopped)),
+        Check("naive model", f"blocked for {len(stopped)} reasons, other names among them", bool(stopped) and by_name),
     ]  # fmt: skip
 
 
 def print_proof(console: Console, facts: Mapping[str, Any], checks: list[Check]) -> None:
-    """The primary family, why a naive model is stopped, and each check."""
+    """The primary family, why a naive model is stopped, what the board would still have to judge, and each check."""
     data = facts["data"]
     console.print(
         f"Audited: {data['customers']:,} customers at natural rates, {data['bookings']:,} bookings, "
@@ -118,6 +120,10 @@ def print_proof(console: Console, facts: Mapping[str, Any], checks: list[Check])
     for finding in ((facts["naive"] or {}).get("findings") or [])[:_REASONS]:
         reasons.add_row(finding["gate"], finding["reason"]["en"])
     console.print(reasons)
+    open_to_board = Table("gate", "verdict", "what of this release the board must justify, waive or refuse")
+    for finding in (found for found in facts["findings"] if found["blocks"]):
+        open_to_board.add_row(finding["gate"], finding["verdict"], finding["reason"]["en"])
+    console.print(open_to_board)
     for check in checks:
         console.print(f"{'holds' if check.holds else 'DOES NOT HOLD'}: {check.name}: {check.told}", markup=False)
 

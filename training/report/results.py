@@ -179,16 +179,20 @@ def _leakage(rows: Sequence[Mapping[str, Any]], source: Source, texts: Texts) ->
     limit = float(source.rules.get("gates", {}).get("leakage_auc", 0.60))
     gated = [row for row in rows if row["gated"]]
     drawn = [row for row in gated if row["interval"] is not None and row["auc"] is not None]
+    large = [row for row in drawn if row["reason"] is None]
     blocks: list[Block] = []
     if drawn:
-        worst = max(drawn, key=lambda row: row["interval"][1])
         says = [
-            texts("leakage.counts", n=texts.count(len(gated)), limit=texts.decimal(limit, 2)),
-            texts(
+            texts("leakage.counts", n=texts.count(len(large)), limit=texts.decimal(limit, 2)),
+            texts("leakage.few", n=texts.count(len(gated) - len(large))),
+        ]
+        if large:
+            worst = max(large, key=lambda row: row["interval"][1])
+            told = texts(
                 "leakage.worst", group=_group_of(worst, texts), auc=texts.decimal(worst["auc"], 3),
                 upper=texts.decimal(worst["interval"][1], 3), n=_count(worst["n"], texts),
-            ),
-        ]  # fmt: skip
+            )  # fmt: skip
+            says.insert(1, told)
         title = texts("leakage.plot")
         blocks.append(Plot(title=title, svg=_draw_leakage(drawn, limit, says, texts, title=title), says=says))
     blocks.append(_table_of_leakage(rows, texts))

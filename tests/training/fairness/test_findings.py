@@ -6,6 +6,7 @@ import pytest
 
 from models.findings import read_findings
 from training.fairness.findings import make_findings, worst_first
+from training.fairness.leakage import FEW
 from training.fairness.policy import default_fairness_policy
 
 POLICY = default_fairness_policy()
@@ -24,7 +25,10 @@ def fact(rate: str = "recall", verdict: str = "ESTABLISHED", **changes: Any) -> 
 def facts(**changes: Any) -> dict[str, Any]:
     cube = {"primary": [fact()], "secondary": [], "harm": [], "coverage": []} | changes.pop("cube", {})
     names = {"kind": "names", "origin": "turkish", "pairs": 3000, "flips": 0, "score_changes": 0, "gated": True}
-    row = {"ground": "gender", "group": "f", "gated": True, "auc": 0.52, "interval": [0.48, 0.56], "n": 900}
+    row = {
+        "ground": "gender", "group": "f", "gated": True, "auc": 0.52, "interval": [0.48, 0.56], "n": 900,
+        "n_needed": 130, "verdict": "ESTABLISHED", "reason": None,
+    }  # fmt: skip
     whole = {
         "data": {"objectors_processed": 0}, "cube": cube, "justifications": [], "swaps": {"kinds": [names]},
         "leakage": {"rows": [row]}, "naive": {"traps": []}, "self_tests": [{"name": "duo", "passed": True}],
@@ -85,13 +89,20 @@ def test_another_name_may_change_nothing_and_no_waiver_helps(changes: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("interval", "verdict"),
-    [([0.55, 0.61], "NOT ESTABLISHED"), ([0.61, 0.70], "EXCEEDED"), (None, "NOT ESTABLISHED")],
+    ("changes", "verdict", "said"),
+    [
+        ({"interval": [0.55, 0.61]}, "NOT ESTABLISHED", "at most 0.61"),
+        ({"interval": [0.61, 0.70]}, "EXCEEDED", "at most 0.70"),
+        ({"interval": None}, "NOT ESTABLISHED", "cannot be said"),
+        ({"n": 27, "reason": FEW}, "NOT ESTABLISHED", "130 are needed"),
+        ({"n": 27, "reason": FEW, "n_needed": None}, "NOT ESTABLISHED", "cannot be said"),
+    ],
 )
-def test_scores_that_give_a_group_away_block(interval: list[float] | None, verdict: str) -> None:
-    row = {**facts()["leakage"]["rows"][0], "interval": interval}
+def test_scores_that_give_a_group_away_block(changes: dict[str, Any], verdict: str, said: str) -> None:
+    row = {**facts()["leakage"]["rows"][0], "verdict": verdict, **changes}
     (found,) = blocking(leakage={"rows": [row]})
     assert (found["gate"], found["verdict"]) == ("G9", verdict)
+    assert said in found["reason"]["en"]
 
 
 @pytest.mark.parametrize(

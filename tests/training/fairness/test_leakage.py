@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import date
 from pathlib import Path
+from statistics import NormalDist
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,8 @@ from models.bookings import load_bookings
 from models.errors import UsageError
 from models.screening import default_screening
 from training.fairness.asking import Asked, ask
-from training.fairness.leakage import _placements, cross_validated_auc, measure_leakage
+from training.fairness.auditor import _placements, cross_validated_auc
+from training.fairness.leakage import FEW, _recover, find_needed, measure_leakage
 from training.fairness.policy import Ground, default_fairness_policy
 from training.fairness.swap_names import open_names
 from training.fairness.swap_suite import default_suite
@@ -117,6 +119,8 @@ def test_placements_are_those_of_delong_worked_by_hand() -> None:
     above, below = _placements(np.array([3.0, 1.0]), np.array([2.0, 1.0]))
     assert above.tolist() == [1.0, 0.25]
     assert below.tolist() == [0.5, 0.75]
+    # The other with 1 stands for three: 3 beats all four, 1 ties with three of four.
+    assert _placements(np.array([3.0, 1.0]), np.array([2.0, 1.0]), np.array([1.0, 3.0]))[0].tolist() == [1.0, 0.375]
 
 
 def test_the_interval_of_equal_groups_holds_one_half_at_least_as_often_as_it_says() -> None:
@@ -140,6 +144,55 @@ def test_a_release_that_tells_exactly_what_happened_gives_no_group_away() -> Non
     missed = perfect * (np.tile(rng.random((1200, 10)), 2) < 0.9)
     area, error = cross_validated_auc(missed, member, seed=0, given=events)
     assert area - 1.645 * error < 0.5
+
+
+def test_who_has_more_events_is_not_told_by_that_even_where_nobody_leaks() -> None:
+    """Overdrafts of an older group: as often any, but more of them each; scores and misses know nothing of groups."""
+    areas = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        member = np.arange(1500) < 400
+        times = rng.poisson(np.where(rng.random(1500) < np.where(member, 0.28, 0.22), np.where(member, 9.0, 5.0), 0.0))
+        scores = np.array([(rng.beta(8, 3, n) * (rng.random(n) < 0.9)).max(initial=0.0) for n in times])
+        areas.append(cross_validated_auc(scores[:, None], member, seed=seed, given=times[:, None].astype(float))[0])
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.012)
+
+
+def test_a_shift_of_a_group_is_not_taken_for_what_its_events_explain() -> None:
+    rng = np.random.default_rng(3)
+    member = np.arange(2000) < 500
+    event = (rng.random(2000) < np.where(member, 0.6, 0.1)).astype(float)[:, None]
+    scores = 0.7 * event + rng.normal(0, 0.1, (2000, 1)) - 0.05 * member[:, None]
+    area, _ = cross_validated_auc(scores, member, seed=0, given=event)
+    assert area == pytest.approx(NormalDist().cdf(0.05 / (0.1 * 2**0.5)), abs=0.03)  # that of the shift alone
+
+
+def test_an_event_that_only_one_side_has_tells_nothing_but_false_ones_do() -> None:
+    """Retirement: nobody can say what its score would be for the young; but who is told it falsely is told."""
+    rng = np.random.default_rng(6)
+    member = np.arange(1200) < 400
+    retired = (member & (rng.random(1200) < 0.3)).astype(float)[:, None]
+    area, error = cross_validated_auc(0.8 * retired, member, seed=0, given=retired)
+    assert area == pytest.approx(0.5, abs=1.645 * error)
+    false = 0.8 * (rng.random((1200, 1)) < np.where(member, 0.0, 0.4)[:, None])
+    assert cross_validated_auc(np.maximum(0.8 * retired, false), member, seed=0, given=retired)[0] > 0.63
+
+
+def test_a_group_too_small_to_be_asked_is_never_found_clear() -> None:
+    policy = default_fairness_policy()
+    # By hand: z = 1.645 + .842; (.1 / 2.487)^2 x 12 / 2.25 = .008626; less 1/1000 gives 1 / .007626 = 131.1.
+    assert find_needed(1000, 0.60, policy) == 132
+    assert find_needed(100, 0.60, policy) is None
+    rng = np.random.default_rng(8)
+    sides = np.arange(1131) >= 1000, np.arange(1131) < 1000
+    flat, events = rng.normal(0, 1, (1131, 1)), np.zeros((1131, 1))
+    few = _recover(flat, sides, events, policy=policy, seed=0)
+    assert (few["verdict"], few["reason"], few["n"], few["n_needed"]) == ("NOT ESTABLISHED", FEW, 131, 132)
+    told = _recover(flat + 2 * sides[0][:, None], sides, events, policy=policy, seed=0)
+    assert told["verdict"] == "EXCEEDED"
+    enough = np.arange(2000) >= 1000, np.arange(2000) < 1000
+    clear = _recover(rng.normal(0, 1, (2000, 1)), enough, np.zeros((2000, 1)), policy=policy, seed=0)
+    assert (clear["verdict"], clear["reason"]) == ("ESTABLISHED", None)
 
 
 def test_events_that_a_group_truly_has_are_no_leak_but_a_gap_beside_them_is() -> None:

@@ -46,7 +46,8 @@ def fairness_document(cube: dict[str, Any], *, customers: int, tested: bool = Tr
     swap = {"pairs": 2995, "flips": 0, "score_changes": 0, "largest_score_change": 0.0, "flip_rate": 0.0,
             "upper": 0.001, "placebo": False, "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
     leak = {"ground": "religion_merged", "group": "muslim_or_other", "screening": True, "n": 440, "n_against": 3560,
-            "auc": 0.53, "interval": [0.50, 0.56], "verdict": "ESTABLISHED", "gated": True}  # fmt: skip
+            "n_needed": 125, "reason": None, "auc": 0.53, "interval": [0.50, 0.56], "verdict": "ESTABLISHED",
+            "gated": True}  # fmt: skip
     figures = {"per_1000": {"trapped": 410.0, "equal": 12.0}, "gap": 398.0, "interval": [340.0, 450.0],
                "n": {"trapped": 200, "equal": 200}, "found_per_1000": {"trapped": None, "equal": None}}  # fmt: skip
     muslims = {"ground": "religion", "group": "muslim"}
