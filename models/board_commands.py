@@ -26,21 +26,18 @@ def waive(
     from models.commands import parse_day
     from models.home import find_home
     from models.signing import load_private_key
-    from models.waivers import SIGNERS_NEEDED, sign_waiver
+    from models.waivers import SIGNERS_NEEDED, sign_waivers
 
     private_key = load_private_key(key, passphrase)
-    waivers = [
-        sign_waiver(
-            find_home(),
-            candidate,
-            one,
-            role=role,  # type: ignore[arg-type]  # checked by sign_waiver
-            private_key=private_key,
-            reason=reason,
-            until=parse_day(until),
-        )
-        for one in finding
-    ]
+    waivers = sign_waivers(
+        find_home(),
+        candidate,
+        finding,
+        role=role,  # type: ignore[arg-type]  # checked by sign_waivers
+        private_key=private_key,
+        reason=reason,
+        until=parse_day(until),
+    )
     passing = [waiver.finding for waiver in waivers if len(waiver.signatures) >= SIGNERS_NEEDED]
     waiting = [waiver.finding for waiver in waivers if waiver.finding not in passing]
     if waiting:

@@ -127,9 +127,27 @@ def sign_waiver(
     until: date,
     at: datetime | None = None,
 ) -> Waiver:
-    """Sign, as one of two persons, that a finding of a candidate may pass until a day; the trail has it first.
+    """Sign one waiver: `sign_waivers` of one finding."""
+    return sign_waivers(
+        home, candidate_id, [finding_id], role=role, private_key=private_key, reason=reason, until=until, at=at
+    )[0]
 
-    Whoever signs the same finding and day second makes it count. A renewal is a new waiver with a later day.
+
+def sign_waivers(
+    home: Home,
+    candidate_id: str,
+    finding_ids: Sequence[str],
+    *,
+    role: Role,
+    private_key: PrivateKey,
+    reason: str,
+    until: date,
+    at: datetime | None = None,
+) -> list[Waiver]:
+    """Sign, as one of two persons, that findings of a candidate may pass until a day; the trail has each first.
+
+    Each finding gets a waiver of its own; nothing is signed when one of them cannot have one. Whoever signs the same
+    finding and day second makes it count. A renewal is a new waiver with a later day.
 
     Raises
     ------
@@ -148,20 +166,32 @@ def sign_waiver(
         raise UsageError("A waiver needs a reason. Give it with --reason.")
     with lock_folder(home.candidates):
         terms = read_terms(read_candidate(find_candidate([home.candidates], candidate_id)))
-        _require_waivable(terms, finding_id)
-        path = terms.path / WAIVERS / f"{framed_sha256(finding_id, until.isoformat())}.json"
-        entries = _entries_of(path.read_bytes()) if path.exists() else []
-        before = _verify_entries(path.name, entries, terms, registry) if entries else Waiver(finding_id, until, ())
-        _require_new_signer(before, key, terms.most_days, at)
-        statement = {
-            "kind": "waiver", "release_id": terms.release_id, "facts_sha256": terms.facts_sha256,
-            "finding": finding_id, "until": until.isoformat(), "role": role, "person": key.person,
-            "reason": reason.strip(), "signed_at": moment_text(at), "previous": _link(entries),
-        }  # fmt: skip
-        entries = [*entries, {"statement": statement, "signature": asdict(sign_statement(private_key, statement))}]
-        waiver = _verify_entries(path.name, entries, terms, registry)
-        _record(home, {**statement, "key_id": key.id, "signatures": len(entries)}, at=at)
-        write_durably(path, canonical_json(entries).encode())
+        for finding_id in finding_ids:
+            _require_waivable(terms, finding_id)
+        return [
+            _sign(home, terms, finding_id, registry, key, private_key, reason=reason.strip(), until=until, at=at)
+            for finding_id in finding_ids
+        ]
+
+
+def _sign(
+    home: Home, terms: Terms, finding_id: str, registry: KeyRegistry, key: PublicKey, private_key: PrivateKey, *,
+    reason: str, until: date, at: datetime,
+) -> Waiver:  # fmt: skip
+    """One more signature under the waiver of a finding, inside the lock of the candidates."""
+    path = terms.path / WAIVERS / f"{framed_sha256(finding_id, until.isoformat())}.json"
+    entries = _entries_of(path.read_bytes()) if path.exists() else []
+    before = _verify_entries(path.name, entries, terms, registry) if entries else Waiver(finding_id, until, ())
+    _require_new_signer(before, key, terms.most_days, at)
+    statement = {
+        "kind": "waiver", "release_id": terms.release_id, "facts_sha256": terms.facts_sha256,
+        "finding": finding_id, "until": until.isoformat(), "role": key.role, "person": key.person,
+        "reason": reason, "signed_at": moment_text(at), "previous": _link(entries),
+    }  # fmt: skip
+    entries = [*entries, {"statement": statement, "signature": asdict(sign_statement(private_key, statement))}]
+    waiver = _verify_entries(path.name, entries, terms, registry)
+    _record(home, {**statement, "key_id": key.id, "signatures": len(entries)}, at=at)
+    write_durably(path, canonical_json(entries).encode())
     return waiver
 
 

@@ -82,10 +82,10 @@ class OfferDesk:
         """
         held = self._permission(connection, asked.customer_id, asked.purpose, now=now)
         because: str = held.because
-        if held.allowed and has_ended_since(connection, asked.customer_id, asked.purpose, asked.version):
+        if held.allowed and not 0 < asked.version <= held.version:
+            because = "version_unknown"  # first: no database has a place for every whole number
+        elif held.allowed and has_ended_since(connection, asked.customer_id, asked.purpose, asked.version):
             because = "ended_since"
-        elif held.allowed and not 0 < asked.version <= held.version:
-            because = "version_unknown"
         allowed = held.allowed and because == held.because
         return {
             "customer_id": asked.customer_id,

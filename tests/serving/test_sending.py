@@ -94,7 +94,7 @@ def test_permission_version_holds_until_it_is_taken_back(offered: Any) -> None:
     assert (check(offered, 3)["allowed"], check(offered, 3)["because"]) == (True, "consented")
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
+@pytest.mark.parametrize("version", [-1, 0, 2, 99, 2**70, -(2**70)])
 def test_version_that_nobody_gave_holds_nothing(offered: Any, version: int) -> None:
     assert (check(offered, version)["allowed"], check(offered, version)["because"]) == (False, "version_unknown")
 

@@ -148,7 +148,10 @@ def tell_trap(trap: Mapping[str, Any], model: str, *, most: float) -> Told:
         sides = {side: texts.count(round(value)) for side, value in trap[model]["per_1000"].items()}
         return {"trap": trap["text"][texts.language], "most": texts.count(round(most)), **sides}
 
-    return tell_gate(trap["measure"], fill)
+    sides = trap[model]["per_1000"]
+    # A trap may strike those outside it: a foreign currency gives a trip away, so that the other's goes unseen.
+    outside = trap["measure"] == "missed_events" and sides["equal"] > sides["trapped"]
+    return tell_gate("missed_events_outside" if outside else trap["measure"], fill)
 
 
 def tell_missing(reason: str, taxonomy: Taxonomy) -> Told:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from models.findings import read_findings
+from training.fairness.finding_texts import tell_trap
 from training.fairness.findings import make_findings, worst_first
 from training.fairness.leakage import FEW
 from training.fairness.policy import default_fairness_policy
@@ -128,3 +129,14 @@ def test_gaps_are_read_before_what_is_not_established() -> None:
         facts(cube={"primary": [fact(verdict="NOT ESTABLISHED"), fact(group="f", verdict="EXCEEDED")]}), POLICY
     )
     assert [finding["verdict"] for finding in worst_first(made)][:2] == ["EXCEEDED", "NOT ESTABLISHED"]
+
+
+@pytest.mark.parametrize(("trapped", "equal", "outside"), [(833, 1000, True), (1000, 833, False)])
+def test_who_fares_worse_in_a_trap_is_said_as_it_is(trapped: float, equal: float, outside: bool) -> None:
+    figures = {"per_1000": {"trapped": trapped, "equal": equal}}
+    trap = {"text": {"nl": "Tekst.", "en": "Text."}, "measure": "missed_events", "release": figures}
+    told = tell_trap(trap, "release", most=100)
+    assert ("outside the trap fare worse" in told["en"], "buiten de valkuil slechter af" in told["nl"]) == (
+        outside,
+        outside,
+    )
