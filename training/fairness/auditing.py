@@ -83,7 +83,7 @@ def audit_candidate(
     candidate = read_candidate(find_candidate([home.candidates], candidate_id or newest_candidate(home)))
     policy = parse_fairness(candidate.text(POLICY), source=POLICY)
     justifications = load_justifications(sources.justifications, policy)
-    with track_steps("Auditing", steps=len(_STEPS)) as tick:
+    with one_thread(), track_steps("Auditing", steps=len(_STEPS)) as tick:
         steps = iter(_STEPS)
         release = load_release(home, candidate.id, allow_demo=True)
         audit = _Audit(home, candidate.id, release, policy, lambda: tick(next(steps)))
