@@ -5,7 +5,8 @@ the order of its values and what turns them into Python are SQLAlchemy's; only i
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +64,9 @@ class Prepared:
         sa.exc.DBAPIError
             As SQLAlchemy would raise it.
         """
-        cursor = self._execute(connection, values or {})
-        reader = self._readers.get(connection.dialect.name) or self._open_reader(connection.dialect, cursor)
-        found = cursor.fetchall()
-        cursor.close()
+        with self._executed(connection, values or {}) as cursor:
+            reader = self._readers.get(connection.dialect.name) or self._open_reader(connection.dialect, cursor)
+            found = cursor.fetchall()
         return [reader.read(row) for row in found]
 
     def first(self, connection: sa.Connection, values: Mapping[str, Any] | None = None) -> Any | None:
@@ -76,9 +76,12 @@ class Prepared:
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Run what gives no rows, inside `store.write()`; raises as `rows` does."""
-        self._execute(connection, values).close()
+        with self._executed(connection, values):
+            pass
 
-    def _execute(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
+    @contextmanager
+    def _executed(self, connection: sa.Connection, values: Mapping[str, Any]) -> Iterator[Any]:
+        """A cursor over what the statement gives. A lost connection leaves the pool when its transaction ends."""
         compiled = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
         given = []
         for name, own, turn in compiled.values:
@@ -87,11 +90,12 @@ class Prepared:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(compiled.text, [value for _, value in given] if compiled.is_positional else dict(given))
+            yield cursor
+            cursor.close()
         except compiled.error as error:
             raise sa.exc.DBAPIError.instance(
                 compiled.text, None, error, compiled.error, hide_parameters=True, dialect=connection.dialect
             ) from error
-        return cursor
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         """The statement by SQLAlchemy's own compiler and types."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from models.errors import StoreUnavailableError
 from models.postgresql_store import WRITERS_TURN, grant_service_rights
+from models.prepared import Prepared
 from models.store import Store, open_store, outbox, trail
 from models.trail import append_trail, verify_trail
 
@@ -103,6 +104,27 @@ def test_lost_connection_is_unavailable_once_and_loses_nothing(any_store: Store,
     _note(any_store, "after")
     with any_store.read() as connection:
         assert _topics(connection) == ["before", "after"]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_database_that_left_and_came_back_is_unavailable_once(
+    any_store: Store, owner: sa.Connection, prepared: bool
+) -> None:
+    topics = sa.select(outbox.c.topic)
+    pid = sa.text("SELECT pg_backend_pid()")
+
+    def ask() -> None:
+        with any_store.read() as connection:
+            _ = Prepared(topics).rows(connection) if prepared else connection.execute(topics).all()
+
+    with any_store.read() as one, any_store.read() as two, any_store.read() as three:
+        pooled = [connection.execute(pid).scalar_one() for connection in (one, two, three)]
+    for backend in pooled:
+        owner.exec_driver_sql(f"SELECT pg_terminate_backend({backend})")
+    with pytest.raises(StoreUnavailableError):
+        ask()
+    for _ in range(4):
+        ask()
 
 
 @pytest.mark.parametrize(
