@@ -6,6 +6,8 @@ process that began it, as every other night is. Where Spark runs is its own conf
 the folder of the release.
 """
 
+import os
+import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -78,7 +80,11 @@ def open_session() -> Any:
         raise UsageError("Spark is not installed. Install it: pip install 'levensloop[spark]'.") from error
     builder = SparkSession.builder.appName("levensloop score")
     # A customer in the name of a folder is a text, whatever it looks like.
-    return builder.config("spark.sql.sources.partitionColumnTypeInference.enabled", "false").getOrCreate()
+    session = builder.config("spark.sql.sources.partitionColumnTypeInference.enabled", "false").getOrCreate()
+    if session.sparkContext.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
+        # Not whatever `python3` is: this one has the libraries. What a cluster's workers run is configured there.
+        session.sparkContext.pythonExec = sys.executable
+    return session
 
 
 def _judge_in_spark(
