@@ -29,7 +29,9 @@ def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.En
         "synchronous_commit": "on",
     }
     reading = {"default_transaction_read_only": "on", "default_transaction_isolation": r"repeatable\ read"}
-    writer = _engine(url, settings, busy_timeout_ms=busy_timeout_ms)
+    # Whatever the database says: what a writer reads must be what was committed before its turn.
+    writing = {"default_transaction_isolation": r"read\ committed"}
+    writer = _engine(url, {**settings, **writing}, busy_timeout_ms=busy_timeout_ms)
     reader = _engine(url, {**settings, **reading}, busy_timeout_ms=busy_timeout_ms)
 
     @event.listens_for(writer, "begin")

@@ -12,6 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models.errors import StoreUnavailableError
+
 Turn = Callable[[Any], Any]
 _GIVEN = object()  # the value comes with each run
 
@@ -66,8 +68,7 @@ class Prepared:
         """
         with self._executed(connection, values or {}) as cursor:
             reader = self._readers.get(connection.dialect.name) or self._open_reader(connection.dialect, cursor)
-            found = cursor.fetchall()
-        return [reader.read(row) for row in found]
+            return [reader.read(row) for row in cursor.fetchall()]
 
     def first(self, connection: sa.Connection, values: Mapping[str, Any] | None = None) -> Any | None:
         """The first row, None when there is none; for statements that find one row at most."""
@@ -92,6 +93,12 @@ class Prepared:
             cursor.execute(compiled.text, [value for _, value in given] if compiled.is_positional else dict(given))
             yield cursor
             cursor.close()
+        except (ValueError, TypeError, OverflowError) as error:
+            # A stored value that cannot be read, or a number that no database holds.
+            raise StoreUnavailableError(
+                f"The store holds or was asked something that it cannot tell ({type(error).__name__}). Nothing was "
+                "written. Run `levensloop doctor`."
+            ) from None  # its text may hold a customer's values
         except compiled.error as error:
             raise sa.exc.DBAPIError.instance(
                 compiled.text, None, error, compiled.error, hide_parameters=True, dialect=connection.dialect

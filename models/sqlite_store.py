@@ -28,7 +28,7 @@ def open_engines(url: sa.URL, *, busy_timeout_ms: int) -> tuple[sa.Engine, sa.En
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _make_file(path)
+        _make_file(path.resolve())  # a link's target, not what SQLite would make of it with everybody's rights
     except OSError as error:
         raise StoreUnavailableError(
             f"The store cannot be opened: {error.strerror}. Check $LEVENSLOOP_HOME and its rights."

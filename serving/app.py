@@ -70,7 +70,7 @@ def build_routes(limits: Limits) -> dict[str, Route]:
 async def find_client_of(app: FastAPI, authorization: str) -> Client | None:
     """The client of an Authorization header; 503 until the worker is open."""
     desk = require_desk(app)
-    return await to_thread.run_sync(desk.find_client, authorization, limiter=desk.lane)
+    return await to_thread.run_sync(desk.find_client, authorization, limiter=desk.keys)
 
 
 async def _answer_our_error(_request: Request, error: LevensloopError) -> JSONResponse:

@@ -34,7 +34,8 @@ KEY_PATTERN = r"^[\x21-\x7e]+$"
 class Desk:
     """Gate, ledger and the rest of one worker; made once when it starts.
 
-    `lane` is for what only reads and writes the store: as many threads at once as its database has use for. `judging`
+    `lane` is for what only reads and writes the store: as many threads at once as its database has use for. `keys` is
+    for looking up who asks, which never waits for a writer as an answer may: others are served meanwhile. `judging`
     is for one customer's bookings: two threads of a process that compute take a third more time than one after the
     other, and more than one core is what the other workers are for.
     """
@@ -45,11 +46,13 @@ class Desk:
     clock: Callable[[], datetime]
     letters: LetterDesk = NO_LETTERS
     pages: PageSettings | None = None
+    keys: CapacityLimiter = field(init=False)
     lane: CapacityLimiter = field(init=False)
     judging: CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the lanes."""
+        object.__setattr__(self, "keys", CapacityLimiter(self.store.threads_at_once))
         object.__setattr__(self, "lane", CapacityLimiter(self.store.threads_at_once))
         object.__setattr__(self, "judging", CapacityLimiter(1))
 

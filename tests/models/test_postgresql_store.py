@@ -89,6 +89,20 @@ def test_database_that_is_not_there_is_unavailable() -> None:
         open_store("postgresql://nobody@127.0.0.1:1/nothing")
 
 
+def test_a_writer_sees_what_was_committed_before_its_turn_whatever_the_database_says(
+    database_url: str, owner: sa.Connection
+) -> None:
+    name = owner.exec_driver_sql("SELECT current_database()").scalar_one()
+    owner.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'")
+    try:
+        store = open_store(database_url)
+        with store.write() as connection:
+            assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "read committed"
+        store.close()
+    finally:
+        owner.exec_driver_sql(f'ALTER DATABASE "{name}" RESET default_transaction_isolation')
+
+
 def test_lost_connection_is_unavailable_once_and_loses_nothing(any_store: Store, owner: sa.Connection) -> None:
     _note(any_store, "before")
 

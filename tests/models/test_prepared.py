@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from models.errors import StoreUnavailableError
 from models.prepared import Prepared
-from models.store import Store, customers, detections, permission_events
+from models.store import Moment, Store, customers, detections, permission_events
 
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 CUSTOMER = {
@@ -62,3 +62,13 @@ def test_what_the_driver_refuses_is_an_error_of_the_store_without_values(any_sto
 def test_a_reading_transaction_cannot_write(any_store: Store) -> None:
     with pytest.raises(StoreUnavailableError), any_store.read() as connection:
         Prepared(customers.insert()).run(connection, CUSTOMER)
+
+
+def test_a_stored_value_that_cannot_be_read_is_an_error_of_the_store(any_store: Store) -> None:
+    with any_store.write() as connection:
+        connection.execute(permission_events.insert(), CONSENT)
+        broken = sa.select(sa.literal("yesterday, for c1").cast(sa.String).label("at"))
+        find = Prepared(sa.select(sa.type_coerce(broken.scalar_subquery(), Moment).label("at")))
+    with pytest.raises(StoreUnavailableError) as caught, any_store.read() as connection:
+        find.rows(connection)
+    assert "c1" not in str(caught.value)

@@ -61,6 +61,12 @@ def test_database_is_readable_by_its_owner_alone(tmp_path: Path, sqlite_store: S
     assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
 
 
+def test_a_link_to_a_file_that_is_not_there_yet_is_for_this_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "disk.db")
+    with open_store(f"sqlite:///{tmp_path / 'link.db'}").read():
+        assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir() if not path.is_symlink()} == {0}
+
+
 def test_sqlite_flushes_every_commit_and_uses_a_write_ahead_log(sqlite_store: Store) -> None:
     with sqlite_store.write() as connection:
         wanted = {

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -255,6 +256,22 @@ def test_question_that_waited_too_long_for_a_thread_is_not_judged(bank: Any, con
             time.sleep(0.01)
     # That of the first, which was judged and came too late; the second waited and never was.
     assert kinds_in_trail(bank) == ["events_refused"]
+
+
+def test_an_answer_that_waits_for_a_writer_keeps_nobody_else_waiting(bank: Any, bank_url: str, connect: Any) -> None:
+    bank.record("consented")
+    refused = {"customer_id": "c-2", "bookings": None}  # which stands in the trail too
+    file = sqlite3.connect(bank_url.removeprefix("sqlite:///"), isolation_level=None)
+    file.execute("BEGIN IMMEDIATE")
+    with connect(bank.desk, bank.seen) as client, ThreadPoolExecutor(2) as callers:
+        waiting = [callers.submit(bank.ask, client=client, **refused) for _ in range(2)]
+        time.sleep(0.3)
+        told = client.post("/v1/permissions:current", json={"customer_id": "c-1", "purpose": "own_product_offers"})
+        still_waiting = not any(one.done() for one in waiting)
+        file.execute("ROLLBACK")
+        assert [one.result().status_code for one in waiting] == [403, 403]
+    file.close()
+    assert (told.status_code, still_waiting) == (200, True)
 
 
 def test_answer_that_is_being_recorded_when_its_time_ends_still_leaves(
