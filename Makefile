@@ -42,8 +42,8 @@ gate-proof: $(INSTALLED)  ## the gate's answers about as many synthetic customer
 	@$(BIN)/python -m training.fairness.gate_proof .gate-proof
 
 bench-serving: $(INSTALLED)  ## what an answer costs, beside an empty service, detection alone and MLflow's server
-	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_permission_read
-	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_serving
+	@missed=0; for name in bench_permission_read bench_serving; do \
+		PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.$$name || missed=1; done; exit $$missed
 
 SHARE ?= 1
 soak: $(INSTALLED)  ## races, kills, half an hour of load, broken files (about an hour); SHARE=0.1 for a tenth
