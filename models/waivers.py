@@ -116,23 +116,6 @@ def read_terms(candidate: Candidate) -> Terms:
     )
 
 
-def sign_waiver(
-    home: Home,
-    candidate_id: str,
-    finding_id: str,
-    *,
-    role: Role,
-    private_key: PrivateKey,
-    reason: str,
-    until: date,
-    at: datetime | None = None,
-) -> Waiver:
-    """Sign one waiver: `sign_waivers` of one finding."""
-    return sign_waivers(
-        home, candidate_id, [finding_id], role=role, private_key=private_key, reason=reason, until=until, at=at
-    )[0]
-
-
 def sign_waivers(
     home: Home,
     candidate_id: str,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +41,9 @@ class Detect(Protocol):
     """The pure function from bookings to detections (`models.detection.detect_events`)."""
 
     def __call__(self, bookings: pd.DataFrame, /, *, as_of: date, release: Any) -> pd.DataFrame: ...
+
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def find_detections(
         return {}
     if not set(frame["customer_id"]) <= set(customers):
         raise IntegrityError("The detector answered about another customer. Nothing was told; call the operator.")
-    found = [(str(row["customer_id"]), _detection(row, names)) for row in frame.to_dict("records")]
+    found = [(str(row["customer_id"]), read_detection(row, names)) for row in frame.to_dict("records")]
     screened = _screened_evidence(found, bookings, release.screening)
     told: dict[str, tuple[Detection, ...]] = defaultdict(tuple)
     for customer_id, one in found:
@@ -139,7 +143,8 @@ def _spaceless(bookings: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame]:
     return {new: old for old, new in rank.items()}, bookings.assign(booking_id=ids.map(rank).astype("str"))
 
 
-def _detection(row: dict[Any, Any], names: dict[str, str]) -> Detection:
+def read_detection(row: Mapping[Any, Any], names: Mapping[str, str] = NO_NAMES) -> Detection:
+    """A row of `detect_events`; `names` are the ids of evidence that had others there."""
     return Detection(
         event=str(row["event"]),
         onset_date=as_date(row["onset_date"]),

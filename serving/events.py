@@ -26,10 +26,10 @@ from serving.told import EventsBatchTold, EventsTold
 async def answer_events(asked: EventsRequest, desk: TheDesk, client: TheClient, deadline: TheDeadline) -> JSONResponse:
     """Events that this purpose may know, with evidence, reason and offers; bookings in the request are not stored."""
     question = Question(asked.customer_id, asked.purpose, client, asked.as_of)
-    if asked.bookings is None:
-        return await to_thread.run_sync(_answer, desk, question, None, deadline, limiter=desk.lane)
-    bring = partial(_bring, asked, desk.policy.limits.row_problems)
-    return await to_thread.run_sync(_answer, desk, question, bring, deadline, limiter=desk.judging)
+    bring, lane = None, desk.lane
+    if asked.bookings is not None:
+        bring, lane = partial(_bring, asked, desk.policy.limits.row_problems), desk.judging
+    return await to_thread.run_sync(_answer, desk, question, bring, deadline, limiter=lane)
 
 
 def _answer(desk: Desk, question: Question, bring: Bring | None, deadline: Deadline | None) -> JSONResponse:

@@ -17,8 +17,8 @@ from serving.answers import Answer
 from serving.batch_records import parts_of
 from serving.care import Detection
 from serving.clients import ASKING, Client
+from serving.detecting import read_detection
 from serving.gate import Gate, Question
-from serving.records import as_date
 from serving.stream import DetectionSink
 from serving.told_memory import (
     TELLING,
@@ -94,7 +94,7 @@ class Teller:
         """
         by_customer: dict[str, list[Detection]] = defaultdict(list)
         for row in found.to_dict("records"):
-            by_customer[row["customer_id"]].append(_detection(row))
+            by_customer[row["customer_id"]].append(read_detection(row))
         told = 0
         for some in parts_of(sorted(by_customer)):
             compared = self._compare({customer: by_customer[customer] for customer in some})
@@ -161,14 +161,3 @@ class Teller:
         self._sink.tell(told)
         with self._gate.store.write() as connection:
             mark_told(connection, [one.id for _, one in kept], at=self._clock())
-
-
-def _detection(row: Mapping[Any, Any]) -> Detection:
-    return Detection(
-        event=str(row["event"]),
-        onset_date=as_date(row["onset_date"]),
-        detected_on=as_date(row["detected_on"]),
-        probability=float(row["probability"]),
-        status=str(row["status"]),
-        evidence=tuple(str(row["evidence"]).split()),
-    )

@@ -27,7 +27,7 @@ from models.purposes import default_purposes
 from models.signing import BOARD, PrivateKey, Role, generate_key, load_private_key
 from models.store import Store, open_store, trail
 from models.trail import verify_trail
-from models.waivers import Waiver, sign_waiver
+from models.waivers import Waiver, sign_waivers
 
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
 LAST_DAY = date(2027, 2, 14)  # Monday and 90 days
@@ -75,7 +75,9 @@ class Board:
     def waive(self, candidate_id: str, *roles: Role, finding_id: str = RECALL, **changes: Any) -> Waiver:
         given = {"reason": "more births by March", "until": LAST_DAY, "at": MONDAY, **changes}
         for role in roles or ("owner", "ethics_chair"):
-            made = sign_waiver(self.home, candidate_id, finding_id, role=role, private_key=self.keys[role], **given)
+            (made,) = sign_waivers(
+                self.home, candidate_id, [finding_id], role=role, private_key=self.keys[role], **given
+            )
         return made
 
     def promote(self, candidate_id: str, *, at: datetime = MONDAY, **options: Any) -> Promotion:

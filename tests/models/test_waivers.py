@@ -29,7 +29,7 @@ from models.signing import (
     request_key_replacement,
     sign_statement,
 )
-from models.waivers import Waiver, WaiverSignature, read_terms, read_waivers, sign_waiver
+from models.waivers import Waiver, WaiverSignature, read_terms, read_waivers, sign_waivers
 
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
 LAST_DAY = date(2027, 2, 14)  # Monday and 90 days
@@ -184,8 +184,8 @@ def test_one_person_cannot_sign_twice_nor_anybody_outside_the_board(board: Any) 
     with pytest.raises(UsageError, match="role of the board"):
         board.waive(candidate.id, "operations")
     with pytest.raises(UsageError, match="in force"):
-        sign_waiver(
-            board.home, candidate.id, RECALL, role="ethics_chair", private_key=board.keys["owner"], reason="x",
+        sign_waivers(
+            board.home, candidate.id, [RECALL], role="ethics_chair", private_key=board.keys["owner"], reason="x",
             until=LAST_DAY, at=MONDAY,
         )  # fmt: skip
 
@@ -222,7 +222,7 @@ def test_waiver_needs_two_persons_in_two_roles(signers: list[tuple[Role, str]], 
 
 
 def forge(board: Any, candidate: Candidate, name: str, until: date, signers: list[tuple[Role, datetime]]) -> Path:
-    """A waiver whose keys really signed, but by hand and not through `sign_waiver`."""
+    """A waiver whose keys really signed, but by hand and not through `sign_waivers`."""
     entries: list[dict[str, Any]] = []
     for role, at in signers:
         statement = {

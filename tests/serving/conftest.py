@@ -276,6 +276,36 @@ def make_served() -> Callable[..., Any]:
     return make
 
 
+@pytest.fixture(scope="module")
+def home(
+    make_board: Callable[..., Any], make_served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Home:
+    """A state folder whose champion knows the bookings of SERVED."""
+    board = make_board(tmp_path_factory.mktemp("home"), demo=True)
+    board.promote(board.sign(make_served(board, fairness={"findings": []})).id, allow_demo=True)
+    return board.home
+
+
+@pytest.fixture(scope="session")
+def record_in() -> Callable[..., None]:
+    """Records in the database of a home what customers said on their page, a minute ago."""
+
+    def record(home: Home, action: str, *customers: str, purpose: str = "own_product_offers") -> None:
+        registered = default_purposes().purpose(purpose)
+        store = open_store(home.database_url)
+        for customer_id in customers:
+            event = PermissionEvent(
+                customer_id=customer_id, purpose=purpose, action=action,  # type: ignore[arg-type] # tests name it as text
+                notice_version=registered.notice_version, notice_sha256=registered.notice_sha256, language="nl",
+                channel="page", actor="customer", at=datetime.now(UTC) - timedelta(minutes=1),
+            )  # fmt: skip
+            with store.write() as connection:
+                append_permission(connection, event, default_purposes())
+        store.close()
+
+    return record
+
+
 @pytest.fixture
 def question() -> dict[str, Any]:
     """Half a year at the baker's, then the first child benefit."""

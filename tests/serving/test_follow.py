@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from hypothesis import strategies as st
 from models.bookings import bookings_from_records, write_bookings
 from models.errors import PartlyReadError, PermissionRefusedError, UnreadableDataError, UsageError
 from models.home import Home
-from models.permission import PermissionEvent, append_permission
-from models.purposes import default_purposes
 from models.store import detections, followed_customers, open_store, told_detections, trail
 from serving import batch, booking_tail, follow, telling
 from serving.batch import Scoring, score_file
@@ -61,19 +59,10 @@ class Bank:
 
     settings: Settings
     folder: Path
+    record_in: Callable[..., None]
 
     def record(self, action: str, *customers: str, purpose: str = PURPOSE) -> None:
-        registered = default_purposes().purpose(purpose)
-        store = open_store(self.settings.home.database_url)
-        for customer_id in customers:
-            event = PermissionEvent(
-                customer_id=customer_id, purpose=purpose, action=action,  # type: ignore[arg-type] # tests name it as text
-                notice_version=registered.notice_version, notice_sha256=registered.notice_sha256, language="nl",
-                channel="page", actor="customer", at=datetime.now(UTC) - timedelta(minutes=1),
-            )  # fmt: skip
-            with store.write() as connection:
-                append_permission(connection, event, default_purposes())
-        store.close()
+        self.record_in(self.settings.home, action, *customers, purpose=purpose)
 
     def rows(self, table: sa.Table, *names: str) -> list[Any]:
         store = open_store(self.settings.home.database_url)
@@ -119,22 +108,13 @@ class Bank:
         return [one for one in self.rows(detections, *names) if AS_OF in one]
 
 
-@pytest.fixture(scope="module")
-def home(
-    make_board: Callable[..., Any], make_served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Home:
-    board = make_board(tmp_path_factory.mktemp("home"), demo=True)
-    board.promote(board.sign(make_served(board, fairness={"findings": []})).id, allow_demo=True)
-    return board.home
-
-
-def settle(home: Home, folder: Path, url: str) -> Bank:
+def settle(home: Home, folder: Path, url: str, record_in: Callable[..., None]) -> Bank:
     """A bank that kept its state on the last day of August; c-03 had booked a trip already, c-no allows nothing."""
     shutil.copytree(home.path, folder / "home", ignore=shutil.ignore_patterns("batch", "*.db*"))
     given = {
         "LEVENSLOOP_HOME": str(folder / "home"), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url,
     }  # fmt: skip
-    bank = Bank(read_settings(given), folder)
+    bank = Bank(read_settings(given), folder, record_in)
     bank.record("consented", *ALLOWING)
     bank.score([*HISTORY, OLD_TRIP], state="keep", as_of=date(2026, 8, 31))
     bank.bookings.touch()
@@ -142,15 +122,15 @@ def settle(home: Home, folder: Path, url: str) -> Bank:
 
 
 @pytest.fixture
-def bank(home: Home, tmp_path: Path, database_url: str) -> Bank:
+def bank(home: Home, tmp_path: Path, database_url: str, record_in: Callable[..., None]) -> Bank:
     """On both databases."""
-    return settle(home, tmp_path, database_url)
+    return settle(home, tmp_path, database_url, record_in)
 
 
 @pytest.fixture
-def small(home: Home, tmp_path: Path) -> Bank:
+def small(home: Home, tmp_path: Path, record_in: Callable[..., None]) -> Bank:
     """On SQLite alone, where the database makes no difference."""
-    return settle(home, tmp_path, f"sqlite:///{tmp_path / 'follow.db'}")
+    return settle(home, tmp_path, f"sqlite:///{tmp_path / 'follow.db'}", record_in)
 
 
 def test_new_detections_are_told_once_and_history_is_not(bank: Bank) -> None:
@@ -271,9 +251,9 @@ def deliveries(draw: st.DrawFn) -> list[list[dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def settled(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+def settled(home: Home, tmp_path_factory: pytest.TempPathFactory, record_in: Callable[..., None]) -> Bank:
     folder = tmp_path_factory.mktemp("settled")
-    bank = settle(home, folder, f"sqlite:///{folder / 'home' / 'follow.db'}")
+    bank = settle(home, folder, f"sqlite:///{folder / 'home' / 'follow.db'}", record_in)
     shutil.copytree(folder / "home", folder / "kept")
     return bank
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,6 @@ from models.answering import detect_file
 from models.bookings import bookings_from_records, write_bookings
 from models.errors import IntegrityError, PartlyReadError, UnreadableDataError, UsageError
 from models.home import Home
-from models.permission import PermissionEvent, append_permission
-from models.purposes import default_purposes
 from models.store import batches, detections, open_store, runs
 from serving import batch, state_files
 from serving.batch import ScoreSummary, score_file
@@ -42,19 +40,10 @@ class Promoted:
     """A home with a champion, and its settings; every test gets a new database."""
 
     settings: Settings
+    record_in: Callable[..., None]
 
     def record(self, action: str, *customers: str, purpose: str = "own_product_offers") -> None:
-        registered = default_purposes().purpose(purpose)
-        store = open_store(self.settings.home.database_url)
-        for customer_id in customers:
-            event = PermissionEvent(
-                customer_id=customer_id, purpose=purpose, action=action,  # type: ignore[arg-type] # tests name it as text
-                notice_version=registered.notice_version, notice_sha256=registered.notice_sha256, language="nl",
-                channel="page", actor="customer", at=datetime.now(UTC) - timedelta(minutes=1),
-            )  # fmt: skip
-            with store.write() as connection:
-                append_permission(connection, event, default_purposes())
-        store.close()
+        self.record_in(self.settings.home, action, *customers, purpose=purpose)
 
     def table(self, table: sa.Table) -> list[tuple[Any, ...]]:
         """All rows in order, without the number of the batch."""
@@ -70,29 +59,21 @@ class Promoted:
         return score_file(bookings, self.settings, as_of=AS_OF, tell=told.append, **{"rows": 30, **options})
 
 
-@pytest.fixture(scope="module")
-def home(
-    make_board: Callable[..., Any], make_served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Home:
-    board = make_board(tmp_path_factory.mktemp("home"), demo=True)
-    board.promote(board.sign(make_served(board, fairness={"findings": []})).id, allow_demo=True)
-    return board.home
+@pytest.fixture
+def promoted(home: Home, tmp_path: Path, record_in: Callable[..., None]) -> Promoted:
+    return open_promoted(home, f"sqlite:///{tmp_path / 'night.db'}", record_in)
 
 
 @pytest.fixture
-def promoted(home: Home, tmp_path: Path) -> Promoted:
-    return open_promoted(home, f"sqlite:///{tmp_path / 'night.db'}")
-
-
-@pytest.fixture
-def either(home: Home, database_url: str) -> Promoted:
+def either(home: Home, database_url: str, record_in: Callable[..., None]) -> Promoted:
     """As `promoted`, once on each kind of database."""
-    return open_promoted(home, database_url)
+    return open_promoted(home, database_url, record_in)
 
 
-def open_promoted(home: Home, url: str) -> Promoted:
+def open_promoted(home: Home, url: str, record_in: Callable[..., None]) -> Promoted:
     made = Promoted(
-        read_settings({"LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url})
+        read_settings({"LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url}),
+        record_in,
     )
     made.record("consented", *(name for name in EVERYBODY if name not in REFUSING))
     return made
@@ -233,7 +214,8 @@ def test_killed_anywhere_and_started_again_it_leaves_what_one_run_leaves(
                 "LEVENSLOOP_HOME": str(home.path), "LEVENSLOOP_DEMO": "1",
                 "LEVENSLOOP_DATABASE_URL": f"sqlite:///{tmp_path / 'broken.db'}",
             }
-        )
+        ),
+        either.record_in,
     )  # fmt: skip
     broken.record("consented", *(name for name in EVERYBODY if name not in REFUSING))
     for place, time in PLACES:
@@ -317,7 +299,8 @@ def alone(promoted: Promoted, tmp_path: Path) -> Promoted:
     shutil.copytree(promoted.settings.home.path, folder, ignore=shutil.ignore_patterns("batch"))
     url = promoted.settings.home.database_url
     return Promoted(
-        read_settings({"LEVENSLOOP_HOME": str(folder), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url})
+        read_settings({"LEVENSLOOP_HOME": str(folder), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_DATABASE_URL": url}),
+        promoted.record_in,
     )
 
 

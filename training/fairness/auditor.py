@@ -26,6 +26,14 @@ _DIGITS = 9  # of what is left unexplained; smaller is rounding, which ranks wou
 _WORDS = 100  # that the auditor keeps; with 30 and 300 it recovers less of some group
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """What customers may differ in: steps of their counts, and per event whether a customer can be compared at all."""
+
+    reached: np.ndarray  # (customers, steps), 0 and 1
+    comparable: np.ndarray  # (customers, events)
+
+
 def cross_validated_auc(
     matrix: Any, member: np.ndarray, *, seed: int, given: np.ndarray | None = None, splits: int = 1
 ) -> tuple[float, float]:
@@ -56,7 +64,7 @@ def cross_validated_auc(
     return float(area), float(np.sqrt(variance * SHARED))
 
 
-def _split_auc(matrix: Any, member: np.ndarray, steps: "_Steps | None", *, seed: int) -> tuple[float, float]:
+def _split_auc(matrix: Any, member: np.ndarray, steps: _Steps | None, *, seed: int) -> tuple[float, float]:
     """The mean area over one set of folds, and DeLong's variance of it."""
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     areas, members, others = [], [], []
@@ -79,14 +87,6 @@ def _split_auc(matrix: Any, member: np.ndarray, steps: "_Steps | None", *, seed:
     return float(np.mean(areas)), variance
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """What customers may differ in: steps of their counts, and per event whether a customer can be compared at all."""
-
-    reached: np.ndarray  # (customers, steps), 0 and 1
-    comparable: np.ndarray  # (customers, events)
-
-
 def _steps(given: np.ndarray, member: np.ndarray) -> _Steps:
     """The steps that ten customers of either side reach; an event that fewer of a side have can not be compared.
 
@@ -107,10 +107,10 @@ def _unexplained(
     both would bring back the true events, so that a release which tells exactly what happened would seem to give a
     group away (measured on 67 and older: .64 where .5 is right).
     """
-    scale = StandardScaler().fit(matrix[fit])
-    explained = LinearRegression().fit(np.column_stack([steps.reached[fit], member[fit]]), scale.transform(matrix[fit]))
+    scaled = StandardScaler().fit(matrix[fit]).transform(matrix)
+    explained = LinearRegression().fit(np.column_stack([steps.reached[fit], member[fit]]), scaled[fit])
     weights = np.atleast_2d(explained.coef_)[:, :-1]
-    left = np.round(scale.transform(matrix) - steps.reached @ weights.T, _DIGITS)
+    left = np.round(scaled - steps.reached @ weights.T, _DIGITS)
     _lend(left, steps.comparable, donors=fit, seed=seed)
     return [left[fit], left[rest]]
 

@@ -27,6 +27,7 @@ from models.durable import write_durably
 from models.errors import LevensloopError, UsageError
 from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
 from training.dataset import permitted_bookings
+from training.fairness.leakage import is_asked
 from training.fairness.policy import FairnessPolicy, default_fairness_policy
 from training.fairness.tables import PURPOSE
 from training.fairness.verdicts import ESTABLISHED
@@ -81,7 +82,7 @@ def check_facts(facts: Mapping[str, Any], policy: FairnessPolicy) -> list[Check]
     flips, fewest = sum(kind["flips"] for kind in names), min((kind["pairs"] for kind in names), default=0)
     changes, needed = sum(kind["score_changes"] for kind in names), int(policy.gates["name_pairs"])
     gated = [row for row in facts["leakage"]["rows"] if row["gated"]]
-    asked = [row for row in gated if row["n_needed"] is not None and (row["n"] or 0) >= row["n_needed"]]
+    asked = [row for row in gated if is_asked(row)]
     cells = {(one.ground, one.group) for one in policy.primary} - {(row["ground"], row["group"]) for row in asked}
     worst = max(asked, key=lambda row: float(row["interval"][1]), default=None)
     told = "nobody" if worst is None else f"{worst['ground']} {worst['group']}, at most {worst['interval'][1]:.3f}"

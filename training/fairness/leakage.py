@@ -91,8 +91,13 @@ def worst_leak(
     scores = event_scores(detections, people.customers, policy.events)
     with one_thread():
         rows = _recover_groups(scores, people.groups, happened, policy=policy, seed=seed)
-        known = [row for row in rows if row["n_needed"] is not None and (row["n"] or 0) >= row["n_needed"]]
+        known = [row for row in rows if is_asked(row)]
     return max(known, key=lambda row: float(row["interval"][1]), default=None)
+
+
+def is_asked(row: Fact) -> bool:
+    """Whether a group is large enough to be found clear of a leak in scores given the true events."""
+    return row["n_needed"] is not None and (row["n"] or 0) >= row["n_needed"]
 
 
 def _recover_groups(
