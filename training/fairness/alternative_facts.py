@@ -18,7 +18,6 @@ from training.fairness.observing import People, count_events, offering_events
 from training.fairness.policy import FairnessPolicy, group_frame
 from training.fairness.tables import Trained
 from training.fairness.verdicts import give_verdicts
-from training.fitting import one_thread
 from training.intervals import f1, mean
 from training.matching import match_events
 from training.settings import settings
@@ -42,8 +41,7 @@ def teach_groups(
     """
     member = group_frame(policy, groups)[choose_ground(policy)].astype(object)
     known = pd.Series(member.to_numpy(), index=groups["customer_id"]).dropna()
-    with one_thread():
-        return fit_detectors(trained, known, release, seed=seed)
+    return fit_detectors(trained, known, release, seed=seed)
 
 
 def compare_alternatives(
@@ -63,9 +61,8 @@ def compare_alternatives(
         n_against}, leakage {auc, interval, ground, group, n}, offers, offers_lost (fewer than as is), groups_of (the
         ground whose groups it knew), chosen; None where too few people are.
     """
-    with one_thread():
-        readers = fit_readers(trained, release, seed=seed)
-        read = {name: ask(asked.bookings, reader, as_of=as_of).detections for name, reader in readers.items()}
+    readers = fit_readers(trained, release, seed=seed)
+    read = {name: ask(asked.bookings, reader, as_of=as_of).detections for name, reader in readers.items()}
     found = {**read, RELEASE: asked.detections, **asked.others}
     rows = [
         {"name": name, **figures_of(told, people, release.taxonomy, policy, as_of=as_of, seed=seed)}

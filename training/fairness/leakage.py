@@ -27,7 +27,6 @@ from training.fairness.observing import People
 from training.fairness.policy import FairnessPolicy, group_frame
 from training.fairness.verdicts import ESTABLISHED, NOT_ESTABLISHED, Fact, judge
 from training.fairness.word_counts import WordCounts
-from training.fitting import one_thread
 
 GIVEN_EVENT = "scores_given_event"
 FEW = "too few people for the auditor to learn from"
@@ -72,11 +71,10 @@ def measure_leakage(
     member = group_frame(policy, vault)
     happened = _events_of(truth, customers, policy, as_of)
     rows = []
-    with one_thread():
-        for screened, what, matrix in _views(asked, words, customers, release, as_of, policy.events):
-            place = {"what": what, "screening": screened, "gated": what == GIVEN_EVENT and screened}
-            given = happened if what == GIVEN_EVENT else None
-            rows += [{**place, **row} for row in _recover_groups(matrix, member, given, policy=policy, seed=seed)]
+    for screened, what, matrix in _views(asked, words, customers, release, as_of, policy.events):
+        place = {"what": what, "screening": screened, "gated": what == GIVEN_EVENT and screened}
+        given = happened if what == GIVEN_EVENT else None
+        rows += [{**place, **row} for row in _recover_groups(matrix, member, given, policy=policy, seed=seed)]
     return {"rows": rows}
 
 
@@ -89,9 +87,8 @@ def worst_leak(
     """
     happened = _events_of(people.truth, people.customers, policy, as_of)
     scores = event_scores(detections, people.customers, policy.events)
-    with one_thread():
-        rows = _recover_groups(scores, people.groups, happened, policy=policy, seed=seed)
-        known = [row for row in rows if is_asked(row)]
+    rows = _recover_groups(scores, people.groups, happened, policy=policy, seed=seed)
+    known = [row for row in rows if is_asked(row)]
     return max(known, key=lambda row: float(row["interval"][1]), default=None)
 
 
