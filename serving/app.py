@@ -7,7 +7,6 @@ the module of its subject and named in `ADDRESSES`; nothing else knows about it.
 from functools import cache, partial
 from typing import Any
 
-from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -69,8 +68,7 @@ def build_routes(limits: Limits) -> dict[str, Route]:
 
 async def find_client_of(app: FastAPI, authorization: str) -> Client | None:
     """The client of an Authorization header; 503 until the worker is open."""
-    desk = require_desk(app)
-    return await to_thread.run_sync(desk.find_client, authorization, limiter=desk.keys)
+    return await require_desk(app).find_client(authorization)
 
 
 async def _answer_our_error(_request: Request, error: LevensloopError) -> JSONResponse:

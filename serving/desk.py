@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
@@ -28,16 +28,17 @@ from serving.policy import Policy
 from serving.problems import refuse
 
 KEY_PATTERN = r"^[\x21-\x7e]+$"
+PATIENCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Desk:
     """Gate, ledger and the rest of one worker; made once when it starts.
 
-    `lane` is for what only reads and writes the store: as many threads at once as its database has use for. `keys` is
-    for looking up who asks, which never waits for a writer as an answer may: others are served meanwhile. `judging`
-    is for one customer's bookings: two threads of a process that compute take a third more time than one after the
-    other, and more than one core is what the other workers are for.
+    `lane` is for what only reads and writes the store: as many threads at once as its database has use for. Looking up
+    who asks takes its turn there too, but with little patience: an answer may wait for a writer, and then `keys` lets
+    others be served meanwhile. `judging` is for one customer's bookings: two threads of a process that compute take a
+    third more time than one after the other, and more than one core is what the other workers are for.
     """
 
     gate: Gate
@@ -66,9 +67,15 @@ class Desk:
         """Writes that happen once; one per worker."""
         return self.ledger.once
 
-    def find_client(self, authorization: str) -> Client | None:
+    async def find_client(self, authorization: str) -> Client | None:
         """The client of an Authorization header, read from the store now."""
-        return find_client(self.store, authorization)
+        with move_on_after(PATIENCE_SECONDS) as waiting:
+            await self.lane.acquire()
+        try:
+            return await to_thread.run_sync(find_client, self.store, authorization, limiter=self.keys)
+        finally:
+            if not waiting.cancelled_caught:
+                self.lane.release()
 
     def is_ready(self) -> bool:
         """Whether the store can be read now and a verified release is champion; without both nothing is answered."""

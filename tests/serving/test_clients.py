@@ -1,5 +1,6 @@
 """Who may ask: no key, a wrong one, a revoked one, another role, another purpose, too often."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -71,6 +72,23 @@ def test_only_the_whole_key_of_a_client_opens(bank: Any, add: Any, change: Calla
     key = add()
     add("other")
     assert find_client(bank.store, change(key)) is None
+
+
+def test_who_asks_is_known_while_an_answer_waits_for_a_writer(bank: Any, add: Any) -> None:
+    key = add()
+
+    async def ask_beside_answers() -> Any:
+        desk = bank.desk
+        for waiting in range(desk.store.threads_at_once):
+            await desk.lane.acquire_on_behalf_of(waiting)
+        found = await asyncio.wait_for(desk.find_client(f"Bearer {key}"), timeout=30)
+        assert desk.lane.borrowed_tokens == desk.store.threads_at_once  # their places are still theirs
+        desk.lane.release_on_behalf_of(0)
+        await desk.find_client(f"Bearer {key}")
+        return found, desk.lane.borrowed_tokens
+
+    found, taken = asyncio.run(ask_beside_answers())
+    assert (found.name, taken) == ("engine", bank.store.threads_at_once - 1)
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer levensloop.engine.wrong", "Bearer \xff"])
