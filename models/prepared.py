@@ -5,15 +5,15 @@ the order of its values and what turns them into Python are SQLAlchemy's; only i
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from models.errors import StoreUnavailableError
 
+T = TypeVar("T")
 Turn = Callable[[Any], Any]
 _GIVEN = object()  # the value comes with each run
 
@@ -49,11 +49,11 @@ class Prepared:
 
     Parameters
     ----------
-    statement : sa.Select or sa.Insert
+    statement : sa.Select, sa.Insert or sa.TextClause
         Without lists of values (`IN`), whose text changes with every run.
     """
 
-    def __init__(self, statement: sa.Select[Any] | sa.Insert) -> None:
+    def __init__(self, statement: sa.Select[Any] | sa.Insert | sa.TextClause) -> None:
         self.statement = statement
         self._compiled: dict[str, _Compiled] = {}
         self._readers: dict[str, _Reader] = {}
@@ -66,9 +66,7 @@ class Prepared:
         sa.exc.DBAPIError
             As SQLAlchemy would raise it.
         """
-        with self._executed(connection, values or {}) as cursor:
-            reader = self._readers.get(connection.dialect.name) or self._open_reader(connection.dialect, cursor)
-            return [reader.read(row) for row in cursor.fetchall()]
+        return self._execute(connection, values or {}, self._read)
 
     def first(self, connection: sa.Connection, values: Mapping[str, Any] | None = None) -> Any | None:
         """The first row, None when there is none; for statements that find one row at most."""
@@ -77,12 +75,10 @@ class Prepared:
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Run what gives no rows, inside `store.write()`; raises as `rows` does."""
-        with self._executed(connection, values):
-            pass
+        self._execute(connection, values, _nothing)
 
-    @contextmanager
-    def _executed(self, connection: sa.Connection, values: Mapping[str, Any]) -> Iterator[Any]:
-        """A cursor over what the statement gives. A lost connection leaves the pool when its transaction ends."""
+    def _execute(self, connection: sa.Connection, values: Mapping[str, Any], read: Callable[..., T]) -> T:
+        """What `read` makes of the statement's cursor. A lost connection leaves the pool when its transaction ends."""
         compiled = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
         given = []
         for name, own, turn in compiled.values:
@@ -91,7 +87,7 @@ class Prepared:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(compiled.text, [value for _, value in given] if compiled.is_positional else dict(given))
-            yield cursor
+            found = read(connection.dialect, cursor)
             cursor.close()
         except (ValueError, TypeError, OverflowError) as error:
             # A stored value that cannot be read, or a number that no database holds.
@@ -103,6 +99,11 @@ class Prepared:
             raise sa.exc.DBAPIError.instance(
                 compiled.text, None, error, compiled.error, hide_parameters=True, dialect=connection.dialect
             ) from error
+        return found
+
+    def _read(self, dialect: sa.Dialect, cursor: Any) -> list[Any]:
+        reader = self._readers.get(dialect.name) or self._open_reader(dialect, cursor)
+        return [reader.read(row) for row in cursor.fetchall()]
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         """The statement by SQLAlchemy's own compiler and types."""
@@ -119,7 +120,7 @@ class Prepared:
 
     def _open_reader(self, dialect: sa.Dialect, cursor: Any) -> _Reader:
         """By the types of the statement and, where a driver tells it, of what came."""
-        columns: list[Any] = [] if isinstance(self.statement, sa.Insert) else list(self.statement.selected_columns)
+        columns: list[Any] = list(self.statement.selected_columns) if isinstance(self.statement, sa.Select) else []
         make: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # known when it runs
         turns = (
             column.type.dialect_impl(dialect).result_processor(dialect, told[1])
@@ -128,3 +129,7 @@ class Prepared:
         reader = _Reader(make._make, tuple((at, turn) for at, turn in enumerate(turns) if turn is not None))
         self._readers[dialect.name] = reader
         return reader
+
+
+def _nothing(_dialect: sa.Dialect, _cursor: Any) -> None:
+    """Of a statement that gives no rows."""

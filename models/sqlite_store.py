@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from models.errors import StoreUnavailableError, UsageError
+from models.prepared import Prepared
 from models.tables import ERASABLE, HISTORY, LEAVING
 
 # SQLite works inside this process, and Python hands its lock to another thread at every step of a statement: with eight
@@ -90,7 +91,12 @@ def _when_taken(table: sa.Table) -> str:
 
 
 def _engine(url: sa.URL, begin: str, *, query_only: bool, busy_timeout_ms: int) -> sa.Engine:
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": busy_timeout_ms / 1000})
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": busy_timeout_ms / 1000},
+        pool_reset_on_return=None,  # the store ends every transaction that it begins
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -108,8 +114,10 @@ def _engine(url: sa.URL, begin: str, *, query_only: bool, busy_timeout_ms: int) 
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    begun = Prepared(sa.text(begin))
+
     @event.listens_for(engine, "begin")
     def start(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        begun.run(connection, {})
 
     return engine
