@@ -22,7 +22,7 @@ from models.store import Store, open_store, permission_events
 PURPOSE = "own_product_offers"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MOST_MICROSECONDS = 50
-READS, ROUNDS = 20_000, 5
+READS, ROUNDS = 20_000, 12
 PAGE = 4_096
 
 
