@@ -207,6 +207,7 @@ SIGNS = {  # evidence bookings on different days that a careful reader needs; 1 
     "first_job": 2, "job_change": 2, "income_rise": 3, "home_purchase": 2, "home_renovation": 2, "cohabitation_start": 3,
     "separation": 2, "driving_licence": 2, "travel_in_progress": 2, "payment_arrears": 2,
 }
+ALONE = {"home_purchase"}  # the price paid to a notary tells by itself; what comes before and after only supports
 
 
 # fmt: on
@@ -352,11 +353,12 @@ def plan(p: Person, event: str) -> bool:
     need = SIGNS.get(event, 1)
     if len(seen) < need or seen[need - 1] > WINDOW_END - timedelta(3):
         return False
+    told = min([seen[need - 1], *(row[0] for row in rows if event in ALONE and row[0] >= start and row[7] == "primary")])
     absent = event == "child_comes_of_age" or (event == "graduation" and p.profile == "student")
     onset = seen[0] - ABSENCE if absent else seen[0]
     p.rows += rows
     p.turns[event] = onset
-    p.events.append((event, onset, seen[need - 1]))
+    p.events.append((event, onset, told))
     return True
 
 
