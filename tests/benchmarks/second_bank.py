@@ -353,7 +353,9 @@ def plan(p: Person, event: str) -> bool:
     need = SIGNS.get(event, 1)
     if len(seen) < need or seen[need - 1] > WINDOW_END - timedelta(3):
         return False
-    told = min([seen[need - 1], *(row[0] for row in rows if event in ALONE and row[0] >= start and row[7] == "primary")])
+    told = min(
+        [seen[need - 1], *(row[0] for row in rows if event in ALONE and row[0] >= start and row[7] == "primary")]
+    )
     absent = event == "child_comes_of_age" or (event == "graduation" and p.profile == "student")
     onset = seen[0] - ABSENCE if absent else seen[0]
     p.rows += rows
