@@ -28,12 +28,13 @@ _FEWEST_WITH_CITY = 3  # words of a card terminal's name that ends in a city and
 class NamesRead:
     """What distinct names say by themselves.
 
-    `merchant`: the words of the merchant in it; `company`: the name alone proves a company; `requested`: an app of
-    payment requests stands in it, if only its beginning; `app_first`: it begins with such an app; `personal`: it begins
-    with a title or an initial; `empty`: there is no name.
+    `itself`: its words without an app of payment requests; `merchant`: the words of the merchant in it; `company`: the
+    name alone proves a company; `requested`: an app of payment requests stands in it, if only its beginning;
+    `app_first`: it begins with such an app; `personal`: it begins with a title or an initial; `empty`: no name.
     """
 
     words: Ragged
+    itself: Ragged
     merchant: Ragged
     company: np.ndarray
     requested: np.ndarray
@@ -46,13 +47,14 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
     """Read the distinct names of a frame; `as_merchants` takes every name for a merchant's, whole."""
     nobody = np.zeros(len(names), dtype=bool)
     if mode == "as_merchants":
-        return NamesRead(names, names, ~nobody, nobody, nobody, nobody, nobody)
-    between = _intermediaries(names, table, lexicon)
+        return NamesRead(names, names, names, ~nobody, nobody, nobody, nobody, nobody)
+    between = _entries_of(lexicon.intermediaries, names, table)
     titled = _starts_with(names, table, _TITLES)
     requested = _is_requested(names, table, lexicon.payment_requests)
     company = names.any(between) | (~titled & _is_company(names, table, lexicon))
     return NamesRead(
         words=names,
+        itself=_without_app(names, requested, table, lexicon.payment_requests),
         merchant=_merchant_words(names, between, table, lexicon),
         company=company,
         requested=requested,
@@ -116,14 +118,21 @@ def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np
     return started
 
 
-def _intermediaries(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
-    """Which entries belong to the name of a payment intermediary."""
-    listed = lexicon.intermediaries
+def _entries_of(listed: frozenset[str], names: Ragged, table: WordTable) -> np.ndarray:
+    """Which entries belong to one of the listed phrases."""
     found = table.find(names, first_words(listed), lambda phrase: phrase if phrase in listed else "")
     between = np.zeros(len(names.flat) + 1, dtype=np.int64)
     np.add.at(between, found.at, 1)
     np.add.at(between, found.at + found.words, -1)
     return np.cumsum(between)[:-1] > 0
+
+
+def _without_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> Ragged:
+    """The name itself: a text that tells of a payment request does not repeat the name of who asked."""
+    app = _entries_of(listed, names, table)
+    seen = np.append(0, np.cumsum(table.is_in(_VIA)[names.flat]))
+    behind = seen[1:] > np.repeat(seen[names.starts[:-1]], names.lengths)
+    return names.where(~app & ~(behind & np.repeat(requested, names.lengths)))
 
 
 def _merchant_words(names: Ragged, between: np.ndarray, table: WordTable, lexicon: Lexicon) -> Ragged:

@@ -70,11 +70,12 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     party = np.full(len(name), _COMPANY) if names == "as_merchants" else _party(read, name, evidence, salary[text])
     company = party == _COMPANY
     persons = read.words.take(name).keep_rows(~company)
+    themselves = read.itself.take(name).keep_rows(~company)
     # Who pays a person through iDEAL was asked to; in a transfer an app is told only where no name can push it out.
     asked = (read.app_first[name] | np.isin(evidence, (_ONLINE, _LONG_ONLINE))) & (party == _PERSON)
     request = Ragged(np.full(asked.sum(), lexicon.concepts.index(_REQUEST)), np.append(0, np.cumsum(asked)))
     named_concepts = _concepts(read.merchant, table, lexicon).take(name).keep_rows(company)
-    said, repeats = _without_own_name(told_words.take(text), persons, table=table)
+    said, repeats = _without_own_name(told_words.take(text), themselves, table=table)
     told_concepts = join_rows(
         told_concepts.take(text).keep_rows(~repeats), _concepts(said.keep_rows(repeats), table, lexicon)
     )
