@@ -91,12 +91,7 @@ def _when_taken(table: sa.Table) -> str:
 
 
 def _engine(url: sa.URL, begin: str, *, query_only: bool, busy_timeout_ms: int) -> sa.Engine:
-    engine = sa.create_engine(
-        url,
-        hide_parameters=True,
-        connect_args={"timeout": busy_timeout_ms / 1000},
-        pool_reset_on_return=None,  # the store ends every transaction that it begins
-    )
+    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": busy_timeout_ms / 1000})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -91,6 +91,23 @@ def test_error_inside_a_block_undoes_the_whole_block(store: Store) -> None:
     assert _topics(store) == []
 
 
+def test_a_store_that_could_neither_commit_nor_undo_goes_on_afterwards(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = store._writer.dialect
+
+    def fail(_connection: object) -> None:
+        raise dialect.dbapi.OperationalError("disk I/O error")  # type: ignore[union-attr]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dialect, "do_commit", fail)
+        patched.setattr(dialect, "do_rollback", fail)
+        with pytest.raises(StoreUnavailableError):
+            _note(store, "lost")
+    _note(store, "kept")
+    assert _topics(store) == ["kept"]
+
+
 def test_reading_block_cannot_write(store: Store) -> None:
     with pytest.raises(StoreUnavailableError), store.read() as connection:
         connection.execute(outbox.insert(), {"topic": "x", "body": "{}", "at": NOON})
