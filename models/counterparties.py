@@ -50,11 +50,12 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
         return NamesRead(names, names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _entries_of(lexicon.intermediaries, names, table)
     titled = _starts_with(names, table, _TITLES)
-    requested = _is_requested(names, table, lexicon.payment_requests)
+    app = _entries_of(lexicon.payment_requests, names, table)
+    requested = _is_requested(names, app, table, lexicon.payment_requests)
     company = names.any(between) | (~titled & _is_company(names, table, lexicon))
     return NamesRead(
         words=names,
-        itself=_without_app(names, requested, table, lexicon.payment_requests),
+        itself=_without_app(names, app, requested, table),
         merchant=_merchant_words(names, between, table, lexicon),
         company=company,
         requested=requested,
@@ -79,14 +80,12 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     return proven
 
 
-def _is_requested(names: Ragged, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+def _is_requested(names: Ragged, app: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
     """An app of payment requests stands in the name; where it was cut off, what is left behind "via" may be one.
 
     Long names are cut sooner, and how long a name is must not decide whether it is read.
     """
-    found = table.find(names, first_words(listed), lambda phrase: phrase if phrase in listed else "")
-    requested = np.zeros(len(names), dtype=bool)
-    requested[names.rows[found.at]] = True
+    requested = names.any(app)
     for row in np.flatnonzero(names.any(table.is_in(_VIA)[names.flat]) & ~requested).tolist():
         words = [table.words[word] for word in names.row(row)]
         last = max(at for at, word in enumerate(words) if word in _VIA)
@@ -127,9 +126,8 @@ def _entries_of(listed: frozenset[str], names: Ragged, table: WordTable) -> np.n
     return np.cumsum(between)[:-1] > 0
 
 
-def _without_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> Ragged:
+def _without_app(names: Ragged, app: np.ndarray, requested: np.ndarray, table: WordTable) -> Ragged:
     """The name itself: a text that tells of a payment request does not repeat the name of who asked."""
-    app = _entries_of(listed, names, table)
     seen = np.append(0, np.cumsum(table.is_in(_VIA)[names.flat]))
     behind = seen[1:] > np.repeat(seen[names.starts[:-1]], names.lengths)
     return names.where(~app & ~(behind & np.repeat(requested, names.lengths)))
