@@ -50,12 +50,12 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
         return NamesRead(names, names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _entries_of(lexicon.intermediaries, names, table)
     titled = _starts_with(names, table, _TITLES)
-    app = _entries_of(lexicon.payment_requests, names, table)
-    requested = _is_requested(names, app, table, lexicon.payment_requests)
+    app = _app_entries(names, table, lexicon.payment_requests)
+    requested = names.any(app)
     company = names.any(between) | (~titled & _is_company(names, table, lexicon))
     return NamesRead(
         words=names,
-        itself=_without_app(names, app, requested, table),
+        itself=names.where(~app),
         merchant=_merchant_words(names, between, table, lexicon),
         company=company,
         requested=requested,
@@ -80,18 +80,25 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     return proven
 
 
-def _is_requested(names: Ragged, app: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
-    """An app of payment requests stands in the name; where it was cut off, what is left behind "via" may be one.
+def _app_entries(names: Ragged, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+    """Which entries belong to an app of payment requests, "via" before it too; a name cut off may end in half of one.
 
-    Long names are cut sooner, and how long a name is must not decide whether it is read.
+    Long names are cut sooner, and how long a name is must not decide whether it is read. A text that tells of a request
+    does not repeat the name of who asked.
     """
-    requested = names.any(app)
-    for row in np.flatnonzero(names.any(table.is_in(_VIA)[names.flat]) & ~requested).tolist():
+    app, via = _entries_of(listed, names, table), table.is_in(_VIA)[names.flat]
+    last = names.starts[1:][names.lengths > 0] - 1
+    follows = np.append(app[1:], False)
+    follows[last] = False
+    ends = np.zeros(len(names), dtype=bool)
+    ends[names.lengths > 0] = app[last]
+    for row in np.flatnonzero(names.any(via) & ~ends).tolist():
         words = [table.words[word] for word in names.row(row)]
-        last = max(at for at, word in enumerate(words) if word in _VIA)
-        tail = " ".join(words[last + 1 :])
-        requested[row] = any(phrase.startswith(tail) for phrase in listed)
-    return requested
+        behind = max(at for at, word in enumerate(words) if word in _VIA)
+        tail = " ".join(words[behind + 1 :])
+        if any(phrase.startswith(tail) for phrase in listed):
+            app[names.starts[row] + behind : names.starts[row + 1]] = True
+    return np.asarray(app | (via & follows))
 
 
 def _begins_with_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
@@ -124,13 +131,6 @@ def _entries_of(listed: frozenset[str], names: Ragged, table: WordTable) -> np.n
     np.add.at(between, found.at, 1)
     np.add.at(between, found.at + found.words, -1)
     return np.cumsum(between)[:-1] > 0
-
-
-def _without_app(names: Ragged, app: np.ndarray, requested: np.ndarray, table: WordTable) -> Ragged:
-    """The name itself: a text that tells of a payment request does not repeat the name of who asked."""
-    seen = np.append(0, np.cumsum(table.is_in(_VIA)[names.flat]))
-    behind = seen[1:] > np.repeat(seen[names.starts[:-1]], names.lengths)
-    return names.where(~app & ~(behind & np.repeat(requested, names.lengths)))
 
 
 def _merchant_words(names: Ragged, between: np.ndarray, table: WordTable, lexicon: Lexicon) -> Ragged:

@@ -112,11 +112,27 @@ def test_a_name_inside_a_text_changes_nothing_that_is_read(text: str, name: str)
     assert {"rent"} <= told[3] <= {"rent", "payment_request", "transfer"}
 
 
-@pytest.mark.parametrize("app", ["via Tikkie", "via T", "via", "via Rabo Betaalv", "via ING Betaalverzoek"])
+@pytest.mark.parametrize(
+    "app",
+    ["via Tikkie", "via T", "via", "via Rabo Betaalv", "via ING Betaalverzoek", "via Tikkie via ABN AMRO Betaa"],
+)
 def test_a_text_that_tells_of_a_payment_request_does_not_repeat_a_name(app: str) -> None:
     told = reading(f"Hr I Aalbers {app}", "Retour Tikkie ING betaalverzoek strand", sign="CRDT")
     assert told == reading("Hr I Nieuwenhuizen", "Retour Tikkie ING betaalverzoek strand", sign="CRDT")
     assert "tikkie" in told[2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AAB INZ TIKKIE J Pietersen",
+        "Tikkie via J Pietersen",
+        "Hr Via Pietersen via Tikkie",
+        "Hr J Jansen inz M Pietersen via Tikkie",
+    ],
+)
+def test_a_name_beside_an_app_is_masked_wherever_it_stands(name: str) -> None:
+    assert reading(name, "huur Pietersen", sign="CRDT")[2] == ["huur", ""]
 
 
 def test_a_name_that_only_the_text_has_is_the_name() -> None:
