@@ -6,6 +6,7 @@ the order of its values and what turns them into Python are SQLAlchemy's; only i
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -84,11 +85,11 @@ class Prepared:
         for name, own, turn in compiled.values:
             value = values[name] if own is _GIVEN else own
             given.append((name, value if turn is None else turn(value)))
-        cursor = connection.connection.cursor()
+        cursor = None
         try:
+            cursor = connection.connection.cursor()
             cursor.execute(compiled.text, [value for _, value in given] if compiled.is_positional else dict(given))
-            found = read(connection.dialect, cursor)
-            cursor.close()
+            return read(connection.dialect, cursor)
         except (ValueError, TypeError, OverflowError) as error:
             # A stored value that cannot be read, or a number that no database holds.
             raise StoreUnavailableError(
@@ -99,7 +100,11 @@ class Prepared:
             raise sa.exc.DBAPIError.instance(
                 compiled.text, None, error, compiled.error, hide_parameters=True, dialect=connection.dialect
             ) from error
-        return found
+        finally:
+            # An open one would keep the connection's view of the store as it was, also after a withdrawal.
+            if cursor is not None:
+                with suppress(compiled.error):
+                    cursor.close()
 
     def _read(self, dialect: sa.Dialect, cursor: Any) -> list[Any]:
         reader = self._readers.get(dialect.name) or self._open_reader(dialect, cursor)

@@ -5,7 +5,6 @@ the same transaction. History only grows: the database itself refuses to change,
 SQLite file or a PostgreSQL schema, by URL; both keep what was acknowledged through a kill and a power cut.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,7 +144,7 @@ def _ours() -> Iterator[None]:
         raise StoreUnavailableError(
             f"The store did not do what it was asked ({type(cause).__name__}). Nothing was written. "
             "Look whether it runs, its disk has room and it is not locked, then try again."
-        ) from (error if isinstance(cause, sqlite3.Error) else None)  # PostgreSQL's texts quote the failing row
+        ) from (error if hasattr(cause, "sqlite_errorcode") else None)  # the texts of all others may quote the row
 
 
 def open_store(url: str) -> Store:

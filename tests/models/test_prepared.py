@@ -1,13 +1,15 @@
 """Prepared statements give what SQLAlchemy gives, on both databases, and fail as it fails."""
 
+import traceback
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from models.errors import StoreUnavailableError
 from models.prepared import Prepared
-from models.store import Moment, Store, customers, detections, permission_events
+from models.store import Moment, Store, customers, detections, open_store, permission_events
 
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 CUSTOMER = {
@@ -72,3 +74,22 @@ def test_a_stored_value_that_cannot_be_read_is_an_error_of_the_store(any_store: 
     with pytest.raises(StoreUnavailableError) as caught, any_store.read() as connection:
         find.rows(connection)
     assert "c1" not in str(caught.value)
+
+
+def test_a_text_that_cannot_be_read_neither_shows_nor_keeps_the_reader_in_the_past(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'levensloop.db'}")
+    rows, name = sa.select(customers.c.language), sa.bindparam("customer_id")
+    find = Prepared(rows.where(customers.c.customer_id == name))
+    with store.write() as connection:
+        connection.execute(customers.insert(), [CUSTOMER, {**CUSTOMER, "customer_id": "c2"}])
+        connection.execute(
+            sa.text("UPDATE customers SET language = CAST(X'4A616EFF' AS TEXT) WHERE customer_id = 'c2'")
+        )
+    with pytest.raises(StoreUnavailableError) as caught, store.read() as connection:
+        find.rows(connection, {"customer_id": "c2"})
+    with store.write() as connection:
+        connection.execute(sa.text("UPDATE customers SET language = 'en' WHERE customer_id = 'c1'"))
+    with store.read() as connection:  # while the error, and all that it holds, is still there
+        assert find.rows(connection, {"customer_id": "c1"}) == [("en",)]
+    store.close()
+    assert "Jan" not in "".join(traceback.format_exception(caught.value))
