@@ -30,7 +30,9 @@ def temper(scores: np.ndarray, novelty: np.ndarray, temperature: np.ndarray) -> 
     temperature : ndarray, shape (3,)
         Log temperature of a text that is all known, and what each share adds to it.
     """
-    return softmax(scores / np.exp(temperature[0] + novelty @ temperature[1:])[:, None])
+    # Not a matrix product: BLAS rounds a row differently by how many stand beside it.
+    warmer = (novelty * temperature[1:]).sum(axis=1)
+    return softmax(scores / np.exp(temperature[0] + warmer)[:, None])
 
 
 def fit_temperature(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray, novelty: np.ndarray) -> np.ndarray:

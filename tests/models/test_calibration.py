@@ -17,6 +17,13 @@ def test_a_temperature_flattens_and_rises_with_new_words() -> None:
     assert new == pytest.approx(1 / (1 + np.exp(-1)))  # divided by two
 
 
+def test_a_row_is_tempered_alike_alone_and_among_others() -> None:
+    rng = np.random.default_rng(0)
+    scores, novelty, temperature = rng.normal(size=(50, 4)), rng.random((50, 2)), np.array([-0.47, 0.31, 0.77])
+    alone = [temper(scores[[at]], novelty[[at]], temperature) for at in range(50)]
+    assert np.array_equal(temper(scores, novelty, temperature), np.vstack(alone))
+
+
 def test_scores_too_sure_of_new_texts_get_a_temperature_that_makes_them_right() -> None:
     # Every score says 98 % (logit 4). Known texts are right 98 times in 100, new ones 75 times: logit 1.1, a quarter.
     scores = np.tile([4.0, 0.0], (200, 1))
