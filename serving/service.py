@@ -13,7 +13,9 @@ from functools import partial
 from typing import TypeVar
 
 import bentoml
+from bentoml._internal.server.http import traffic
 from prometheus_client import REGISTRY
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import LevensloopError
 from serving.addresses import PREFIX
@@ -48,6 +50,21 @@ def refuse_to_start() -> None:
     _or_stop(lambda: verify_release(SETTINGS))
 
 
+class Untimed:
+    """In the place of BentoML's timeout, whose timers keep every request, answered or not, until they ring.
+
+    `Edge` bounds the time of each request and each probe, and cancels its timers.
+    """
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on."""
+        await self.app(scope, receive, send)
+
+
+traffic.TimeoutMiddleware = Untimed  # BentoML 1.4 has no setting without one
 SETTINGS = _or_stop(read_settings)
 LIMITS = default_policy().limits
 API, PAGES = build_api(), build_pages()
@@ -75,7 +92,6 @@ LevensloopService = bentoml.service(
     workers=SETTINGS.workers,
     http={"host": SETTINGS.host, "port": SETTINGS.port},
     # BentoML's own limits answer in another shape, and its metrics and access log carry raw paths; `Edge` does both.
-    traffic={"timeout": LIMITS.batch_timeout_seconds * 3},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )(Worker)

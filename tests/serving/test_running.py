@@ -133,6 +133,25 @@ def test_bare_bentoml_serve_ends_with_exit_code_30_on_a_tampered_release(setting
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
+def test_an_answered_request_leaves_no_timer_behind(settings: Settings, tmp_path: Path) -> None:
+    code = """
+import asyncio, httpx
+from serving.service import LevensloopService
+async def ask():
+    transport = httpx.ASGITransport(LevensloopService.to_asgi())
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answers = [await client.get("/v1/nothing") for _ in range(30)]
+    print({answer.status_code for answer in answers}, len(asyncio.get_running_loop()._scheduled))
+asyncio.run(ask())
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", code], env=build_environment(settings), cwd=tmp_path, capture_output=True, text=True,
+        timeout=100, check=True,
+    )  # fmt: skip
+    assert asked.stdout.splitlines()[-1] == "{404} 0"
+
+
 def test_port_that_is_taken_is_left_alone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

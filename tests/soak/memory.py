@@ -30,7 +30,8 @@ def main(share: float) -> int:
     asked = 0
     with running(bank) as server:
 
-        def make(number: int) -> bytes:
+        def make(of_round: int) -> bytes:
+            number = asked + of_round
             if number % 50 == 0:
                 return request_bytes(server.url, "/v1/events", bodies[number // 50 % len(bodies)], key=bank.key)
             if number % 10 == 1:
