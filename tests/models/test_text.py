@@ -143,6 +143,40 @@ def test_a_name_that_only_the_text_has_is_the_name() -> None:
     assert "child_benefit" in concepts
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "/TRTP/SEPA OVERBOEKING/IBAN/NL08RABO0999000001/BIC/RABONL2U/NAME/Woonbron/REMI/nota 12 huur 1/2025/EREF/1",
+            "nota 12 huur 1/2025",
+        ),
+        (
+            "SEPA Incasso Incassant: NL09ZZZ480  Naam: Woonbron  Machtiging: 12  Omschrijving: nota huur  IBAN: NL6",
+            "nota huur",
+        ),
+        (
+            "Naam: Woonbron Omschrijving: huur juli IBAN: NL86 Machtiging ID: y Valutadatum: 01-07-2026",
+            "huur juli",
+        ),
+        ("/REMI/USTD//huur juli/", "huur juli"),
+        ("/TRTP/SEPA TERUGBOEKING/NAME/Woonbron/REMI/incasso huur/EREF/1", "TERUGBOEKING incasso huur"),
+    ],
+)  # fmt: skip
+def test_the_labels_a_bank_puts_around_a_text_are_not_read(text: str, told: str) -> None:
+    assert reading("Woonbron", text) == reading("Woonbron", told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEA, Betaalpas             SUNWEB,PAS043 NR:A1D2, 01.02.26/12:10 SNEEK",
+        "BEA   NR:X3033    25.12.25/13.23 SUNWEB,PAS028  SNEEK",
+    ],
+)
+def test_the_shop_of_a_card_payment_that_only_the_text_names_is_the_name(text: str) -> None:
+    assert reading("", text, code="CARD")[:2] == ("company", ["sunweb"])
+
+
 def test_a_name_that_was_cut_off_is_still_an_organisation() -> None:
     assert reading("SOCIALE VERZEKERINGSBAN", "")[:2] == ("company", ["sociale", "verzekeringsbank"])
 
