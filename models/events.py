@@ -33,7 +33,7 @@ from models.event_learning import (
 from models.history import Course, parameters
 from models.lookback import is_first
 from models.matching import choose_detections
-from models.points import Points
+from models.points import STRONG, Points
 from models.taxonomy import Taxonomy
 
 DETECTION_COLUMNS: tuple[str, ...] = (
@@ -215,18 +215,24 @@ class EventDetector(BaseEstimator):
 def _describe(
     points: Points, scores: np.ndarray, supports: np.ndarray, made: np.ndarray, group: np.ndarray, course: Course
 ) -> list[Hit]:
-    """Onset and evidence of each detection: the supporting points before it that hang together, and those after."""
+    """Onset and evidence of each detection: the supporting points before it that hang together, and those after.
+
+    A counterparty whose signs are new tells by their number: those before the detection belong to it, too.
+    """
     window, most = parameters()["points"]["window_days"], parameters()["detector"]["evidence_at_most"]
     bounds = np.append(made, len(group))
     begins = np.searchsorted(group, group[made])
     ends = np.searchsorted(group, group[made], side="right")
     day_of_row = np.empty(len(course.row), dtype=np.int64)
     day_of_row[course.row] = course.days
+    series = _series(points, course)
     hits = []
     for n, at in enumerate(made.tolist()):
         lower = max(int(begins[n]), int(made[n - 1]) + 1 if n else 0)
         first = at
-        while first > lower and supports[first - 1] and points.day[first] - points.day[first - 1] <= window:
+        while first > lower and points.day[first] - points.day[first - 1] <= window:
+            if not (supports[first - 1] or 0 <= series[first - 1] == series[at]):
+                break
             first -= 1
         end = min(int(ends[n]), int(bounds[n + 1]))
         later = np.arange(at + 1, at + 1 + np.searchsorted(points.day[at + 1 : end], points.day[at] + window, "right"))
@@ -243,6 +249,16 @@ def _describe(
             )
         )
     return hits
+
+
+def _series(points: Points, course: Course) -> np.ndarray:
+    """The counterparty of each point that is a clear sign of one whose signs began two windows ago at most; else -1."""
+    settings = parameters()["points"]
+    party_of_row = np.empty(len(course.row), dtype=np.int64)
+    party_of_row[course.row] = course.party
+    clear = points.figure("probability") >= STRONG
+    new = points.figure("sign_party_days") <= 2 * settings["window_days"]
+    return np.where(clear & new, party_of_row[np.maximum(points.evidence[:, 0], 0)], -1)
 
 
 def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:

@@ -150,10 +150,14 @@ def is_salary(course: Course) -> np.ndarray:
 
 
 def is_income(course: Course) -> np.ndarray:
-    """Whether a booking may belong to a series of pay: a salary, or a large credit that nothing else explains."""
+    """Whether a booking may belong to a series of pay: a salary, or a large credit that nothing else explains.
+
+    A final settlement is none: it may come after the first pay of the next employer.
+    """
     lowest = 100 * float(parameters()["series"]["lowest_pay"])
-    other = is_own_transfer(course) | course.person | course.concepts["refund"] | (course.unexplained < 0.5)
-    return is_salary(course) | ((course.cents >= lowest) & ~other)
+    told = course.concepts["refund"] | course.concepts["loan"] | course.concepts["damage"]
+    other = is_own_transfer(course) | course.person | told | (course.unexplained < 0.5)
+    return (is_salary(course) | ((course.cents >= lowest) & ~other)) & ~course.concepts["final_settlement"]
 
 
 def is_own_transfer(course: Course) -> np.ndarray:

@@ -52,7 +52,7 @@ FEATURES: tuple[str, ...] = (
 )  # fmt: skip
 MISSING = -1.0
 _EVIDENCE = 3  # bookings behind one point at most
-_STRONG = 0.5  # a sign that is more likely than not
+STRONG = 0.5  # a sign that is more likely than not
 _AMOUNT_STEPS = 40.0  # the logarithm of an amount in cents stays below
 
 
@@ -198,7 +198,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
     settings = parameters()["points"]
     days, start = course.days[at], group_starts(group)
     near = window_starts(day_keys(group, days), start, settings["window_days"])
-    strong = probability >= _STRONG
+    strong = probability >= STRONG
     logs = np.log1p(np.abs(course.cents[at]))
     before = np.where(np.arange(len(at)) > start, np.arange(len(at)) - 1, -1)
     return {
@@ -243,7 +243,7 @@ def _party_figures(course: Course, at: np.ndarray, group: np.ndarray, probabilit
     runs = Runs(group, party)
     other = last_other(group, party)
     # Neither a doubtful booking nor one in the other direction shows that a payer has long been there.
-    alike = Runs(group, party, np.sign(course.cents[at]), probability >= _STRONG)
+    alike = Runs(group, party, np.sign(course.cents[at]), probability >= STRONG)
     return {
         "sign_party_signs": runs.rank,
         "sign_party_gap_days": np.minimum(days - runs.before(days, 1, -never), never),

@@ -101,6 +101,56 @@ def test_a_new_payer_of_salary_knows_the_old_one() -> None:
     assert facts["ratio_other_payer"] == pytest.approx(1.2)
 
 
+def test_a_final_settlement_after_the_next_employers_pay_keeps_the_old_one_known() -> None:
+    bookings = table(
+        *[(f"2026-{month:02d}-24", "2000.00", "CRDT", "Bakker BV", "salaris") for month in (1, 2, 3)],
+        ("2026-04-22", "2400.00", "CRDT", "Slager BV", "salaris"),
+        ("2026-05-05", "900.00", "CRDT", "Bakker BV", "salaris eindafrekening"),
+        ("2026-05-22", "2400.00", "CRDT", "Slager BV", "salaris"),
+    )
+    points = series_points(bookings, "job_change", "2026-06-30")
+    assert [day for day, _ in points] == ["2026-01-24", "2026-02-24", "2026-03-24", "2026-04-22", "2026-05-22"]
+    assert points[-1][1]["replaced_gap_days"] == 29
+
+
+@pytest.mark.parametrize("text", ["uitbetaling lening 123", "schade-uitkering 123"])
+def test_a_loan_or_a_damage_that_is_paid_twice_is_no_pay(text: str) -> None:
+    bookings = table(
+        ("2026-03-24", "5000.00", "CRDT", "Freo BV", text),
+        ("2026-04-24", "5000.00", "CRDT", "Freo BV", text),
+    )
+    assert series_points(bookings, "first_job", "2026-06-30") == []
+
+
+def test_the_first_sign_of_a_new_counterparty_is_the_onset_of_what_its_later_ones_tell() -> None:
+    bookings = table(
+        ("2025-06-01", "10.00", "DBIT", "Bakkerij", "brood"),
+        *[(f"2026-{month:02d}-25", "600.00", "DBIT", "L Smit", "huishoudpot") for month in (3, 4, 5)],
+    )
+    texts = read_texts(bookings, names="as_persons")
+    sure = np.array([[0.0, 1.0]] + [[1.0, 0.0]] * 3)
+    course = build_course(
+        bookings, texts, sure, classes=np.array(["cohabitation_start", "none"]), as_of=date(2026, 6, 30)
+    )
+    events = ("cohabitation_start",)
+    points = collect_points([draft_signs(course, build_background(course), events)], course, events)
+    detector = TellsTheThird()
+    detector.thresholds_, detector.refractory_days_ = {"cohabitation_start": 0.5}, {}
+    detector.calibration_ = (1.0, 0.0)
+    (hit,) = detector.detect(points, course)
+    assert (np.datetime64(hit.onset, "D"), np.datetime64(hit.detected, "D")) == (
+        np.datetime64("2026-03-25"),
+        np.datetime64("2026-05-25"),
+    )
+
+
+class TellsTheThird(EventDetector):
+    """Finds only the third sign convincing."""
+
+    def score(self, points: Points) -> np.ndarray:
+        return np.array([0.3, 0.0, 0.9])
+
+
 def test_holiday_pay_is_not_taken_for_the_first_month_of_a_higher_wage() -> None:
     """A rise shows in the lowest of three wages; a month with holiday pay is none of them."""
     amounts = ["2000.00"] * 4 + ["3200.00"] + ["2300.00"] * 3  # January to April, May, June to August
