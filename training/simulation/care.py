@@ -4,7 +4,7 @@ Job loss and social assistance are part of `income`; an overdraft follows from t
 """
 
 from training.simulation.life import Life
-from training.simulation.parameters import choices
+from training.simulation.parameters import choices, figure
 
 # Whose debits bounce.
 _DEBITED = ("energy", "telecom", "health_insurance", "insurance", "water")
@@ -18,14 +18,18 @@ def live_care(life: Life) -> None:
 
 
 def separation(life: Life, day: int) -> None:
-    """Alimony every month, with or without a mediator or lawyer before it."""
+    """Alimony every month, with or without a mediator or lawyer before it; or lawyers alone, more than once."""
     dice = life.dice
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["separation"])
     helped = []
-    for _ in range(dice.whole(0, 3)):
+    for _ in range(dice.whole(2, 4) if alone else dice.whole(0, 3)):
         at, cents = day + dice.whole(0, 50), -dice.whole(15_000, 150_000)
         helped.append(life.once("events", "separation_help", at, cents, event="separation", role="primary"))
-    paid = _pay_alimony(life, day + 15)
-    if helped and paid:
+    paid = [] if alone else _pay_alimony(life, day + 15)
+    if alone:
+        helped.sort()
+        life.happen("separation", helped[0], helped[1])
+    elif helped and paid:
         # Two kinds of evidence tell it as soon as both are there.
         life.happen("separation", min(*helped, paid[0]), max(min(helped), paid[0]))
     elif len(paid) > 2:
@@ -45,19 +49,22 @@ def _pay_alimony(life: Life, day: int) -> list[int]:
 
 
 def bereavement(life: Life, day: int) -> None:
-    """An undertaker first, then a grave, a deed, sometimes a survivor's benefit."""
+    """An undertaker first, then a grave, a deed, sometimes a survivor's benefit; or all but the undertaker."""
     dice = life.dice
-    cents = -dice.whole(200_000, 1_100_000)
-    first = life.once("events", "funeral", day, cents, event="bereavement", role="primary")
-    life.happen("bereavement", first, first)
-    for _ in range(dice.whole(0, 2)):
-        at, cents = first + dice.whole(2, 60), -dice.whole(30_000, 350_000)
-        life.once("events", "grave", at, cents, event="bereavement", role="primary")
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["bereavement"])
+    days = []
+    if not alone:
+        cents = -dice.whole(200_000, 1_100_000)
+        days.append(life.once("events", "funeral", day, cents, event="bereavement", role="primary"))
+    for _ in range(dice.whole(1 if alone else 0, 2)):
+        at, cents = day + dice.whole(2, 60), -dice.whole(30_000, 350_000)
+        days.append(life.once("events", "grave", at, cents, event="bereavement", role="primary"))
+    life.happen("bereavement", min(days), min(days))
     if dice.chance(0.4):
-        at, cents = first + dice.whole(10, 45), -dice.whole(40_000, 110_000)
+        at, cents = min(days) + dice.whole(10, 45), -dice.whole(40_000, 110_000)
         life.once("events", "estate_deed", at, cents, event="bereavement", role="supporting")
     if life.home.couple and dice.chance(0.4):
-        _receive_survivor_benefit(life, first + 20)
+        _receive_survivor_benefit(life, min(days) + 20)
 
 
 def _receive_survivor_benefit(life: Life, day: int) -> None:
@@ -68,17 +75,18 @@ def _receive_survivor_benefit(life: Life, day: int) -> None:
 
 
 def payment_arrears(life: Life, day: int) -> None:
-    """Debits that bounce, then a bailiff or an arrangement: at least two within sixty days."""
+    """Debits that bounce, then a bailiff or an arrangement: at least two within sixty days; or a bailiff alone."""
     dice = life.dice
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["payment_arrears"])
     days = []
-    for _ in range(dice.whole(1, 3)):
+    for _ in range(0 if alone else dice.whole(1, 3)):
         told = life.party("events", "storno")
         creditor = dice.pick(choices("shops", dice.pick(_DEBITED), life.split)).split("|")[0]
         party = life.known_party(life.fill(creditor, day), told.text)
         at, cents = day + dice.whole(0, 45), dice.whole(2_000, 60_000)
         days.append(life.pay(party, at, cents, code="RETURN", event="payment_arrears", role="primary"))
     bailiff, term = life.party("events", "bailiff"), -dice.whole(3_000, 20_000)
-    for at in range(dice.whole(1, 5)):
+    for at in range(dice.whole(2 if alone else 1, 5)):
         days.append(life.pay(bailiff, day + 20 + 30 * at, term, event="payment_arrears", role="primary"))
     days.sort()
     life.happen("payment_arrears", days[0], days[1])

@@ -51,9 +51,11 @@ def _birthday_before(life: Life, payday_month: int, *, years: int) -> int:
 
 def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
     party = life.party("benefits", "child_benefit")
-    form = {"whole": 2, "half": 1, "double": 4}[life.dice.weigh(figure("everyday", "child_benefit_forms"))]
+    shares = figure("everyday", "child_benefit_forms")
+    forms = {"whole": 2, "half": 1, "double": 4}
+    form = forms[life.dice.weigh({name: shares[name] for name in forms})]
     before, last_paid = None, 0
-    for first in paydays:
+    for first in paydays[: _paid_here(life, len(paydays))]:
         paid = parts(first)
         right_from = date(*add_months(paid.year, paid.month, -3), 1).toordinal()
         each = benefit_cents(born, right_from)
@@ -70,6 +72,13 @@ def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
         if fewer and last_paid:
             life.happen("child_comes_of_age", booked if each else last_paid, booked if each else booked + 7)
         before, last_paid = number, booked if each else last_paid
+
+
+def _paid_here(life: Life, quarters: int) -> int:
+    """For how many quarters the benefit comes to this account: some lose it to the other parent, no event of ours."""
+    planned = {"child_birth", "child_comes_of_age"} & life.intended
+    moves = not planned and quarters and life.side.chance(figure("everyday", "child_benefit_forms")["moves"])
+    return life.side.whole(1, quarters) if moves else quarters
 
 
 def _pay_from_abroad(life: Life, births: list[int]) -> None:

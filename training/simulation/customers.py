@@ -104,7 +104,7 @@ def begin_life(
     dice, side = Dice(seed, number), Dice(seed, number, _SIDE)
     split = "test" if dice.chance(figure("groups", "test_customers")) else "train"
     span = months_until(until, months)
-    home = draw_household(dice, split=split, start=span[0].first, months=months)
+    home = draw_household(dice, split=split, start=span[0].first, months=months, rates=rates)
     drawn = draw_plan(dice, home.stage, home.origin, span, rates=rates, real_rates=real_rates)
     chosen = drawn if plan is None else plan
     fit_household(home, chosen, dice)

@@ -52,12 +52,19 @@ class Household:
         return self.household in ("couple", "couple_children", "large_family")
 
 
-def draw_household(dice: Dice, *, split: str, start: int, months: int) -> Household:
+def shares_of_stages(rates: str) -> dict[str, float]:
+    """Which share of the adults studies, works or is retired, in a bank with these rates."""
+    table = load_table("groups")["stages" if rates == "natural" else "stages_enriched"]
+    shares: dict[str, float] = table["value"]
+    return shares
+
+
+def draw_household(dice: Dice, *, split: str, start: int, months: int, rates: str) -> Household:
     """Draw a household; nothing here depends on the life events it will have, so groups have equal rates of them."""
     table = load_table("groups")
     origin = dice.weigh(table["origin_shares"]["value"])
     traits: dict[str, Any] = table["traits"][origin]
-    stage = dice.weigh(table["stages"]["value"])
+    stage = dice.weigh(shares_of_stages(rates))
     ages = table["ages"]["value"][stage]
     gender = dice.weigh(table["gender"]["value"])
     household = dice.weigh(table["households"]["value"][stage])

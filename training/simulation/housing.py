@@ -10,12 +10,17 @@ from training.simulation.paydays import Month
 
 @dataclass(slots=True)
 class Home:
-    """Where the customer lives now; cents a month. `new_event` is the event a first payment still has to show."""
+    """Where the customer lives now; cents a month.
+
+    `new_event` is the event a first payment still has to show; `first_sign` the day of the first sign of a purchase
+    that only this payment tells.
+    """
 
     tenure: str
     cents: int
     payer: Party
     new_event: str = ""
+    first_sign: int | None = None
 
 
 def live_housing(life: Life) -> None:
@@ -55,11 +60,14 @@ def _pay_home(life: Life, home: Home, month: Month) -> None:
         ("rental_move", 1) if home.tenure == "rent" else ("home_purchase", 1 if home.payer.mandate_id[:1] < "5" else 28)
     )
     new = home.new_event == event
-    role = "background" if not new else ("primary" if home.tenure == "rent" else "supporting")
+    tells = home.tenure == "rent" or home.first_sign is not None
+    role = "background" if not new else ("primary" if tells else "supporting")
     booked = life.pay(home.payer, month.day(day), -home.cents, event=event, role=role)
     if new and event == "rental_move":
         _tell_move(life, booked)
-    home.new_event = ""
+    if new and home.first_sign is not None:
+        life.happen("home_purchase", min(home.first_sign, booked), booked)
+    home.new_event, home.first_sign = "", None
 
 
 def _tell_move(life: Life, first_rent: int) -> None:
@@ -80,9 +88,10 @@ def _tell_move(life: Life, first_rent: int) -> None:
 
 
 def _move(life: Life, home: Home, day: int) -> None:
-    """Deposit, mover and new contracts; the first rent follows on the first of the month after."""
+    """Deposit, mover and new contracts, or none of them; the first rent follows on the first of the month after."""
     if home.tenure == "own":
         return
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["rental_move"])
     dice, was_rented = life.dice, home.tenure == "rent"
     home.tenure, home.new_event = "rent", "rental_move"
     home.cents = int(home.cents * dice.between(0.7, 1.5))
@@ -90,7 +99,7 @@ def _move(life: Life, home: Home, day: int) -> None:
     if not stays:
         home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))
-    if dice.chance(0.7):
+    if not alone and dice.chance(0.7):
         if life.home.cash_share > 0.24 and dice.chance(0.4):
             life.ledger.cash(day, -(deposit // 5_000) * 5_000, life.home.city)
         else:
@@ -98,7 +107,7 @@ def _move(life: Life, home: Home, day: int) -> None:
             life.pay(
                 Party(home.payer.name, terms.text, home.payer.iban), day, -deposit, event="rental_move", role="primary"
             )
-    for _ in range(dice.whole(1, 4)):
+    for _ in range(0 if alone else dice.whole(1, 4)):
         life.once(
             "housing",
             "mover",
@@ -110,19 +119,25 @@ def _move(life: Life, home: Home, day: int) -> None:
 
 
 def _buy(life: Life, home: Home, day: int) -> None:
-    """Valuation, adviser and inspection come before the notary; the first instalment follows the month after."""
-    dice, onset = life.dice, day
-    for _ in range(dice.whole(1, 3)):
+    """Valuation, adviser and inspection come before the notary; the first instalment follows the month after.
+
+    Some pay their own means from another account: then the first instalment tells the purchase.
+    """
+    dice, signs = life.dice, [life.until]
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["home_purchase"])
+    for _ in range(dice.whole(0, 2) if alone else dice.whole(1, 3)):
         cents = -dice.whole(15_000, 450_000)
         booked = life.once(
             "housing", "home_support_out", day - dice.whole(10, 55), cents, event="home_purchase", role="supporting"
         )
         if booked >= max(life.visible_from, life.start):
-            onset = min(onset, booked)
-    paid = life.once(
-        "housing", "home_notary_out", day, -dice.whole(500_000, 6_000_000), event="home_purchase", role="primary"
-    )
-    life.happen("home_purchase", min(onset, paid), paid)
+            signs.append(booked)
+    home.first_sign = min(signs)
+    if not alone:
+        means = -dice.whole(500_000, 6_000_000)
+        paid = life.once("housing", "home_notary_out", day, means, event="home_purchase", role="primary")
+        life.happen("home_purchase", min(*signs, paid), paid)
+        home.first_sign = None
     home.tenure, home.cents, home.new_event = "own", int(home.cents * dice.between(1.1, 1.6)), "home_purchase"
     home.payer = _payer(life, "own")
 

@@ -10,6 +10,7 @@ from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month, add_months, month_of, next_open, parts, previous_open
+from training.simulation.tuition import Tuition, cents_due, plan_tuition, term_of
 
 # Days after a monthly payment before a careful reader knows that the next one did not come.
 _MISSED_AFTER = 38
@@ -32,6 +33,8 @@ class Income:
     period: str
     since: int = 0
     pension: Party | None = None
+    tuition: Tuition | None = None
+    side_job: Party | None = None
     share: float = 1.0
     fund_from: int = 0
     more_to_come: bool = False
@@ -58,14 +61,18 @@ def live_income(life: Life) -> None:
 
 
 def _surprise(life: Life, state: Income, month: Month) -> None:
-    """What happens to a salary without a life event: a yearly rise, another payer for the job, a month unpaid."""
+    """What happens to a salary without a life event: a yearly rise, another payer for the job, a month unpaid.
+
+    Who is paid by the week works for one agency after the other: none of that is a change of job.
+    """
     if state.kind != "salary" or state.watched:
         state.unpaid = False
         return
     shares = figure("everyday", "salary_surprises")
     if month.month == 1:
         state.cents = int(state.cents * life.dice.between(*shares["yearly_rise"]))
-    if life.dice.chance(shares["payer_renamed"] / 12):
+    weekly = state.period == "weekly"
+    if life.dice.chance(shares["agencies_a_year" if weekly else "payer_renamed"] / 12):
         state.party, _ = _party_for(life, "salary")
     if not state.more_to_come and life.dice.chance(shares["moved_elsewhere"] / 12):
         state.kind = "elsewhere"
@@ -96,6 +103,7 @@ def _first_state(life: Life, coming: list[str]) -> Income:
         kind = "unemployment"
     party, day = _party_for(life, kind)
     state = Income(kind, party, home.net_month, day, home.pay_period if kind == "salary" else "monthly")
+    state.tuition = plan_tuition(life) if kind == "study" else None
     if kind == "pension":
         state.share, has_fund = _pension_rights(life)
         state.pension = life.party("income", "pension") if has_fund else None
@@ -185,13 +193,41 @@ def _month_salary(life: Life, state: Income, month: Month) -> int:
 def _pay_student(life: Life, state: Income, month: Month) -> None:
     dice = life.dice
     if state.kind == "study":
-        column = 1 if life.home.housing_month % 5 else 0
-        cents = amount_from("study_finance", month.first, column)
-        _pay_watched(life, state, month.day(24), cents, "study_start", code="SCT_BATCH")
+        _pay_study(life, state, month)
     if life.home.housing_month % 10 < 7 and dice.chance(0.85):
-        job = life.party("income", "side_job")
-        for _ in range(dice.whole(1, 2)):
-            life.pay(job, dice.whole(month.first, month.last), dice.whole(9_000, 42_000), code="SCT_BATCH")
+        _pay_side_job(life, state, month)
+
+
+def _pay_side_job(life: Life, state: Income, month: Month) -> None:
+    """Small pay of one employer for some months: for some every week, for others once or twice a month."""
+    dice, forms = life.dice, figure("everyday", "side_jobs")
+    if state.side_job is None or dice.chance(forms["new_one_a_year"] / 12):
+        state.side_job = life.party("income", "side_job")
+    if life.home.housing_month % 100 < 100 * forms["weekly"]:
+        for day in range(month.first + (5 - month.first) % 7, month.last + 1, 7):
+            life.pay(state.side_job, day, dice.whole(*forms["cents_a_week"]), code="SCT_BATCH")
+        return
+    for _ in range(dice.whole(1, 2)):
+        day = dice.whole(month.first, month.last)
+        life.pay(state.side_job, day, dice.whole(*forms["cents_a_month"]), code="SCT_BATCH")
+
+
+def _pay_study(life: Life, state: Income, month: Month) -> None:
+    """Tuition and student finance; whichever is booked first tells the start."""
+    starts, tuition = state.began == month.first, state.tuition
+    role = "primary" if state.watched else "background"
+    booked = []
+    due = cents_due(tuition, month, starts=starts) if tuition else 0
+    if tuition and due:
+        code, given = "IDEAL" if tuition.at_once else "SCT", {"term": str(term_of(month))}
+        day = month.day(tuition.day)
+        booked.append(life.pay(tuition.party, day, -due, code=code, event="study_start", role=role, given=given))
+    if not tuition or tuition.with_finance:
+        cents = amount_from("study_finance", month.first, 1 if life.home.housing_month % 5 else 0)
+        code = "SCT_BATCH"
+        booked.append(life.pay(state.party, month.day(24), cents, code=code, event="study_start", role=role))
+    if booked:
+        _watch(life, state, min(booked))
 
 
 def _pay_pension(life: Life, state: Income, month: Month) -> None:
@@ -236,7 +272,7 @@ def _switch(life: Life, state: Income, kind: str, event: str, cents: int) -> Non
 def _start_study(life: Life, state: Income, month: Month) -> None:
     if state.kind == "nothing":
         _switch(life, state, "study", "study_start", state.cents)
-        state.began = month.first
+        state.began, state.tuition = month.first, plan_tuition(life)
 
 
 def _graduate(life: Life, state: Income, month: Month) -> None:
@@ -244,10 +280,8 @@ def _graduate(life: Life, state: Income, month: Month) -> None:
     if state.kind == "study" and month.first - state.began < _SHORTEST_STUDY:
         return
     if state.kind == "study":
+        _end_study(life, state, month)
         state.kind, state.watched = "nothing", []
-        last = next_open(month_of(*add_months(month.year, month.month, -1)).day(24))
-        if last >= life.start:
-            life.happen("graduation", last, last + _MISSED_AFTER)
     elif state.kind != "nothing":
         debt = life.party("income", "study_debt", collects=True)
         cents = -life.dice.whole(2_500, 25_000)
@@ -258,7 +292,17 @@ def _graduate(life: Life, state: Income, month: Month) -> None:
                 life.happen("graduation", booked, booked)
 
 
+def _end_study(life: Life, state: Income, month: Month) -> None:
+    """Study finance stops, which shows a while after the last payment; who pays tuition alone shows nothing."""
+    last = next_open(month_of(*add_months(month.year, month.month, -1)).day(24))
+    if last >= life.start and not (state.tuition and not state.tuition.with_finance):
+        life.happen("graduation", last, last + _MISSED_AFTER)
+
+
 def _first_job(life: Life, state: Income, month: Month) -> None:
+    """Regular pay after study or small jobs; whoever leaves a long study for it has graduated."""
+    if state.kind == "study" and month.first - state.began >= _SHORTEST_STUDY:
+        _end_study(life, state, month)
     if state.kind in ("study", "nothing"):
         _switch(life, state, "salary", "first_job", life.dice.whole(190_000, 290_000))
         state.period = life.home.pay_period
@@ -278,7 +322,8 @@ def _change_job(life: Life, state: Income, month: Month) -> None:
         if life.dice.chance(surprises["final_settlement"]):
             ending = life.party("income", "severance")
             final = Party(old.name, ending.text, old.iban)
-            life.pay(final, month.first + 3, life.dice.whole(40_000, 180_000), code="SCT_BATCH")
+            later = life.side.whole(3, 50)  # some employers settle after the next one has paid
+            life.pay(final, month.first + later, life.dice.whole(40_000, 180_000), code="SCT_BATCH")
 
 
 def _rise(life: Life, state: Income, month: Month) -> None:

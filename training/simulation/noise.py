@@ -16,14 +16,25 @@ def add_noise(life: Life) -> None:
     """
     shares = figure("everyday", "noise")
     shouts = life.dice.chance(shares["bank_shouts"])
+    plain, none = shares["codes_plain"], shares["codes_none"]
+    codes = life.side.weigh({"told": 1 - plain - none, "plain": plain, "none": none})
     cut = life.dice.pick(_NAME_CUTS) if life.dice.chance(shares["bank_cuts_names"]) else 70
     rows: list[Row] = []
     for row in life.ledger.rows:
         worn = _wear(life, row, shouts=shouts, cut=cut, shares=shares)
+        if codes != "told":
+            worn = worn._replace(code=_code(row.code, codes))
         rows.append(worn)
         if row.role == "background" and row.event == "none" and row.code != "CARD" and abs(row.cents) < _SMALL:
-            rows.extend(_echo(life, worn, shares))
+            rows.extend(_echo(life, row, worn, shares))
     life.ledger.rows = rows
+
+
+def _code(code: str, codes: str) -> str:
+    """The code that the customer's bank shows: some call every transfer alike, some show none."""
+    if codes == "none":
+        return ""
+    return "SCT" if codes == "plain" and code in ("SCT_BATCH", "SALARY") else code
 
 
 def _wear(life: Life, row: Row, *, shouts: bool, cut: int, shares: dict[str, float]) -> Row:
@@ -46,12 +57,13 @@ def _wear(life: Life, row: Row, *, shouts: bool, cut: int, shares: dict[str, flo
     return row._replace(name=name, text=text, end_to_end_id=reference)
 
 
-def _echo(life: Life, row: Row, shares: dict[str, float]) -> list[Row]:
+def _echo(life: Life, row: Row, worn: Row, shares: dict[str, float]) -> list[Row]:
     draw = life.dice.unit()
     if draw < shares["duplicate"]:
-        return [row]
+        return [worn]
     if draw < shares["duplicate"] + shares["taken_back"] and row.cents < 0 and row.code in ("IDEAL", "SDD"):
-        text = f"Retour {row.text}"[:140]
-        back = Row(row.day + life.dice.whole(2, 12), -row.cents, row.name, text, row.iban, code="SCT")
+        text = f"Retour {worn.text}"[:140]
+        code = worn.code and "SCT"
+        back = Row(row.day + life.dice.whole(2, 12), -row.cents, worn.name, text, row.iban, code=code)
         return [back] if back.day <= life.until else []
     return []

@@ -97,7 +97,8 @@ def driving_licence(life: Life, day: int) -> None:
     school, number = life.party("events", "driving_lesson"), dice.whole(8, 30)
     price, package = dice.whole(60, 80) * 100, dice.chance(0.3)
     if package:
-        number, price = dice.whole(2, 4), dice.whole(450, 900) * 100
+        number = dice.whole(1, 4)
+        price = dice.whole(450, 900) * 100 if number > 1 else dice.whole(700, 2_200) * 100
     step = 30 if package else 7
     days = [
         life.pay(school, day + step * at + dice.whole(0, 3), -price, event="driving_licence", role="primary")

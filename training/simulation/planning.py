@@ -1,7 +1,7 @@
 """Draws when a customer's life events begin: yearly rates, seasons, and who can have an event at all."""
 
 from training.simulation.dice import Dice
-from training.simulation.households import Household
+from training.simulation.households import Household, shares_of_stages
 from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month
 
@@ -11,7 +11,7 @@ def draw_plan(
 ) -> dict[str, list[int]]:
     """Days on which each life event is to begin, by the rates of the parameter table."""
     groups = load_table("groups")
-    shares: dict[str, float] = groups["stages"]["value"]
+    shares = shares_of_stages(rates)
     factors: dict[str, float] = groups["real_rate_factors"]["value"].get(origin, {}) if real_rates else {}
     plan: dict[str, list[int]] = {}
     for event, entry in load_table("rates_events")["rates"].items():
