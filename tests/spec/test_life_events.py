@@ -151,7 +151,7 @@ def record_of(
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Every case's detections by one small model, all customers of a day at once."""
     folder = tmp_path_factory.mktemp("bank")
-    simulate(customers=300, months=14, seed=11, out=folder, rates="enriched")
+    simulate(customers=400, months=20, seed=11, out=folder, rates="enriched")
     taxonomy, screening = default_taxonomy(), default_screening()
     dataset = load_dataset(
         folder / "bookings.parquet", folder / "labels.csv", taxonomy=taxonomy, screening=screening,
