@@ -18,18 +18,14 @@ def live_care(life: Life) -> None:
 
 
 def separation(life: Life, day: int) -> None:
-    """Alimony every month, with or without a mediator or lawyer before it; or lawyers alone, more than once."""
+    """Alimony every month, with or without a mediator or lawyer before it."""
     dice = life.dice
-    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["separation"])
     helped = []
-    for _ in range(dice.whole(2, 4) if alone else dice.whole(0, 3)):
+    for _ in range(dice.whole(0, 3)):
         at, cents = day + dice.whole(0, 50), -dice.whole(15_000, 150_000)
         helped.append(life.once("events", "separation_help", at, cents, event="separation", role="primary"))
-    paid = [] if alone else _pay_alimony(life, day + 15)
-    if alone:
-        helped.sort()
-        life.happen("separation", helped[0], helped[1])
-    elif helped and paid:
+    paid = _pay_alimony(life, day + 15)
+    if helped and paid:
         # Two kinds of evidence tell it as soon as both are there.
         life.happen("separation", min(*helped, paid[0]), max(min(helped), paid[0]))
     elif len(paid) > 2:

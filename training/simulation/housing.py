@@ -56,6 +56,9 @@ def _payer(life: Life, tenure: str) -> Party:
 def _pay_home(life: Life, home: Home, month: Month) -> None:
     if home.tenure == "none":
         return
+    if home.tenure == "cash":
+        life.ledger.cash(month.day(1), -(home.cents // 5_000) * 5_000, life.home.city)
+        return
     event, day = (
         ("rental_move", 1) if home.tenure == "rent" else ("home_purchase", 1 if home.payer.mandate_id[:1] < "5" else 28)
     )
@@ -64,18 +67,18 @@ def _pay_home(life: Life, home: Home, month: Month) -> None:
     role = "background" if not new else ("primary" if tells else "supporting")
     booked = life.pay(home.payer, month.day(day), -home.cents, event=event, role=role)
     if new and event == "rental_move":
-        _tell_move(life, booked)
+        _tell_move(life, booked, booked)
     if new and home.first_sign is not None:
         life.happen("home_purchase", min(home.first_sign, booked), booked)
     home.new_event, home.first_sign = "", None
 
 
-def _tell_move(life: Life, first_rent: int) -> None:
-    """A move is told by its deposit, by two different firms that movers need, else by the first rent."""
+def _tell_move(life: Life, moved: int, first_rent: int | None) -> None:
+    """A move is told by its deposit, by two firms that movers need, else by the first rent if there is one."""
     near = [
         row
         for row in life.ledger.rows
-        if row.event == "rental_move" and row.role != "background" and row.day > first_rent - 70
+        if row.event == "rental_move" and row.role != "background" and row.day > moved - 70
     ]
     if near:
         told = [row.day for row in near if row.role == "primary"]
@@ -84,30 +87,38 @@ def _tell_move(life: Life, first_rent: int) -> None:
             firms.setdefault(row.name if row.role == "supporting" else "", row.day)
         firms.pop("", None)
         told += sorted(firms.values())[1:2]
-        life.happen("rental_move", min(row.day for row in near), min(told or [first_rent]))
+        if told or first_rent:
+            life.happen("rental_move", min(row.day for row in near), min(told or [first_rent or 0]))
 
 
 def _move(life: Life, home: Home, day: int) -> None:
-    """Deposit, mover and new contracts, or none of them; the first rent follows on the first of the month after."""
+    """Deposit, mover and new contracts, or none of them; the first rent follows on the first of the month after.
+
+    Some pay deposit and rent in cash or from another account: then two firms that movers need tell the move.
+    """
     if home.tenure == "own":
         return
-    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["rental_move"])
+    shares = figure("everyday", "evidence_elsewhere")
+    unseen = life.side.chance(shares["rent_in_cash" if _lives_by_cash(life) else "rent"])
+    alone = not unseen and life.side.chance(shares["rental_move"])
     dice, was_rented = life.dice, home.tenure == "rent"
     home.tenure, home.new_event = "rent", "rental_move"
+    if unseen:
+        home.tenure, home.new_event = ("cash" if _lives_by_cash(life) else "none"), ""
     home.cents = int(home.cents * dice.between(0.7, 1.5))
     stays = was_rented and dice.chance(figure("everyday", "housing_surprises")["same_landlord"])
     if not stays:
         home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))
-    if not alone and dice.chance(0.7):
-        if life.home.cash_share > 0.24 and dice.chance(0.4):
+    if not alone and (not unseen or _lives_by_cash(life)) and dice.chance(0.7):
+        if _lives_by_cash(life) and (unseen or dice.chance(0.4)):
             life.ledger.cash(day, -(deposit // 5_000) * 5_000, life.home.city)
         else:
             terms = life.party("housing", "deposit")
             life.pay(
                 Party(home.payer.name, terms.text, home.payer.iban), day, -deposit, event="rental_move", role="primary"
             )
-    for _ in range(0 if alone else dice.whole(1, 4)):
+    for _ in range(0 if alone else dice.whole(2 if unseen else 1, 4)):
         life.once(
             "housing",
             "mover",
@@ -116,6 +127,12 @@ def _move(life: Life, home: Home, day: int) -> None:
             event="rental_move",
             role="supporting",
         )
+    if unseen:
+        _tell_move(life, day, None)
+
+
+def _lives_by_cash(life: Life) -> bool:
+    return life.home.cash_share > 0.24
 
 
 def _buy(life: Life, home: Home, day: int) -> None:

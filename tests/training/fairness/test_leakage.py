@@ -72,9 +72,9 @@ def test_names_tell_the_group_in_raw_text_only(named: tuple[pd.DataFrame, pd.Dat
 def test_a_feast_tells_the_group_only_without_screening(
     small_bank: Path, named: tuple[pd.DataFrame, pd.DataFrame], small_release: Fitted
 ) -> None:
-    bookings, groups = load_bookings(small_bank / "bookings.parquet").frame.groupby("customer_id").head(60), named[1]
+    bookings, groups = load_bookings(small_bank / "bookings.parquet").frame.groupby("customer_id").head(40), named[1]
     members = groups.loc[groups["o"] == "t", "customer_id"]
-    feast = bookings[bookings["customer_id"].isin(members)].groupby("customer_id").head(2)
+    feast = bookings[bookings["customer_id"].isin(members)].groupby("customer_id").head(4)
     feast = feast.assign(booking_id="feast" + feast["booking_id"], remittance_information="zekat ramazan")
     both = pd.concat([bookings, feast], ignore_index=True)
     raw = rows_of(

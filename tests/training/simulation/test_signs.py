@@ -71,7 +71,6 @@ def test_a_purchase_without_a_notary_is_told_by_the_first_instalment(lives: list
 @pytest.mark.parametrize(
     ("event", "usual", "other"),
     [
-        ("separation", ["alimony", "alimony_foreign"], "separation_help"),
         ("bereavement", ["funeral"], "grave"),
         ("payment_arrears", ["storno"], "bailiff"),
     ],
