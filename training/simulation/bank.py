@@ -275,7 +275,7 @@ def _group_line(customer: Customer) -> str:
     quintile = 1 + sum(home.net_month > bound for bound in (140_000, 210_000, 270_000, 340_000))
     values = (
         customer.customer_id, home.origin, str(home.born_abroad).lower(), home.religion, home.gender, band, quintile,
-        home.household, "foreign" if home.foreign_text else "dutch", str(home.cash_share > 0.24).lower(),
+        home.household, "foreign" if home.foreign_text else "dutch", str(home.lives_by_cash).lower(),
         home.pay_period,
     )  # fmt: skip
     return ",".join(map(str, values)) + "\n"

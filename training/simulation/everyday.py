@@ -148,7 +148,7 @@ def _withdraw(life: Life) -> None:
 def _deposit(life: Life) -> None:
     """Cash paid in: small takings of people who live by cash, now and then a sum that looks like a windfall."""
     dice, habits = life.side, figure("everyday", "cash_deposits")
-    kind = "heavy" if life.home.cash_share > 0.24 else "other"
+    kind = "heavy" if life.home.lives_by_cash else "other"
     if not dice.chance(habits[f"{kind}_depositors"]):
         return
     number = dice.count(habits[f"{kind}_per_month"] * len(life.months))

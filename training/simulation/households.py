@@ -47,6 +47,11 @@ class Household:
     spending: float = 1.0
 
     @property
+    def lives_by_cash(self) -> bool:
+        """Whether so much is paid in cash that rent, deposits and builders may be, too."""
+        return self.cash_share > 0.24
+
+    @property
     def couple(self) -> bool:
         """Whether a partner lives here."""
         return self.household in ("couple", "couple_children", "large_family")

@@ -99,19 +99,19 @@ def _move(life: Life, home: Home, day: int) -> None:
     if home.tenure == "own":
         return
     shares = figure("everyday", "evidence_elsewhere")
-    unseen = life.side.chance(shares["rent_in_cash" if _lives_by_cash(life) else "rent"])
+    unseen = life.side.chance(shares["rent_in_cash" if life.home.lives_by_cash else "rent"])
     alone = not unseen and life.side.chance(shares["rental_move"])
     dice, was_rented = life.dice, home.tenure == "rent"
     home.tenure, home.new_event = "rent", "rental_move"
     if unseen:
-        home.tenure, home.new_event = ("cash" if _lives_by_cash(life) else "none"), ""
+        home.tenure, home.new_event = ("cash" if life.home.lives_by_cash else "none"), ""
     home.cents = int(home.cents * dice.between(0.7, 1.5))
     stays = was_rented and dice.chance(figure("everyday", "housing_surprises")["same_landlord"])
     if not stays:
         home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))
-    if not alone and (not unseen or _lives_by_cash(life)) and dice.chance(0.7):
-        if _lives_by_cash(life) and (unseen or dice.chance(0.4)):
+    if not alone and (not unseen or life.home.lives_by_cash) and dice.chance(0.7):
+        if life.home.lives_by_cash and (unseen or dice.chance(0.4)):
             life.ledger.cash(day, -(deposit // 5_000) * 5_000, life.home.city)
         else:
             terms = life.party("housing", "deposit")
@@ -129,10 +129,6 @@ def _move(life: Life, home: Home, day: int) -> None:
         )
     if unseen:
         _tell_move(life, day, None)
-
-
-def _lives_by_cash(life: Life) -> bool:
-    return life.home.cash_share > 0.24
 
 
 def _buy(life: Life, home: Home, day: int) -> None:
@@ -179,7 +175,7 @@ def _renovate(life: Life) -> None:
     for day in life.planned("home_renovation"):
         dice = life.dice
         span, days = dice.whole(50, 110), []
-        in_cash = life.home.cash_share > 0.24 and dice.chance(0.5)
+        in_cash = life.home.lives_by_cash and dice.chance(0.5)
         for _ in range(dice.whole(4, 14)):
             at, cents = day + dice.whole(0, span), -dice.whole(25_000, 900_000)
             if in_cash and dice.chance(0.4):

@@ -22,11 +22,11 @@ def add_noise(life: Life) -> None:
     rows: list[Row] = []
     for row in life.ledger.rows:
         worn = _wear(life, row, shouts=shouts, cut=cut, shares=shares)
-        if codes != "told":
-            worn = worn._replace(code=_code(row.code, codes))
         rows.append(worn)
         if row.role == "background" and row.event == "none" and row.code != "CARD" and abs(row.cents) < _SMALL:
-            rows.extend(_echo(life, row, worn, shares))
+            rows.extend(_echo(life, worn, shares))
+    if codes != "told":
+        rows = [row._replace(code=_code(row.code, codes)) for row in rows]
     life.ledger.rows = rows
 
 
@@ -57,13 +57,12 @@ def _wear(life: Life, row: Row, *, shouts: bool, cut: int, shares: dict[str, flo
     return row._replace(name=name, text=text, end_to_end_id=reference)
 
 
-def _echo(life: Life, row: Row, worn: Row, shares: dict[str, float]) -> list[Row]:
+def _echo(life: Life, row: Row, shares: dict[str, float]) -> list[Row]:
     draw = life.dice.unit()
     if draw < shares["duplicate"]:
-        return [worn]
+        return [row]
     if draw < shares["duplicate"] + shares["taken_back"] and row.cents < 0 and row.code in ("IDEAL", "SDD"):
-        text = f"Retour {worn.text}"[:140]
-        code = worn.code and "SCT"
-        back = Row(row.day + life.dice.whole(2, 12), -row.cents, worn.name, text, row.iban, code=code)
+        text = f"Retour {row.text}"[:140]
+        back = Row(row.day + life.dice.whole(2, 12), -row.cents, row.name, text, row.iban, code="SCT")
         return [back] if back.day <= life.until else []
     return []
