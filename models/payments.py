@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pyarrow.compute as compute
 
-from models.statements.codes import KINDS, transaction_kind
+from models.statements.codes import KINDS, kind_from_text, transaction_kind
 from models.words import text_column
 
 _KIND = {kind: at for at, kind in enumerate(KINDS)}
@@ -23,6 +24,16 @@ def kind_codes(bookings: pd.DataFrame) -> np.ndarray:
 def kinds_of(bookings: pd.DataFrame) -> np.ndarray:
     """The kind of payment per booking in a word (CARD, SDD, ...), OTHER when unknown."""
     return np.array(KINDS, dtype=object)[kind_codes(bookings)]
+
+
+def is_by_card(bookings: pd.DataFrame) -> np.ndarray:
+    """Whether a card was used, at a shop or a machine, per booking; its text tells where it has no code."""
+    kinds = kind_codes(bookings)
+    unknown = np.flatnonzero(kinds == _KIND["OTHER"])
+    texts = text_column(bookings, "remittance_information").take(arrow.array(unknown)).dictionary_encode()
+    told = [_KIND[kind_from_text(text)] for text in texts.dictionary.to_pylist()]
+    kinds[unknown] = np.array(told, dtype=np.int64)[texts.indices.to_numpy()]
+    return np.isin(kinds, (_KIND["CARD"], _KIND["CASH"]))
 
 
 def is_credit(bookings: pd.DataFrame) -> np.ndarray:

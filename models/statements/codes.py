@@ -10,6 +10,7 @@ KINDS = ("CARD", "CASH", "SCT", "SCT_BATCH", "SALARY", "SDD", "IDEAL", "INTERNAL
 _ISO = re.compile(r"([A-Z]{4})[-/.+_ ]([A-Z]{4})[-/.+_ ]([A-Z]{4})")
 _TRCD = re.compile(r"(?:^|/)(\d{5})(?:/|$)")
 _GVC = re.compile(r"GVC[/ ]?(\d{3})")
+_TERMINAL = re.compile(r">.{2,24}? \d\d\.\d\d\.\d{4} \d\dU\d\d KV\d{3}")
 _PURPOSES = frozenset({"SALA", "PAYR"})
 
 
@@ -43,12 +44,15 @@ def transaction_kind(raw: str) -> str:
 
 
 def kind_from_text(text: str) -> str:
-    """The kind that the first words of a text tell where the bank's code tells nothing; OTHER when they do not."""
+    """The kind that the first words of a text tell where the bank's code tells nothing; OTHER when they do not.
+
+    A terminal's line of ASN, SNS or RegioBank (`SHOP >TOWN 24.12.2025 18U51 KV005 ..`) tells a card wherever it stands.
+    """
     capitals = text[:32].upper()
     for kind, starts in _tables()["text"].items():
         if capitals.startswith(tuple(starts)):
             return str(kind)
-    return "OTHER"
+    return "CARD" if _TERMINAL.search(text.upper()) else "OTHER"
 
 
 def salary_purpose(purpose: str) -> bool:

@@ -216,6 +216,17 @@ def test_the_lexicon_has_no_special_categories() -> None:
         ("Cafe Sol", "Valuta: 100,00 USD Koers: 1,10", "CARD", True),
         ("BAKKER UTRECHT NLD", "Bakker Utrecht, NL", "CARD", False),
         ("Cafe Sol Malaga ESP", "", "SCT", False),
+        ("Cafe", "BEA, Betaalpas   Cafe,PAS094   NR:136256, 08.02.26/15:17   WINTERBERG, Land: DEU", "", True),
+        ("Cafe", "BEA, Betaalpas   Cafe,PAS094   NR:136256, 08.02.26/15:17   UTRECHT, Land: NLD", "", False),
+        ("ATM", "GEA, Betaalpas   ATM,PAS1   NR:363288, 21.03.25/10:17   UBUD, Land: IDN IDR 373320.00", "", True),
+        ("Cafe", "Betaalautomaat 07:59 pasnr. 039 Kos Griekenland Apple Pay", "", True),
+        ("Cafe", "Betaalautomaat 07:59 pasnr. 039 Kos Greece", "", True),
+        ("Cafe", "Betaalautomaat 07:59 pasnr. 039 Utrecht", "", False),
+        ("", "HILTON >BERLIN 19.10.2025 10U07 KV001 699961 CONTACTLOZE BETALING", "", True),
+        ("", "HILTON >KEULEN 19.10.2025 10U07 KV001 699961 CONTACTLOZE BETALING", "", True),
+        ("", "HILTON >BREDA 19.10.2025 10U07 KV001 699961 CONTACTLOZE BETALING", "", False),
+        ("Toko Indonesie", "Toko Indonesie", "CARD", False),
+        ("Hr J Jansen", "vakantie Spanje 2025", "SCT", False),
     ],
 )
 def test_abroad_is_told_by_what_a_card_terminal_says(name: str, remittance: str, code: str, abroad: bool) -> None:
