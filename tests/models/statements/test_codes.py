@@ -11,7 +11,7 @@ from models.statements.rows import parse_amount
     ("raw", "kind"),
     [
         ("BA", "CARD"), ("GM", "CASH"), ("GT", "SCT"), ("OV", "SCT"), ("VZ", "SCT_BATCH"), ("IC", "SDD"),
-        ("ID", "IDEAL"), ("IW", "IDEAL"), ("DV", "OTHER"), ("NTRF", "SCT"), ("NDDT", "SDD"), ("NRTI", "RETURN"),
+        ("ID", "IDEAL"), ("IW", "IDEAL"), ("DV", "FEE"), ("NTRF", "SCT"), ("NDDT", "SDD"), ("NRTI", "RETURN"),
         ("NCHG", "FEE"), ("NTRF/00203", "SALARY"), ("NTRF/00100", "SCT"), ("NTRF/00200", "SCT_BATCH"),
         ("NDDT/01016", "SDD"), ("NRTI/01315", "RETURN"), ("NTRF/00106", "IDEAL"), ("NMSC", "OTHER"),
         ("NIOB", "INTERNAL"), ("NBEA", "CARD"), ("PMNT-RDDT-ESDD", "SDD"), ("PMNT-ICDT-ESCT", "SCT"),
