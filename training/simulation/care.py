@@ -18,16 +18,20 @@ def live_care(life: Life) -> None:
 
 
 def separation(life: Life, day: int) -> None:
-    """Alimony every month, with or without a mediator or lawyer before it."""
+    """Alimony every month, with or without a mediator or lawyer before it; or some bills of these alone."""
     dice = life.dice
     helped = []
-    for _ in range(dice.whole(0, 3)):
-        at, cents = day + dice.whole(0, 50), -dice.whole(15_000, 150_000)
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["separation"])
+    for _ in range(dice.whole(2 if alone else 0, 3)):
+        at, cents = day + dice.whole(0, 50), -dice.whole(15_000, 250_000)
         helped.append(life.once("events", "separation_help", at, cents, event="separation", role="primary"))
-    paid = _pay_alimony(life, day + 15)
-    if helped and paid:
+    paid = [] if alone else _pay_alimony(life, day + 15)
+    signs = sorted([*helped, *paid])
+    if alone:
+        life.happen("separation", signs[0], signs[1])
+    elif helped and paid:
         # Two kinds of evidence tell it as soon as both are there.
-        life.happen("separation", min(*helped, paid[0]), max(min(helped), paid[0]))
+        life.happen("separation", signs[0], max(min(helped), paid[0]))
     elif len(paid) > 2:
         life.happen("separation", paid[0], paid[2])
 
@@ -71,18 +75,22 @@ def _receive_survivor_benefit(life: Life, day: int) -> None:
 
 
 def payment_arrears(life: Life, day: int) -> None:
-    """Debits that bounce, then a bailiff or an arrangement: at least two within sixty days; or a bailiff alone."""
-    dice = life.dice
-    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["payment_arrears"])
+    """Debits that bounce, then a bailiff or an arrangement, or one of both alone: at least two within sixty days."""
+    dice, elsewhere = life.dice, figure("everyday", "evidence_elsewhere")
+    alone = life.side.chance(elsewhere["payment_arrears"])
+    bounced = not alone and life.side.chance(elsewhere["bailiff"])
     days = []
-    for _ in range(0 if alone else dice.whole(1, 3)):
+    for _ in range(0 if alone else dice.whole(2 if bounced else 1, 4 if bounced else 3)):
         told = life.party("events", "storno")
         creditor = dice.pick(choices("shops", dice.pick(_DEBITED), life.split)).split("|")[0]
         party = life.known_party(life.fill(creditor, day), told.text)
         at, cents = day + dice.whole(0, 45), dice.whole(2_000, 60_000)
         days.append(life.pay(party, at, cents, code="RETURN", event="payment_arrears", role="primary"))
     bailiff, term = life.party("events", "bailiff"), -dice.whole(3_000, 20_000)
-    for at in range(dice.whole(2 if alone else 1, 5)):
+    if life.side.chance(elsewhere["arrangement_with_creditor"]):
+        creditor = life.fill(dice.pick(choices("shops", "creditors", life.split)), day)
+        bailiff = life.known_party(creditor, life.party("events", "arrangement").text)
+    for at in range(0 if bounced else dice.whole(2 if alone else 1, 5)):
         days.append(life.pay(bailiff, day + 20 + 30 * at, term, event="payment_arrears", role="primary"))
     days.sort()
     life.happen("payment_arrears", days[0], days[1])

@@ -99,14 +99,15 @@ def _pay_from_abroad(life: Life, births: list[int]) -> None:
 
 
 def _settle_child(life: Life, day: int) -> None:
-    """A child budget that starts after a birth (in one of three households)."""
+    """A child budget that starts with a birth (in one of three households), for some before the first benefit."""
     if not life.dice.chance(0.35):
         return
     party = life.party("benefits", "child_budget")
     cents = int(load_table("amounts_benefits")["child_budget"]["value"] * life.dice.between(0.3, 1.0)) // 100 * 100
     role = "supporting"
+    begins = day - 30 * life.side.whole(*figure("everyday", "child_budget_begins_before_months"))
     for month in life.months:
-        if month.first > day:
+        if month.first > begins:
             life.pay(party, month.day(20), cents, code="SCT_BATCH", event="child_birth", role=role)
             role = "background"
 

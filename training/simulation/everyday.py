@@ -113,7 +113,7 @@ def _debit_monthly(life: Life, form: str, *, local_tax: bool = False) -> None:
 
 
 def _keep_car(life: Life) -> None:
-    """Road tax and insurance of a car that was always there."""
+    """Road tax and insurance of a car that was always there; now and then another insurer takes over."""
     tax, insurance = (
         life.party("events", "road_tax", collects=True),
         life.party("events", "car_insurance", collects=True),
@@ -121,6 +121,8 @@ def _keep_car(life: Life) -> None:
     quarterly = life.dice.chance(0.6)
     cents, plate = life.dice.whole(3_000, 11_000), life.fill("{plate}", life.start)
     for month in life.months:
+        if life.side.chance(figure("everyday", "new_insurer") / 12):
+            insurance = life.party("events", "car_insurance", collects=True)
         if not quarterly or month.month % 3 == 0:
             life.pay(tax, month.day(27), -cents * (3 if quarterly else 1), event="car_purchase", given={"plate": plate})
         life.pay(insurance, month.day(1), -cents, event="car_purchase", given={"plate": plate})

@@ -1,10 +1,11 @@
 """Rent, mortgage and the life events of a home: rental_move, home_purchase, home_sale and home_renovation."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from training.simulation.ledger import Party
 from training.simulation.life import Life
-from training.simulation.parameters import figure
+from training.simulation.parameters import choices, figure
 from training.simulation.paydays import Month
 
 
@@ -123,7 +124,7 @@ def _move(life: Life, home: Home, day: int) -> None:
             "housing",
             "mover",
             day + dice.whole(0, 25),
-            -dice.whole(6_000, 90_000),
+            -dice.whole(2_500, 120_000),
             event="rental_move",
             role="supporting",
         )
@@ -174,10 +175,15 @@ def _sell(life: Life, home: Home, day: int) -> None:
 def _renovate(life: Life) -> None:
     for day in life.planned("home_renovation"):
         dice = life.dice
+        forms = figure("everyday", "renovation_forms")
+        form = dice.weigh(forms["shares"])
+        if form == "materials":
+            _buy_materials(life, day, forms)
+            continue
         span, days = dice.whole(50, 110), []
         in_cash = life.home.lives_by_cash and dice.chance(0.5)
-        for _ in range(dice.whole(4, 14)):
-            at, cents = day + dice.whole(0, span), -dice.whole(25_000, 900_000)
+        for _ in range(dice.whole(*forms["bills"][form])):
+            at, cents = day + dice.whole(0, span), -dice.whole(*forms["cents"][form])
             if in_cash and dice.chance(0.4):
                 life.ledger.cash(at, -min(-cents // 5_000 * 5_000, 200_000), life.home.city)
                 continue
@@ -186,8 +192,29 @@ def _renovate(life: Life) -> None:
             cents = dice.whole(60_000, 400_000)
             life.once("housing", "subsidy", day + span + 30, cents, event="home_renovation", role="supporting")
         days.sort()
-        if len(days) > 1:
-            life.happen("home_renovation", days[0], days[1])
+        needed = 1 if form == "one_bill" else 2
+        if len(days) >= needed:
+            life.happen("home_renovation", days[0], days[needed - 1])
+
+
+def _buy_materials(life: Life, day: int, forms: dict[str, Any]) -> None:
+    """A series at building markets by card; it tells once it has passed what shelves and paint cost."""
+    dice, spent, first = life.dice, 0, 0
+    shops = [_building_market(life, day) for _ in range(2)]
+    days = sorted(day + dice.whole(0, 55) for _ in range(dice.whole(*forms["bills"]["materials"])))
+    bills = [dice.whole(*forms["cents"]["materials"]) for _ in days]
+    event, role = ("home_renovation", "primary") if sum(bills) >= forms["told_cents"] else ("none", "confuser")
+    for at, cents in zip(days, bills, strict=True):
+        booked = life.ledger.card(at, -cents, dice.pick(shops), life.home.city, event=event, role=role)
+        first = first or booked
+        if spent < forms["told_cents"] <= spent + cents:
+            life.happen("home_renovation", first, booked)
+        spent += cents
+
+
+def _building_market(life: Life, day: int) -> str:
+    form = life.dice.pick(choices("shops", "building_markets", life.split))
+    return life.fill(form, day, {"n": str(life.dice.whole(1001, 8999)), "city": life.home.city})
 
 
 _CHANGES = {"rental_move": _move, "home_purchase": _buy, "home_sale": _sell}

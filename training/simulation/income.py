@@ -40,6 +40,9 @@ class Income:
     more_to_come: bool = False
     began: int = 0
     unpaid: bool = False
+    last_finance: int = 0
+    works_from: int = 0
+    back_from: int = 0
     watched: list[tuple[str, list[int]]] = field(default_factory=list)
 
 
@@ -65,6 +68,7 @@ def _surprise(life: Life, state: Income, month: Month) -> None:
 
     Who is paid by the week works for one agency after the other: none of that is a change of job.
     """
+    _surprise_student(life, state, month)
     if state.kind != "salary" or state.watched:
         state.unpaid = False
         return
@@ -77,6 +81,24 @@ def _surprise(life: Life, state: Income, month: Month) -> None:
     if not state.more_to_come and life.dice.chance(shares["moved_elsewhere"] / 12):
         state.kind = "elsewhere"
     state.unpaid = life.dice.chance(shares["unpaid_month"] / 12)
+
+
+def _surprise_student(life: Life, state: Income, month: Month) -> None:
+    """A graduate finds work; others pause their study, or give it up: student finance stops, and nobody graduates."""
+    studies = figure("everyday", "studies")
+    if state.kind == "nothing" and 0 < state.works_from <= month.first:
+        _first_job(life, state, month)
+    elif state.kind == "nothing" and 0 < state.back_from <= month.first:
+        state.kind, state.back_from = "study", 0
+    elif state.kind == "study" and not state.more_to_come and not state.watched:
+        if life.side.chance(studies["given_up"] / 12):
+            state.kind = "nothing"
+        elif life.side.chance(studies["paused"] / 12):
+            state.kind, state.back_from = "nothing", _months_later(life, month, studies["pause_months"])
+
+
+def _months_later(life: Life, month: Month, between: list[int]) -> int:
+    return month_of(*add_months(month.year, month.month, life.side.whole(*between))).first
 
 
 def amount_from(table: str, day: int, column: int) -> int:
@@ -153,9 +175,17 @@ def _pay_month(life: Life, state: Income, month: Month) -> None:
 def _pay_watched(life: Life, state: Income, day: int, cents: int, event: str, *, code: str) -> int:
     """Pay a benefit that speaks to an event: primary when it is new, background when it runs."""
     new = bool(state.watched) and not state.watched[0][1]
+    if new and event != "retirement":
+        cents = _first_share(life, cents)
     booked = life.pay(state.party, day, cents, code=code, event=event, role="primary" if new else "background")
     _watch(life, state, booked)
     return booked
+
+
+def _first_share(life: Life, cents: int) -> int:
+    """What of a month is paid the first time: who starts during it gets a part."""
+    part = figure("everyday", "new_jobs")["first_part"]
+    return int(cents * life.side.between(*part["share"])) if life.side.chance(part["often"]) else cents
 
 
 def _pay_salary(life: Life, state: Income, month: Month) -> None:
@@ -165,6 +195,8 @@ def _pay_salary(life: Life, state: Income, month: Month) -> None:
         day = min(state.day, 22) if month.month == 12 else state.day
         purpose = "SALA" if state.day % 5 == 0 else ""
         cents = _month_salary(life, state, month)
+        if state.watched and state.watched[0][0] in ("first_job", "job_change") and not state.watched[0][1]:
+            cents = _first_share(life, cents)
         booked = life.pay(state.party, previous_open(month.day(day)), cents, code=code, purpose=purpose)
         _watch(life, state, booked)
         return
@@ -248,6 +280,9 @@ def _pay_pension(life: Life, state: Income, month: Month) -> None:
 
 def _watch(life: Life, state: Income, booked: int) -> None:
     """Note an event as soon as its last needed booking is there."""
+    if state.last_finance and state.kind == "salary":
+        life.happen("graduation", state.last_finance, max(booked, state.last_finance + _MISSED_AFTER))
+        state.last_finance = 0
     for event, days in list(state.watched):
         days.append(booked)
         needed = _NEEDED[event] if state.period != "weekly" else 3 * _NEEDED[event] - 1
@@ -276,12 +311,13 @@ def _start_study(life: Life, state: Income, month: Month) -> None:
 
 
 def _graduate(life: Life, state: Income, month: Month) -> None:
-    """Study finance stops, or the repayment of the debt begins for someone who works."""
+    """Study finance stops and work begins, or the repayment of the debt begins for someone who works."""
     if state.kind == "study" and month.first - state.began < _SHORTEST_STUDY:
         return
     if state.kind == "study":
         _end_study(life, state, month)
         state.kind, state.watched = "nothing", []
+        state.works_from = _months_later(life, month, figure("everyday", "studies")["works_after_months"])
     elif state.kind != "nothing":
         debt = life.party("income", "study_debt", collects=True)
         cents = -life.dice.whole(2_500, 25_000)
@@ -293,10 +329,10 @@ def _graduate(life: Life, state: Income, month: Month) -> None:
 
 
 def _end_study(life: Life, state: Income, month: Month) -> None:
-    """Study finance stops, which shows a while after the last payment; who pays tuition alone shows nothing."""
+    """Study finance stops; who pays tuition alone shows nothing. The first pay tells that it was no pause."""
     last = next_open(month_of(*add_months(month.year, month.month, -1)).day(24))
     if last >= life.start and not (state.tuition and not state.tuition.with_finance):
-        life.happen("graduation", last, last + _MISSED_AFTER)
+        state.last_finance = last
 
 
 def _first_job(life: Life, state: Income, month: Month) -> None:
@@ -305,7 +341,17 @@ def _first_job(life: Life, state: Income, month: Month) -> None:
         _end_study(life, state, month)
     if state.kind in ("study", "nothing"):
         _switch(life, state, "salary", "first_job", life.dice.whole(190_000, 290_000))
-        state.period = life.home.pay_period
+        state.period, state.works_from = life.home.pay_period, 0
+        if life.side.chance(figure("everyday", "new_jobs")["internship_before"]):
+            _pay_internship(life, state.party, month)
+
+
+def _pay_internship(life: Life, employer: Party, first: Month) -> None:
+    """Some months of an allowance from the coming employer."""
+    text = life.party("income", "internship").text
+    allowance, cents = Party(employer.name, text, employer.iban), 100 * life.side.whole(250, 700)
+    for month in [month for month in life.months if month.first < first.first][-life.side.whole(3, 6) :]:
+        life.pay(allowance, month.day(26), cents, code="SCT_BATCH")
 
 
 def _change_job(life: Life, state: Income, month: Month) -> None:
@@ -313,10 +359,12 @@ def _change_job(life: Life, state: Income, month: Month) -> None:
         _switch(life, state, "salary", "", state.cents * 4 // 3)
     elif state.kind == "salary" and not state.watched:
         old, payday = state.party, state.day
-        _switch(life, state, "salary", "job_change", int(state.cents * life.dice.between(0.9, 1.4)))
+        surprises = figure("everyday", "new_jobs")
+        alike = life.dice.chance(surprises["alike_pay"])
+        share = life.dice.between(*surprises["alike_share" if alike else "pay_share"])
+        _switch(life, state, "salary", "job_change", int(state.cents * share))
         while state.party.name == old.name:  # the same employer under another contract is no change of job
             state.party, state.day = _party_for(life, "salary")
-        surprises = figure("everyday", "new_jobs")
         if life.dice.chance(surprises["same_payday"]):
             state.day = payday
         if life.dice.chance(surprises["final_settlement"]):

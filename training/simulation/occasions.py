@@ -5,6 +5,7 @@ careful reader could know. The care events stand in `care`.
 """
 
 from training.simulation.life import Life
+from training.simulation.parameters import figure
 
 
 def live_occasions(life: Life) -> None:
@@ -26,6 +27,11 @@ def marriage(life: Life, day: int) -> None:
 def cohabitation_start(life: Life, day: int) -> None:
     """The same share of the costs to or from one person every month; three of them tell it, or a deed."""
     dice = life.dice
+    if life.side.chance(figure("everyday", "evidence_elsewhere")["cohabitation_start"]):
+        fee = -dice.whole(30_000, 70_000)
+        told = life.once("events", "cohabitation_deed", day, fee, event="cohabitation_start", role="primary")
+        life.happen("cohabitation_start", told, told)
+        return
     key = "shared_home_foreign" if life.home.foreign_text and dice.chance(0.6) else "shared_home"
     party = life.party("events", key, person=True)
     cents = dice.pick((1, -1)) * dice.whole(25_000, 110_000)
@@ -61,9 +67,17 @@ def windfall(life: Life, day: int) -> None:
 
 
 def car_purchase(life: Life, day: int) -> None:
-    """A dealer or a private seller, the registration, then road tax and insurance for the new plate."""
+    """A dealer or a private seller, the registration, then road tax and insurance for the new plate.
+
+    Some pay from another account: then the tax of the new plate tells the car.
+    """
     dice = life.dice
     plate = {"plate": life.fill("{plate}", day)}
+    if life.side.chance(figure("everyday", "evidence_elsewhere")["car_purchase"]):
+        signs, tax = _keep_new_car(life, day, plate, unseen=True)
+        if tax:
+            life.happen("car_purchase", min(signs), tax)
+        return
     days = []
     if dice.chance(0.75):
         price = -dice.whole(120_000, 2_400_000)
@@ -79,39 +93,51 @@ def car_purchase(life: Life, day: int) -> None:
     _keep_new_car(life, day, plate)
 
 
-def _keep_new_car(life: Life, day: int, plate: dict[str, str]) -> None:
+def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool = False) -> tuple[list[int], int]:
+    """Tax and insurance of a new car; gives the days of the first of both and the day of the first tax (0: none)."""
     tax = life.party("events", "road_tax", collects=True, given=plate)
     insurance = life.party("events", "car_insurance", collects=True, given=plate)
     tax_cents, premium = life.dice.whole(3_000, 11_000), life.dice.whole(2_500, 12_000)
     quarterly = life.dice.chance(0.6)
+    signs, first_tax = [], 0
     for at, month in enumerate(month for month in life.months if month.first > day):
         role = "supporting" if at == 0 else "background"
+        first = "primary" if unseen and at == 0 else role
         if not quarterly or at % 3 == 0:
-            life.pay(tax, month.day(27), -tax_cents * (3 if quarterly else 1), event="car_purchase", role=role)
-        life.pay(insurance, month.day(1), -premium, event="car_purchase", role=role)
+            cents = -tax_cents * (3 if quarterly else 1)
+            booked = life.pay(tax, month.day(27), cents, event="car_purchase", role=first)
+            first_tax = first_tax or booked
+        signs.append(life.pay(insurance, month.day(1), -premium, event="car_purchase", role=role))
+    return [*signs[:1], first_tax], first_tax
 
 
 def driving_licence(life: Life, day: int) -> None:
-    """A series of lessons, a theory and a practical exam, the fee of the municipality."""
-    dice = life.dice
-    school, number = life.party("events", "driving_lesson"), dice.whole(8, 30)
-    price, package = dice.whole(60, 80) * 100, dice.chance(0.3)
-    if package:
-        number = dice.whole(1, 4)
-        price = dice.whole(450, 900) * 100 if number > 1 else dice.whole(700, 2_200) * 100
-    step = 30 if package else 7
+    """Lessons one by one, on cards of some, or as a package, then exams and the fee of the municipality.
+
+    Three lessons tell it, two cards, terms or exams, or one package.
+    """
+    dice, forms = life.dice, figure("everyday", "driving_forms")
+    form = dice.weigh(forms["shares"])
+    private = dice.chance(forms["private_instructor"])
+    school = life.party("events", "driving_instructor" if private else "driving_lesson", person=private)
+    number, step, euros = dice.whole(*forms["number"][form]), forms["step_days"][form], forms["euros"][form]
+    if number == 1:
+        euros = forms["whole_package_euros"]
+    price = 100 * dice.whole(*euros)
     days = [
         life.pay(school, day + step * at + dice.whole(0, 3), -price, event="driving_licence", role="primary")
         for at in range(number)
     ]
-    for key, at in (("driving_exam", dice.whole(20, 60)), ("driving_exam", number * step + 5)):
+    exams = (dice.whole(20, 60), number * step + 35) if form != "package_with_exams" else ()
+    for at in exams:
         cents = -dice.pick((4_800, 13_000))
-        days.append(life.once("events", key, day + at, cents, event="driving_licence", role="primary"))
+        days.append(life.once("events", "driving_exam", day + at, cents, event="driving_licence", role="primary"))
     if dice.chance(0.6):
-        at = day + number * step + 12
+        at = day + number * step + 42
         life.once("events", "licence_fee", at, -dice.whole(4_200, 5_400), event="driving_licence", role="supporting")
     days.sort()
-    life.happen("driving_licence", days[0], days[1 if package else 2])
+    needed = 3 if form == "lessons" else min(2, len(days)) if number != 1 else 1
+    life.happen("driving_licence", days[0], days[needed - 1])
 
 
 def business_start(life: Life, day: int) -> None:

@@ -5,6 +5,7 @@ These bookings look like those of a life event that began, but they have no begi
 
 from collections.abc import Callable
 
+from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.parameters import figure
 
@@ -77,11 +78,27 @@ def _partner(life: Life) -> None:
             life.pay(party, month.day(day), cents + extra, code="SCT_BATCH")
 
 
+def _savings_elsewhere(life: Life) -> None:
+    """Savings at another bank, mostly under the customer's own name; now and then much of it comes back."""
+    dice, habits = life.dice, figure("everyday", "savings_elsewhere")
+    into = life.party("everyday", "savings_elsewhere_out")
+    back = Party(into.name, life.party("everyday", "savings_elsewhere_in").text, into.iban)
+    day, cents = dice.whole(1, 28), 1_000 * dice.whole(*habits["tens_a_month"])
+    for month in life.months:
+        life.pay(into, month.day(day), -cents)
+    for at in dice.days(life.start, life.until, dice.count(habits["withdrawals_a_year"] * len(life.months) / 12)):
+        seen = cents * sum(month.last < at for month in life.months)
+        most = min(habits["most_cents"], int(seen * habits["times_what_was_seen"]))
+        if most:
+            life.pay(back, at, dice.whole(most // 4, most), role="confuser")
+
+
 _STATES: dict[str, tuple[str, Callable[[Life], None]]] = {
     "childcare": ("childcare_start", _childcare),
     "alimony": ("separation", _alimony),
     "shared_home": ("cohabitation_start", _shared_home),
     "business": ("business_start", _business),
     "study_debt": ("graduation", _study_debt),
+    "savings_elsewhere": ("", _savings_elsewhere),
     "partner": ("", _partner),
 }
