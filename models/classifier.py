@@ -17,12 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from models.calibration import fit_temperature, risk_thresholds, temper
 from models.errors import UsageError
-from models.features import build_documents, learn_vocabulary, list_purposes
-from models.payments import has_party_evidence
+from models.features import Facts, build_documents, learn_vocabulary, list_purposes
+from models.payments import has_party_evidence, is_credit, is_direct_debit
 from models.ragged import Ragged, distinct_rows, entries_in_rows, join_below, join_rows, ragged, spread, spread_values
 from models.taxonomy import NONE
 from models.terms import block_matrix, inverse_document_frequency, learn_terms, piece_weights
-from models.text import Texts, read_texts
+from models.text import PARTIES, Texts, read_texts
 
 ABSTAINED = ""
 _NEEDED = ("amount", "credit_debit_indicator")
@@ -30,6 +30,9 @@ _TEXTS = ("counterparty_name", "remittance_information")
 
 
 _FEWEST_GROUPS = 10  # fewer customers or wordings are not split to calibrate on
+_WAYS = 3
+_ENOUGH_FOR_WAYS = 30  # bookings of a class that tell which ways it goes
+_STRAY = 0.005  # a smaller share that goes another way is a mistake in the labels
 _HELD_OUT = 0.2  # share of the customers, and of the wordings
 
 
@@ -102,6 +105,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
     temperature_ : ndarray of float, shape (3,)
         Log temperature of a text that is all known, and what new words and new pairs add to it; zeros where nothing was
         held out.
+    never_by_ : ndarray of bool, shape (3, classes)
+        For transfers and payments, for credits and for direct debits the classes whose bookings never go that way.
     thresholds_ : ndarray of float
         Lowest probability per class that is answered.
 
@@ -162,6 +167,8 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         rows = pd.DataFrame({"document": learned.at, "label": np.searchsorted(self.classes_, labels)})
         rows["half"] = learned.half[learned.at]
         rows["blind"] = learned.blind[learned.at]
+        ways = _ways(is_credit(bookings), is_direct_debit(bookings))
+        self.never_by_ = _never_by(rows["label"].to_numpy(), ways, classes=self.classes_)
         begun = self._calibrate(learned, rows, bookings, named=named) if self.calibrate else None
         self._keep(self._fit_model(learned.matrix, self._weigh(rows), begun))
         return self
@@ -216,7 +223,27 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         scores = matrix @ self.term_weights_ + self.intercept_
         scores += self._merchant_scores(texts)[documents.text]
         probabilities = temper(scores, novelty[documents.text], self.temperature_)
-        return Judged(probabilities, 1 - novelty[documents.text, 0], documents.at)
+        known = 1 - novelty[documents.text, 0]
+        self._tell_none(probabilities, self._unheard(texts)[documents.text] & (known <= self.known_share))
+        self._tell_way(probabilities, documents.facts)
+        return Judged(probabilities, known, documents.at)
+
+    def _tell_none(self, probabilities: np.ndarray, rows: np.ndarray) -> None:
+        """Let rows speak to no event, in place, where there is a label for that."""
+        if NONE in self.classes_:
+            probabilities[rows] = self.classes_ == NONE
+
+    def _tell_way(self, probabilities: np.ndarray, facts: Facts) -> None:
+        """Let no booking speak to an event whose bookings never go its way, in place: driving schools pay wages."""
+        if NONE not in self.classes_:
+            return
+        moved = np.where(self.never_by_[_ways(facts.credit, facts.mandate)], probabilities, 0.0)
+        probabilities -= moved
+        probabilities[:, self.classes_ == NONE] += np.ascontiguousarray(moved).sum(axis=1, keepdims=True)
+
+    def _unheard(self, texts: Texts) -> np.ndarray:
+        """Texts between people (or nobody knows who) without a concept: what they say, if anything, nobody taught."""
+        return (texts.party != PARTIES.index("company")) & (texts.concepts.lengths == 0)
 
     def _merchant_scores(self, texts: Texts) -> np.ndarray:
         """What the characters of each text's merchant add; pieces are added up once per distinct word."""
@@ -374,6 +401,18 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         probabilities = temper(scores, novelty, self.temperature_)
         self.thresholds_[model.classes_] = risk_thresholds(probabilities, truth, weight, self.risk)
         return model
+
+
+def _ways(credit: np.ndarray, mandate: np.ndarray) -> np.ndarray:
+    """0 for what was paid, 1 for what came in, 2 for what was collected, per row."""
+    return np.where(credit, 1, np.where(mandate, 2, 0))
+
+
+def _never_by(labels: np.ndarray, ways: np.ndarray, *, classes: np.ndarray) -> np.ndarray:
+    """For each way the classes that had enough bookings, and next to none of them that way."""
+    counted = np.stack([np.bincount(labels[ways == way], minlength=len(classes)) for way in range(_WAYS)])
+    total = counted.sum(axis=0)
+    return (counted <= _STRAY * total) & (total >= _ENOUGH_FOR_WAYS) & (classes != NONE)
 
 
 def _validate(bookings: pd.DataFrame, labels: np.ndarray) -> None:
