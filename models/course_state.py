@@ -38,7 +38,7 @@ from models.statements.codes import KINDS
 from models.taxonomy import NONE
 from models.text import PARTIES, Texts, read_texts
 
-_FORMAT = "1"
+_FORMAT = "2"
 _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.series`).
 _COMPARED = ("child_birth", "retirement", "study_start")

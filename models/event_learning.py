@@ -22,6 +22,7 @@ _RISING = ("probability", "probability_max", "probability_sum", "strong_signs")
 _FALLING = ("rival",)
 UNCALIBRATED = (1.0, 0.0)  # slope and intercept that leave a score as it is
 _SURE = 0.005  # no score is surer than this from 0 or 1
+_SERIES = 4  # earlier signs of a counterparty that make one more a part of a series
 _SMOOTHED = 5  # neighbouring thresholds that a choice is averaged over
 
 
@@ -30,7 +31,8 @@ class Examples:
     """Points of one event in all views, in order of customer and day, with what is known of them.
 
     In view v customer k is numbered v * customers + k. `labels` are 1 where a true event can first be told; `weights`
-    0 where a point neither proves nor disproves it; `customer` is the same in all views.
+    0 where a point neither proves nor disproves it; `customer` is the same in all views; `known` is how many true
+    events there are.
     """
 
     points: Points
@@ -38,18 +40,18 @@ class Examples:
     labels: np.ndarray
     weights: np.ndarray
     customer: np.ndarray
+    known: int
 
     @property
-    def true_events(self) -> float:
+    def true_events(self) -> int:
         """How many true events there are, each counted once however many views show it."""
-        views = int(self.points.customer.max(initial=0)) // max(int(self.customer.max(initial=0)) + 1, 1) + 1
-        return len(self.spans.group) / views
+        return len(np.unique(self.spans.row % max(self.known, 1)))
 
     @property
     def enough(self) -> bool:
         """Whether something can be learned."""
         wanted = parameters()["detector"]["fewest_positives"]
-        return self.true_events >= wanted and 0 < self.labels.sum() < len(self.labels)
+        return self.true_events >= wanted and bool(self.labels.sum())
 
 
 class Made(NamedTuple):
@@ -72,10 +74,13 @@ def stack_views(views: Sequence[Points], customers: int) -> Points:
     )
 
 
-def make_examples(points: Points, truth: pd.DataFrame, *, customers: int, views: int, early: np.ndarray) -> Examples:
+def make_examples(
+    points: Points, truth: pd.DataFrame, *, customers: int, views: int, early: np.ndarray, partial: int = 0
+) -> Examples:
     """Label one event's stacked points by its true events (`truth` with the customers' numbers in `customer`).
 
-    `early` are points that the detector never trusts, so it does not learn from them.
+    `early` are points that the detector never trusts, so it does not learn from them. In the last `partial` views not
+    all bookings are seen, so what nothing speaks to there is no event that should be found.
     """
     numbers = np.concatenate([truth["customer"].to_numpy() + view * customers for view in range(views)])
     spans = Spans.from_truth(numbers.astype(np.int64), pd.concat([truth] * views))
@@ -84,12 +89,15 @@ def make_examples(points: Points, truth: pd.DataFrame, *, customers: int, views:
     labels, weights = np.zeros(len(points.day), dtype=np.int64), np.ones(len(points.day))
     weights[asked[~soon]] = 0.0
     # A series goes on after it told an event; what it shows then is no second one. Bookings may tell the first late.
-    told = np.isin(span, span[soon]) & (points.figure("probability_max")[asked] < 0)
+    goes_on = (points.figure("probability_max") < 0) | (points.figure("sign_party_signs") >= _SERIES)
+    told = np.isin(span, span[soon]) & goes_on[asked]
     weights[asked[~soon & told]] = 1.0
     labels[asked[soon]] = 1
     weights[labels == 1] = 1.0
     weights[early] = 0.0
-    return Examples(points, spans, labels, weights, points.customer % customers)
+    spoken_to = np.isin(np.arange(len(spans.group)), span[soon])
+    spans = spans.part(spoken_to | (spans.group < (views - partial) * customers))
+    return Examples(points, spans, labels, weights, points.customer % customers, len(truth))
 
 
 def varying_figures(matrix: np.ndarray) -> np.ndarray:

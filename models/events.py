@@ -88,7 +88,13 @@ class EventDetector(BaseEstimator):
         self.random_state = random_state
 
     def fit(
-        self, views: Sequence[Points], customers: np.ndarray, truth: pd.DataFrame, *, customer_years: float = 0.0
+        self,
+        views: Sequence[Points],
+        customers: np.ndarray,
+        truth: pd.DataFrame,
+        *,
+        customer_years: float = 0.0,
+        partial: int = 0,
     ) -> Self:
         """Learn from points of permitted customers and the events table; `truth` may be empty.
 
@@ -103,6 +109,8 @@ class EventDetector(BaseEstimator):
         customer_years : float
             How long all customers together were seen. With it, thresholds are chosen for natural rates; 0: for the
             rates of `truth`.
+        partial : int
+            How many of the last views show a part of each customer's bookings alone.
         """
         self.forests_: dict[str, RandomForestClassifier] = {}
         self.columns_: dict[str, np.ndarray] = {}
@@ -120,7 +128,9 @@ class EventDetector(BaseEstimator):
             if event == _RULE or not len(points.day) or not len(mine):
                 continue
             early = self._too_early(points)
-            examples = make_examples(points, mine, customers=len(customers), views=len(views), early=early)
+            examples = make_examples(
+                points, mine, customers=len(customers), views=len(views), early=early, partial=partial
+            )
             if examples.enough:
                 made += self._fit_event(event, examples, natural_weight(event, len(mine), customer_years))
         self.calibration_ = fit_odds(made)
@@ -137,7 +147,7 @@ class EventDetector(BaseEstimator):
         return scores
 
     def _judge(self, event: str, points: Points) -> np.ndarray:
-        learned = self.forests_[event].predict_proba(points.matrix[:, self.columns_[event]])[:, 1]
+        learned = _likely(self.forests_[event], points.matrix[:, self.columns_[event]])
         return _blend(learned, points, self.trust_[event])
 
     def detect(self, points: Points, course: Course) -> list[Hit]:
@@ -184,11 +194,11 @@ class EventDetector(BaseEstimator):
         if folds > 1:
             for fit, rest in GroupKFold(folds).split(matrix, labels, examples.customer):
                 fit = fit[use[fit]]
-                if 0 < labels[fit].sum() < len(fit):
+                if labels[fit].any():
                     forest = self._learn(examples, fit, columns, trees="trees_in_folds")
-                    scores[rest] = _blend(forest.predict_proba(matrix[rest])[:, 1], examples.points.part(rest), trust)
+                    scores[rest] = _blend(_likely(forest, matrix[rest]), examples.points.part(rest), trust)
         scores[self._too_early(examples.points)] = 0.0
-        if not 0 < labels[use].sum() < use.sum():
+        if not labels[use].any():
             return []
         self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
         self.columns_[event], self.trust_[event] = columns, trust
@@ -261,6 +271,11 @@ def _series(points: Points, course: Course) -> np.ndarray:
     return np.where(clear & new, party_of_row[np.maximum(points.evidence[:, 0], 0)], -1)
 
 
+def _likely(forest: RandomForestClassifier, matrix: np.ndarray) -> np.ndarray:
+    """Probability (0..1) per point that it is the event; a forest that met no look-alike knows one class alone."""
+    return np.asarray(forest.predict_proba(matrix)[:, -1])
+
+
 def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
     """What was learned beside the careful rule: few true events tell little, and the rule knows no training bank.
 
@@ -268,7 +283,16 @@ def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
     """
     learned = learned * _certainty(points)
     ruled = np.where(points.figure("probability_max") >= 0, _careful_rule(points), learned)
-    return np.asarray(trust * learned + (1 - trust) * ruled)
+    return np.maximum(trust * learned + (1 - trust) * ruled, _two_signs(points))
+
+
+def _two_signs(points: Points) -> np.ndarray:
+    """A score for the first signs of two counterparties, for events that these tell; else 0."""
+    settings = parameters()["two_signs"]
+    tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
+    together = points.figure("probability_sum")
+    first = (points.figure("parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
+    return np.where(tells & first, settings["score"] * np.minimum(together / 2, 1.0), 0.0)
 
 
 def _is_new_contract(points: Points) -> np.ndarray:

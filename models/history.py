@@ -22,6 +22,7 @@ CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
     "survivor_benefit", "refund", "savings", "holiday_pay",
     "final_settlement", "unemployment", "social_assistance", "loan", "damage", "own_money", "sale", "second_hand",
+    "back_pay", "savings_goal", "internship", "do_it_yourself",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.
 LARGEST_CENTS = 10**12
@@ -144,9 +145,12 @@ def party_keys(bookings: pd.DataFrame) -> np.ndarray:
 
 
 def is_salary(course: Course) -> np.ndarray:
-    """Whether a booking is a credit that its text or code calls salary; friends who joke about wages pay none."""
+    """Whether a booking is a credit that its text or code calls salary; friends who joke about wages pay none.
+
+    An allowance for an internship is no wage: who stays there gets a first one.
+    """
     told = (course.kinds == "SALARY") | (course.concepts["salary"] & ~course.person)
-    return told & (course.cents > 0)
+    return told & (course.cents > 0) & ~_is_allowance(course)
 
 
 def is_income(course: Course) -> np.ndarray:
@@ -155,9 +159,13 @@ def is_income(course: Course) -> np.ndarray:
     A final settlement is none: it may come after the first pay of the next employer.
     """
     lowest = 100 * float(parameters()["series"]["lowest_pay"])
-    told = course.concepts["refund"] | course.concepts["loan"] | course.concepts["damage"]
+    told = course.concepts["refund"] | course.concepts["loan"] | course.concepts["damage"] | _is_allowance(course)
     other = is_own_transfer(course) | course.person | told | (course.unexplained < 0.5)
     return (is_salary(course) | ((course.cents >= lowest) & ~other)) & ~course.concepts["final_settlement"]
+
+
+def _is_allowance(course: Course) -> np.ndarray:
+    return course.concepts["internship"] & ~course.concepts["salary"]
 
 
 def is_own_transfer(course: Course) -> np.ndarray:

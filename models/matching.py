@@ -38,6 +38,10 @@ class Spans:
         order = np.lexsort((begins, ends, groups))
         return cls(np.asarray(groups, dtype=np.int64)[order], begins[order], ends[order], order)
 
+    def part(self, at: np.ndarray) -> "Spans":
+        """The true events at these positions (or of this mask), in the same order."""
+        return Spans(self.group[at], self.begin[at], self.end[at], self.row[at])
+
     def around(self, groups: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (position asked for, span) where the day lies in the span of the same group."""
         lower, upper = (np.searchsorted(self.group, groups, side=side) for side in ("left", "right"))

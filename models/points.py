@@ -42,13 +42,13 @@ FEATURES: tuple[str, ...] = (
     "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days", "chain_days",
     "quiet_days", "chain_history_days", "sign_party_signs", "sign_party_gap_days", "sign_party_days",
     "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "ratio_before", "step_units",
-    "party_step_units", "birth_misfit",
+    "says_child_budget", "party_step_units", "birth_misfit",
     # of a series
     "payer_salaries", "payer_days", "told_salary", "recent_spread", "recent_highest", "earlier_spread", "steady",
     "ratio_clear", "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries", "replaced_silent_days",
     "replaced_distance", "payer_begin_gap_days", "other_payer_gap_days", "other_payer_salaries", "other_payer_since",
     "payers_year", "ratio_three", "ratio_three_before", "ratio_other_payer", "period_days", "student_gap_days",
-    "benefit_gap_days", "settlement_gap_days", "says_holiday_pay", "stay_days",
+    "benefit_gap_days", "settlement_gap_days", "says_holiday_pay", "stay_days", "last_pay",
 )  # fmt: skip
 MISSING = -1.0
 _EVIDENCE = 3  # bookings behind one point at most
@@ -181,6 +181,7 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     figures = base_figures(course, background, at)
     figures |= _sign_figures(course, at, course.owner[at] * len(events) + event, probability)
     best = course.probabilities[at][:, columns].max(axis=1) if columns else np.zeros(0)
+    figures["says_child_budget"] = course.concepts["child_budget"][at]  # a benefit of about the same amount
     figures["rival"] = np.where(best > course.probabilities[at, own], np.minimum(best / sure, 1.0), 0.0)
     return Draft(event, at, course.days[at], evidence_of(at), figures)
 

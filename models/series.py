@@ -17,11 +17,13 @@ from models.history import (
 )
 from models.lookback import (
     Runs,
+    counts_within,
     day_keys,
     distinct_within,
     expand,
     group_starts,
     is_first,
+    last_at_or_before,
     last_other,
     median_of_known,
     taken,
@@ -33,7 +35,7 @@ _SALARY_EVENTS = frozenset({"first_job", "job_change", "income_rise"})
 _RECENT, _LONG = 3, 12  # salaries that count as now, and those that now is held against
 _TEEN_UNITS = 100 / 70  # child benefit of a child of 12-17 years over that of one of 0-5; domain specification 1.1
 _SAME = 0.005  # amounts that differ by a smaller share are the same wage
-_TOLD_CREDITS = ("loan", "damage", "own_money", "sale", "second_hand", "refund")
+_TOLD_CREDITS = ("loan", "damage", "own_money", "sale", "second_hand", "refund", "savings_goal")
 _RISEN = 1.05  # the lowest of the recent pays over the median before; yearly rises stay below
 _LIKELY = 0.5  # more likely than not
 _GAPS = 5  # gaps between salaries that tell their period
@@ -45,6 +47,7 @@ def draft_series(course: Course, background: Background, events: tuple[str, ...]
         "windfall": _draft_windfalls,
         "travel_in_progress": _draft_days_abroad,
         "child_comes_of_age": _draft_benefit_ends,
+        "home_renovation": _draft_materials,
         "graduation": _draft_study_stops,
         "overdraft": _draft_negative_balances,
     }
@@ -242,9 +245,49 @@ def _draft_windfalls(course: Course, background: Background, event: int) -> list
     lowest = 100 * float(parameters()["series"]["lowest_windfall"])
     told = np.logical_or.reduce([course.concepts[name] for name in _TOLD_CREDITS])
     at = np.flatnonzero((course.cents >= lowest) & ~told & ~is_own_transfer(course) & (course.kinds != "CASH"))
+    at = at[_given_before(course, at) < float(parameters()["series"]["returned_share"]) * course.cents[at]]
     figures = base_figures(course, background, at)
     figures["probability"] = course.unexplained[at] >= _LIKELY
     return [Draft(_numbered(event, at), at, course.days[at], evidence_of(at), figures)]
+
+
+def _given_before(course: Course, at: np.ndarray) -> np.ndarray:
+    """Cents paid to the counterparty of each of these bookings before it: what was put away there is not won."""
+    asked = np.zeros(len(course.customers), dtype=bool)
+    asked[course.owner[at]] = True
+    near = np.flatnonzero(asked[course.owner])  # whole customers, so that a party's bookings are all there
+    near = near[np.lexsort((near, course.party[near], course.owner[near]))]
+    sums = np.concatenate([[0], np.cumsum(np.maximum(-course.cents[near], 0))])
+    new = is_first(course.owner[near], course.party[near])
+    begins = np.maximum.accumulate(np.where(new, np.arange(len(near)), 0)) if len(near) else near
+    given = np.zeros(len(course.row), dtype=np.int64)
+    given[near] = sums[:-1] - sums[begins]
+    return given[at]
+
+
+def _draft_materials(course: Course, background: Background, event: int) -> list[Draft]:
+    """Purchases of building materials that add up: no single one tells a renovation from a shelf."""
+    window, lowest = parameters()["points"]["window_days"], 100 * float(parameters()["series"]["lowest_materials"])
+    bought = np.flatnonzero(course.concepts["do_it_yourself"] & (course.cents < 0) & ~course.person)
+    owner, days = course.owner[bought], course.days[bought]
+    near = window_starts(day_keys(owner, days), group_starts(owner), window)
+    total = np.concatenate([[0], np.cumsum(-course.cents[bought])])
+    spent = total[1:] - total[near]
+    before = total[near] - total[group_starts(owner)]
+    many = spent >= lowest
+    at, position = bought[many], np.arange(len(bought))
+    known = np.maximum(course.days[at] - window - course.days[course.start[at]], 0)
+    runs = Runs(owner)
+    figures = base_figures(course, background, at) | {
+        "log_amount_sum": np.log1p(spent[many]),
+        "signs": (position - near + 1)[many],
+        "signs_days": counts_within(near, is_first(owner, days))[many],
+        "earlier_signs": (near - group_starts(owner))[many],
+        # what is spent now over what such a window took before
+        "ratio_before": ratio(spent[many], before[many] * window / np.maximum(known, 1)),
+    }
+    back = [bought[np.maximum(runs.back(n), 0)][many] if len(bought) else at for n in (2, 1)]
+    return [Draft(_numbered(event, at), at, course.days[at], evidence_of(*back, at), figures)]
 
 
 def _draft_days_abroad(course: Course, background: Background, event: int) -> list[Draft]:
@@ -272,12 +315,16 @@ def _draft_days_abroad(course: Course, background: Background, event: int) -> li
 
 
 def _child_benefit(course: Course) -> np.ndarray:
-    """Credits of child benefit; the same payer also pays pensions, and a child budget comes from elsewhere."""
-    other = np.logical_or.reduce(
-        [course.concepts[name] for name in ("child_budget", "state_pension", "survivor_benefit")]
-    )
+    """Credits of a period's child benefit. The same payer also pays pensions, arrears and its own staff, a child budget
+    comes from elsewhere, and relatives call their gifts so.
+    """
+    others = ("child_budget", "state_pension", "survivor_benefit", "salary", "back_pay")
+    other = np.logical_or.reduce([course.concepts[name] for name in others]) | course.person
     told = (course.concepts["child_benefit"] | course.concepts["social_insurance_bank"]) & ~other & (course.cents > 0)
-    return told & (course.likely("child_birth") >= course.likely("retirement"))
+    if "child_birth" not in course.classes:
+        return told
+    likely = course.likely("child_birth")
+    return told & (likely >= parameters()["points"]["lowest_probability"]) & (likely >= course.likely("retirement"))
 
 
 def _study_finance(course: Course) -> np.ndarray:
@@ -295,9 +342,12 @@ def _draft_benefit_ends(course: Course, background: Background, event: int) -> l
     fell = (runs.rank > 0) & (change < -parameters()["absence"]["lowest_drop_units"])
     at, back = flagged[fell], flagged[runs.back(1)[fell]] if len(flagged) else flagged
     figures = base_figures(course, background, at) | {"step_units": change[fell], "earlier_signs": runs.rank[fell]}
+    lowest = parameters()["absence"]["lowest_drop_units"]
+    settled = (runs.rank > 0) & (np.abs(change) < lowest)
     figures |= {
         "ratio_before": ratio(course.cents[at], course.cents[back]),
         "teen_misfit": misfit(change[fell], -_TEEN_UNITS),
+        "steady": settled[runs.back(1)[fell]],  # a drop right after a rise takes back an extra, not a child
     }
     drop = Draft(_numbered(event, at), at, course.days[at], evidence_of(back, at), figures)
     grace = parameters()["absence"]["quarter_days"] + parameters()["absence"]["quarter_grace_days"]
@@ -306,7 +356,34 @@ def _draft_benefit_ends(course: Course, background: Background, event: int) -> l
 
 def _draft_study_stops(course: Course, background: Background, event: int) -> list[Draft]:
     grace = parameters()["absence"]["month_days"] + parameters()["absence"]["month_grace_days"]
-    return [_draft_stops(course, background, event, np.flatnonzero(_study_finance(course)), grace)]
+    paid = np.flatnonzero(_study_finance(course))
+    return [
+        _draft_stops(course, background, event, paid, grace),
+        _draft_pay_after(course, background, event, paid, grace),
+    ]
+
+
+def _draft_pay_after(course: Course, background: Background, event: int, paid: np.ndarray, grace_days: int) -> Draft:
+    """The first pays after a regular credit was overdue: who works then was not merely pausing."""
+    pays = np.flatnonzero(is_income(course))
+    owner, days = course.owner[pays], course.days[pays]
+    last = last_at_or_before(course.keys[paid], owner, days - 1, course.owner[paid])
+    gap = np.where(last >= 0, days - taken(course.days[paid], last, 0), 0)
+    since = (gap > grace_days) & (gap <= parameters()["series"]["year_days"])
+    runs = Runs(owner[since], last[since])
+    few = runs.rank < _RECENT
+    at, last, earlier = pays[since][few], last[since][few], runs.rank[few]
+    payer = Runs(owner, course.party[pays])
+    begun = np.searchsorted(course.keys[paid], day_keys(course.owner[at], np.zeros(len(at), np.int64)))
+    figures = base_figures(course, background, at) | {
+        "student_gap_days": gap[since][few],
+        "signs": earlier + 1,
+        "earlier_signs": last + 1 - begun,
+        "payer_salaries": (payer.rank + 1)[since][few],
+        "payer_days": (days - days[payer.first] if len(pays) else days)[since][few],
+        "last_pay": np.log1p(np.abs(course.cents[at])),
+    }
+    return Draft(_numbered(event, at), at, course.days[at], evidence_of(paid[last] if len(paid) else at, at), figures)
 
 
 def _draft_stops(course: Course, background: Background, event: int, paid: np.ndarray, grace_days: int) -> Draft:
@@ -338,10 +415,18 @@ def _draft_stops(course: Course, background: Background, event: int, paid: np.nd
         "party_ratio": ratio(course.cents[at], taken(course.cents, background.party_back[at], 0.0)),
         "salary_gap_days": days_since_flagged(course, background.salary_at, course.owner[at], due + 1),
         "payer_salaries": salaries - begun,
+        "last_pay": _last_pay(course, background, course.owner[at], due),
     }
     back = runs.back(1)[stopped]
     evidence = evidence_of(np.where(back >= 0, paid[np.maximum(back, 0)], -1) if len(paid) else at, at)
     return Draft(_numbered(event, at), at, due, evidence, figures)
+
+
+def _last_pay(course: Course, background: Background, owner: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Log of the cents of the last salary up to each day; 0 for none. A wage is more than a student's side job pays."""
+    salaries = background.salary_at
+    last = last_at_or_before(course.keys[salaries], owner, days, course.owner[salaries])
+    return np.log1p(np.abs(taken(course.cents[salaries], last, 0.0)))
 
 
 def _draft_negative_balances(course: Course, background: Background, event: int) -> list[Draft]:

@@ -1,12 +1,12 @@
 """Fitting both estimators: the classifier on bookings, the detector on what an honest classifier says of them.
 
-The detector must meet doubt as it will meet it in use. So it sees every customer twice, never through the classifier
-that was fitted on them: once through classifiers that do not know the customer, once through classifiers that do not
-know the wording.
+The detector must meet doubt as it will meet it in use. So it sees every customer three times, never through the
+classifier that was fitted on them: through classifiers that do not know the customer, through classifiers that do not
+know the wording, and as one bank of two would see them, with half of the counterparties that tell something gone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,18 @@ from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
 from models.classifier import BookingClassifier
-from models.detection import prepare_screened
+from models.detection import Prepared, prepare_screened
 from models.events import EventDetector
+from models.history import party_keys
+from models.points import STRONG, Points
 from models.screening import Screening
-from models.taxonomy import Taxonomy
+from models.taxonomy import NONE, Taxonomy
 from models.text import read_texts
 from training.dataset import Dataset
 from training.splits import customer_groups
 
 _CROSS_FITS = 2
+_SEEN_ELSEWHERE = 0.5
 _DAYS_A_YEAR = 365.25
 
 
@@ -74,9 +77,37 @@ def fit_models(
         for probabilities in (by_customer, by_wording)
     ]
     customers = views[0].course.customers
+    telling = by_customer[:, classifier.classes_ != NONE].max(axis=1, initial=0.0)
+    seen = seen_in_part(dataset.bookings, telling, seed=seed)
+    bookings = dataset.bookings[seen].reset_index(drop=True)
+    part = prepare_screened(
+        bookings, replace(texts, at=texts.at[seen]), by_customer[seen], as_of=last_day, model=fitted
+    )
+    points = [view.points for view in views] + [renumbered(part, customers)]
     years = customer_years(dataset.bookings)
-    detector.fit([view.points for view in views], customers, dataset.events, customer_years=years)
+    detector.fit(points, customers, dataset.events, customer_years=years, partial=1)
     return fitted
+
+
+def renumbered(part: Prepared, customers: np.ndarray) -> Points:
+    """The points of some customers, numbered among all of them (sorted)."""
+    return replace(part.points, customer=np.searchsorted(customers, part.course.customers)[part.points.customer])
+
+
+def seen_in_part(bookings: pd.DataFrame, telling: np.ndarray, *, seed: int) -> np.ndarray:
+    """A mask of the bookings that one bank of two sees: half of the counterparties that speak to an event are gone.
+
+    Parameters
+    ----------
+    telling : ndarray of float
+        Per booking the probability that it speaks to any event.
+    """
+    keys = pd.DataFrame({"customer": bookings["customer_id"].to_numpy(), "party": party_keys(bookings)})
+    group = keys.groupby(["customer", "party"], sort=True).ngroup().to_numpy()
+    speaks = np.zeros(group.max(initial=-1) + 1, dtype=bool)
+    speaks[group[telling >= STRONG]] = True
+    gone = speaks & (np.random.default_rng(seed).random(len(speaks)) < _SEEN_ELSEWHERE)
+    return ~gone[group]
 
 
 def customer_years(bookings: pd.DataFrame) -> float:

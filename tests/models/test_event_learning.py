@@ -27,17 +27,17 @@ def truth(*rows: tuple[int, int, int]) -> pd.DataFrame:
     )
 
 
-# The event is told on day 100 and useful until 200; from day 140 on (40 days) a point tells nothing new.
+# The event is told on day 100 and useful until 200; from day 160 on (60 days) a point tells nothing new.
 @pytest.mark.parametrize(("sign", "late_weight"), [(True, 0.0), (False, 1.0)])
 def test_late_signs_are_left_out_and_a_series_that_goes_on_is_no_second_event(sign: bool, late_weight: float) -> None:
-    mine = points((0, 99), (0, 100), (0, 140), (0, 141), (0, 201), sign=sign)
+    mine = points((0, 99), (0, 100), (0, 160), (0, 161), (0, 201), sign=sign)
     examples = make_examples(mine, truth((0, 100, 200)), customers=1, views=1, early=np.zeros(5, dtype=bool))
     assert examples.labels.tolist() == [0, 1, 1, 0, 0]
     assert examples.weights.tolist() == [1.0, 1.0, 1.0, late_weight, 1.0]
 
 
 def test_a_series_that_is_seen_late_only_proves_nothing() -> None:
-    mine = points((0, 150), sign=False)
+    mine = points((0, 170), sign=False)
     examples = make_examples(mine, truth((0, 100, 200)), customers=1, views=1, early=np.zeros(1, dtype=bool))
     assert (examples.labels.tolist(), examples.weights.tolist()) == ([0], [0.0])
 
