@@ -31,7 +31,9 @@ from models.detection import detect_events
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
 from training.dataset import load_dataset
-from training.fitting import fit_models, one_thread
+from training.fairness.trap_banks import trap_table
+from training.fairness.traps import run_traps
+from training.fitting import Fitted, fit_models, one_thread
 from training.simulation import simulate
 
 FOLDER = Path(__file__).parent
@@ -148,22 +150,33 @@ def record_of(
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
-    """Every case's detections by one small model, all customers of a day at once."""
+def model(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """The model that all of this file asks."""
     folder = tmp_path_factory.mktemp("bank")
-    simulate(customers=400, months=20, seed=11, out=folder, rates="enriched")
+    simulate(customers=700, months=20, seed=11, out=folder, rates="enriched")
     taxonomy, screening = default_taxonomy(), default_screening()
     dataset = load_dataset(
         folder / "bookings.parquet", folder / "labels.csv", taxonomy=taxonomy, screening=screening,
         events=folder / "events.csv", permissions=folder / "permissions.csv",
     )  # fmt: skip
     with one_thread():
-        model = fit_models(dataset, taxonomy=taxonomy, screening=screening, seed=0)
-        found = [
-            detect_events(bookings_of([case for case in CASES if case.as_of == day]), as_of=day, release=model)
-            for day in sorted({case.as_of for case in CASES})
-        ]
+        return fit_models(dataset, taxonomy=taxonomy, screening=screening, seed=0)
+
+
+@pytest.fixture(scope="session")
+def told(model: Fitted) -> dict[str, pd.DataFrame]:
+    """Every case's detections, all customers of a day at once."""
+    found = [
+        detect_events(bookings_of([case for case in CASES if case.as_of == day]), as_of=day, release=model)
+        for day in sorted({case.as_of for case in CASES})
+    ]
     return dict(iter(pd.concat(found).groupby("customer_id")))
+
+
+@pytest.fixture(scope="session")
+def trapped(model: Fitted) -> dict[str, dict[str, Any]]:
+    """What the traps of `training.fairness` do to the model, by trap."""
+    return {fact["trap"]: fact for fact in run_traps(model, naive=None)}
 
 
 def bookings_of(cases: list[Case]) -> pd.DataFrame:
@@ -206,3 +219,19 @@ def test_every_file_tells_the_event_and_what_only_looks_like_it() -> None:
 
 def test_customers_are_apart() -> None:
     assert len({case.customer for case in CASES}) == len(CASES)
+
+
+# Events that no single booking tells: silence there proves nothing.
+TOLD_BY_NO_BOOKING = {"agency_weekly_pay", "remittance_month", "feast_peaks"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trap", [trap["id"] for trap in trap_table()["trap"]])
+def test_the_model_does_not_step_into_a_trap_of_fairness(trap: str, trapped: dict[str, dict[str, Any]]) -> None:
+    facts = trapped[trap]
+    figures = facts["release"]
+    assert abs(figures["gap"]) <= trap_table()["most_gap_per_1000"]
+    if facts["measure"] == "false_alerts":
+        assert figures["per_1000"]["trapped"] <= trap_table()["most_gap_per_1000"]
+    if trap not in TOLD_BY_NO_BOOKING:  # no silence: what is true is told
+        assert min(told for told in figures["found_per_1000"].values() if told is not None) >= 900

@@ -1,4 +1,4 @@
-"""Each of the eleven traps: the naive model steps into it, the release does not."""
+"""Each of the eleven traps: the naive model steps into it. That a release does not is shown in `tests/spec`."""
 
 import json
 from datetime import date
@@ -13,8 +13,6 @@ from training.fairness.traps import measure_trap
 from training.simulation.parameters import load_table
 
 TRAPS = {trap["id"]: trap for trap in trap_table()["trap"]}
-# What a release of 120 customers is too small to have learned: silence there would prove nothing.
-TOLD_BY_NO_BOOKING = {"agency_weekly_pay", "remittance_month", "feast_peaks"}
 
 
 def bank_of(customers: int, truth: list[tuple[str, str]]) -> TrapBank:
@@ -112,15 +110,3 @@ def test_a_naive_model_steps_into_the_trap(trap: str, trap_facts: list[dict[str,
     naive = [facts[trap]["naive"] for facts in trap_facts]
     stepped = [figures for figures in naive if abs(figures["gap"]) > trap_table()["most_gap_per_1000"]]
     assert any(low > 0 or high < 0 for low, high in (figures["interval"] for figures in stepped))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trap", TRAPS)
-def test_the_release_does_not_step_into_the_trap(trap: str, trap_facts: list[dict[str, dict[str, Any]]]) -> None:
-    facts = trap_facts[0][trap]
-    figures = facts["release"]
-    assert abs(figures["gap"]) <= trap_table()["most_gap_per_1000"]
-    if facts["measure"] == "false_alerts":
-        assert figures["per_1000"]["trapped"] <= trap_table()["most_gap_per_1000"]
-    if trap not in TOLD_BY_NO_BOOKING:  # no silence: what is true is told
-        assert min(told for told in figures["found_per_1000"].values() if told is not None) >= 900
