@@ -143,3 +143,40 @@ def test_a_name_repeated_in_the_text_changes_no_score(name: str, repeated: bool)
     said = [text.format(name) for text in texts] if repeated else frame["remittance_information"]
     swapped = frame.assign(counterparty_name=name, remittance_information=said)
     np.testing.assert_array_equal(classifier.predict_proba(frame), classifier.predict_proba(swapped))
+
+
+def lessons_and_shops() -> tuple[pd.DataFrame, list[str]]:
+    """Lessons that are paid for, and other bookings that come in, go out and are collected."""
+    rows = [
+        ("Rijschool Blom", "rijles", "DBIT", "", "driving_licence"),
+        ("Eneco", "termijnbedrag", "DBIT", "NL00ZZZ000000000001", "none"),
+        ("Bakker BV", "salaris", "CRDT", "", "none"),
+        ("Slager Jansen", "vlees", "DBIT", "", "none"),
+    ] * 20
+    columns = ("counterparty_name", "remittance_information", "credit_debit_indicator", "creditor_id", "label")
+    table = pd.DataFrame(rows, columns=list(columns)).assign(amount=60.0, counterparty_iban="NL00TEST")
+    table = pd.concat([table] * 2, ignore_index=True)
+    return table.drop(columns="label"), table["label"].tolist()
+
+
+def test_a_class_speaks_in_no_booking_of_a_way_that_its_own_never_go() -> None:
+    bookings, labels = lessons_and_shops()
+    classifier = BookingClassifier(calibrate=False).fit(bookings, labels)
+    lesson = bookings.iloc[:1]
+    wage = lesson.assign(credit_debit_indicator="CRDT")
+    collected = lesson.assign(creditor_id="NL00ZZZ000000000001")
+    told = classifier.predict_proba(pd.concat([lesson, wage, collected], ignore_index=True))
+    column = list(classifier.classes_).index("driving_licence")
+    assert told[0, column] > 0.9
+    assert told[1:, column].tolist() == [0.0, 0.0]
+    assert told.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_a_text_between_people_that_says_nothing_known_speaks_to_nothing() -> None:
+    bookings, labels = lessons_and_shops()
+    private = bookings.iloc[:1].assign(counterparty_name="A de Vries")
+    known = [private.assign(remittance_information=text) for text in ("zzgrumpf", "rijles")]
+    classifier = BookingClassifier(calibrate=False).fit(bookings, labels)
+    told = classifier.predict_proba(pd.concat(known, ignore_index=True))[:, list(classifier.classes_).index("none")]
+    assert told[0] == 1.0
+    assert told[1] < 0.9

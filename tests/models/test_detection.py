@@ -9,7 +9,7 @@ import pytest
 from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
-from models.events import EventDetector
+from models.events import EventDetector, _two_signs
 from models.history import build_background, build_course, child_benefit_units
 from models.places import is_abroad
 from models.points import FEATURES, Points, collect_points, draft_signs
@@ -248,3 +248,64 @@ def test_holiday_pay_among_the_recent_wages_is_seen() -> None:
     pay = [(f"2026-0{m}-25", amount, "CRDT", "Werk BV", "salaris") for m, amount in enumerate(amounts, start=1)]
     highest = [facts["recent_highest"] for _, facts in series_points(table(*pay), "income_rise", "2026-09-01")]
     assert highest[4:] == pytest.approx([1.65, 1.5, 1.5, 1.0])
+
+
+def test_a_large_credit_from_where_money_was_put_away_is_no_windfall() -> None:
+    paid = [(f"2026-0{month}-02", "400.00", "DBIT", "Trade Bank", "inleg") for month in range(1, 6)]
+    back = ("2026-06-10", "9000.00", "CRDT", "Trade Bank", "uitbetaling")
+    prize = ("2026-06-11", "9000.00", "CRDT", "Loterij Voorbeeld", "prijs")
+    found = series_points(table(*paid, back, prize, bank_transaction_code="OV"), "windfall", "2026-07-01")
+    assert [day for day, _ in found] == ["2026-06-11"]
+
+
+def test_building_materials_are_a_point_once_they_pass_what_a_shelf_costs() -> None:
+    visits = [
+        ("2026-03-01", "700.00", "DBIT", "Praxis Zwolle", ""),
+        ("2026-03-20", "700.00", "DBIT", "Gamma Zwolle", ""),
+        ("2026-04-10", "150.00", "DBIT", "Gamma Zwolle", ""),
+        ("2026-07-10", "900.00", "DBIT", "Gamma Zwolle", ""),
+    ]
+    found = series_points(table(*visits, bank_transaction_code="BA"), "home_renovation", "2026-08-01")
+    assert [day for day, _ in found] == ["2026-04-10"]  # 1,550 euros in 40 days; in July 900
+    assert found[0][1]["signs"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Oma van Dijk", "kinderbijslag voor Noor"), ("SVB", "salaris april"), ("SVB", "nabetaling 2025")],
+)
+def test_gifts_wages_and_arrears_are_no_quarter_of_child_benefit(name: str, text: str) -> None:
+    paid = [
+        ("2026-01-02", "409.21", "CRDT", "SVB", "KINDERBIJSLAG 4E KWARTAAL"),
+        ("2026-03-10", "900.00", "CRDT", name, text),
+        ("2026-04-01", "421.53", "CRDT", "SVB", "KINDERBIJSLAG 1E KWARTAAL"),
+        ("2026-04-20", "12.00", "DBIT", "Bakkerij", "brood"),
+    ]
+    assert series_points(table(*paid), "child_comes_of_age", "2026-04-30") == []
+
+
+def test_the_first_pays_after_student_finance_are_points_of_a_graduation() -> None:
+    paid = [(f"2026-0{month}-24", "500.00", "CRDT", "DUO", "STUDIEFINANCIERING") for month in range(1, 4)]
+    wages = [(f"2026-0{month}-25", "2100.00", "CRDT", "Bakker BV", "salaris") for month in (4, 6, 7)]
+    found = series_points(table(*paid, *wages), "graduation", "2026-07-30")
+    # On 14 May, 51 days after the last payment, it is overdue; the wage of April came too soon to tell.
+    assert [day for day, figures in found if not figures["is_virtual"]] == ["2026-06-25", "2026-07-25"]
+    assert [figures["earlier_signs"] for _, figures in found if not figures["is_virtual"]] == [3.0, 3.0]
+
+
+def test_an_allowance_for_an_internship_is_no_wage() -> None:
+    paid = [("2026-04-25", "500.00", "CRDT", "Bakker BV", "stagevergoeding april")]
+    wages = [(f"2026-0{month}-25", "2100.00", "CRDT", "Bakker BV", "salaris") for month in (5, 6)]
+    found = series_points(table(*paid, *wages), "first_job", "2026-07-01")
+    assert [figures["payer_salaries"] for _, figures in found] == [1.0, 2.0]
+
+
+def test_two_counterparties_with_signs_of_a_move_tell_it_before_anything_is_learned() -> None:
+    movers = [
+        ("2026-05-04", "300.00", "DBIT", "Verhuisbedrijf Een", "verhuizing"),
+        ("2026-05-09", "60.00", "DBIT", "Sleutelzaak Twee BV", "oplevering woning"),
+    ]
+    points = sign_points(table(*movers), "rental_move", "2026-06-01")
+    assert _two_signs(points).tolist() == pytest.approx([0.0, 0.85])
+    other = sign_points(table(*movers), "marriage", "2026-06-01")
+    assert _two_signs(other).tolist() == [0.0, 0.0]

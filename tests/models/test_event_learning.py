@@ -61,3 +61,16 @@ def test_a_threshold_for_a_population_is_higher_where_strangers_score_too() -> N
     assert choose_threshold(examples, scores, 1.0)[0] <= 0.5
     # A fiftieth of it: 0.8 hits and 2 false ones (F1 .44) lose to 0.4 hits (F1 .67).
     assert choose_threshold(examples, scores, 0.02)[0] > 0.5
+
+
+def test_in_a_view_of_a_part_what_nothing_speaks_to_is_no_event_to_find() -> None:
+    # View 0 shows both customers' events, view 1 (customers 2 and 3) only the first one's.
+    mine = points((0, 100), (1, 100), (2, 100), (3, 300), sign=True)
+    events = truth((0, 90, 120), (1, 90, 120))
+    early = np.zeros(4, dtype=bool)
+    examples = make_examples(mine, events, customers=2, views=2, early=early, partial=1)
+    assert examples.labels.tolist() == [1, 1, 1, 0]
+    assert sorted(examples.spans.group.tolist()) == [0, 1, 2]
+    assert examples.true_events == 2
+    whole = make_examples(mine, events, customers=2, views=2, early=early)
+    assert sorted(whole.spans.group.tolist()) == [0, 1, 2, 3]
