@@ -170,7 +170,7 @@ def test_screened_bookings_are_labelled_screened_and_reach_no_evidence(fitted: F
 
 def test_names_of_private_persons_change_no_detection(fitted: Fitted) -> None:
     until = date(2026, 10, 31)
-    bookings = persona("child_benefit", seed=5, until=until)
+    bookings = persona("child_benefit", seed=9, until=until)
     names = bookings["counterparty_name"]
     private = names.str.match(r"^(Hr|Mw) ") & ~names.str.contains(" via ")
     assert private.sum() >= 5
