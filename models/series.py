@@ -73,10 +73,7 @@ def _draft_salaries(course: Course, background: Background, events: tuple[str, .
         figures[name] = days_since_flagged(course, np.flatnonzero(flags), owner, days)
     figures["says_holiday_pay"] = course.concepts["holiday_pay"][at]
     figures["told_salary"] = told
-    series = [
-        np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at for back in (runs.back(2), runs.back(1))
-    ]
-    evidence = evidence_of(*series, at)[regular]
+    evidence = evidence_of(_earlier(at, runs, 2), _earlier(at, runs, 1), at)[regular]
     three = np.asarray(figures["ratio_three"])
     figures = {name: np.asarray(values)[regular] for name, values in figures.items()}
     begun, rose = _known_before(course, at, runs, three)
@@ -90,6 +87,12 @@ def _draft_salaries(course: Course, background: Background, events: tuple[str, .
         )
         for event in sorted(_SALARY_EVENTS & set(events))
     ]
+
+
+def _earlier(at: np.ndarray, runs: Runs, steps: int) -> np.ndarray:
+    """The booking so many steps before each of these in its run, -1 where there is none."""
+    back = runs.back(steps)
+    return np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at
 
 
 def _known_before(course: Course, at: np.ndarray, runs: Runs, three: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -286,8 +289,8 @@ def _draft_materials(course: Course, background: Background, event: int) -> list
         # what is spent now over what such a window took before
         "ratio_before": ratio(spent[many], before[many] * window / np.maximum(known, 1)),
     }
-    back = [bought[np.maximum(runs.back(n), 0)][many] if len(bought) else at for n in (2, 1)]
-    return [Draft(_numbered(event, at), at, course.days[at], evidence_of(*back, at), figures)]
+    evidence = evidence_of(_earlier(bought, runs, 2), _earlier(bought, runs, 1), bought)[many]
+    return [Draft(_numbered(event, at), at, course.days[at], evidence, figures)]
 
 
 def _draft_days_abroad(course: Course, background: Background, event: int) -> list[Draft]:
@@ -417,8 +420,7 @@ def _draft_stops(course: Course, background: Background, event: int, paid: np.nd
         "payer_salaries": salaries - begun,
         "last_pay": _last_pay(course, background, course.owner[at], due),
     }
-    back = runs.back(1)[stopped]
-    evidence = evidence_of(np.where(back >= 0, paid[np.maximum(back, 0)], -1) if len(paid) else at, at)
+    evidence = evidence_of(_earlier(paid, runs, 1)[stopped], at)
     return Draft(_numbered(event, at), at, due, evidence, figures)
 
 

@@ -309,3 +309,14 @@ def test_two_counterparties_with_signs_of_a_move_tell_it_before_anything_is_lear
     assert _two_signs(points).tolist() == pytest.approx([0.0, 0.85])
     other = sign_points(table(*movers), "marriage", "2026-06-01")
     assert _two_signs(other).tolist() == [0.0, 0.0]
+
+
+def test_evidence_of_building_materials_is_the_customers_own() -> None:
+    one = table(("2026-03-01", "90.00", "DBIT", "Praxis Zwolle", ""), bank_transaction_code="BA")
+    other = table(("2026-04-10", "1600.00", "DBIT", "Gamma Zwolle", ""), bank_transaction_code="BA")
+    bookings = pd.concat([one, other.assign(customer_id="bram")], ignore_index=True)
+    texts = read_texts(bookings, names="as_persons")
+    course = build_course(bookings, texts, np.ones((2, 1)), classes=np.array(["none"]), as_of=date(2026, 5, 1))
+    events = ("home_renovation",)
+    points = collect_points(draft_series(course, build_background(course), events), course, events)
+    assert points.evidence.tolist() == [[-1, -1, 1]]  # and not the first row, which is somebody else's
