@@ -35,7 +35,15 @@ def test_identifiers_and_dates_are_dropped_and_accents_and_case_levelled() -> No
 
 @pytest.mark.parametrize(
     "name",
-    ["Hr J de Vries", "F. El Amrani", "Mw A Jansen-Bakker", "Nguyen Thi Hoa", "S Kaya e/o M Kaya", "Tomasz Nowak"],
+    [
+        "Hr J de Vries",
+        "F. El Amrani",
+        "Mw A Jansen-Bakker",
+        "Nguyen Thi Hoa",
+        "S Kaya e/o M Kaya",
+        "Tomasz Nowak",
+        "M Bux",
+    ],
 )
 def test_private_persons_become_one_role(name: str) -> None:
     assert reading(name, "huur juli")[:2] == ("person", [])
