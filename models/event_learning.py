@@ -31,8 +31,8 @@ class Examples:
     """Points of one event in all views, in order of customer and day, with what is known of them.
 
     In view v customer k is numbered v * customers + k. `labels` are 1 where a true event can first be told; `weights`
-    0 where a point neither proves nor disproves it; `customer` is the same in all views; `known` is how many true
-    events there are.
+    0 where a point neither proves nor disproves it; `customer` is the same in all views; `true_events` is
+    how many there are, each counted once however many views show it.
     """
 
     points: Points
@@ -40,12 +40,7 @@ class Examples:
     labels: np.ndarray
     weights: np.ndarray
     customer: np.ndarray
-    known: int
-
-    @property
-    def true_events(self) -> int:
-        """How many true events there are, each counted once however many views show it."""
-        return len(np.unique(self.spans.row % max(self.known, 1)))
+    true_events: int
 
     @property
     def enough(self) -> bool:
