@@ -28,8 +28,7 @@ def cohabitation_start(life: Life, day: int) -> None:
     """The same share of the costs to or from one person every month; three of them tell it, or a deed."""
     dice = life.dice
     if life.side.chance(figure("everyday", "evidence_elsewhere")["cohabitation_start"]):
-        fee = -dice.whole(30_000, 70_000)
-        told = life.once("events", "cohabitation_deed", day, fee, event="cohabitation_start", role="primary")
+        told = _sign_deed(life, day)
         life.happen("cohabitation_start", told, told)
         return
     key = "shared_home_foreign" if life.home.foreign_text and dice.chance(0.6) else "shared_home"
@@ -43,8 +42,12 @@ def cohabitation_start(life: Life, day: int) -> None:
     if len(days) > 2:
         life.happen("cohabitation_start", days[0], days[2])
     if days and dice.chance(0.25):
-        fee = -dice.whole(30_000, 70_000)
-        life.once("events", "cohabitation_deed", days[0] + 20, fee, event="cohabitation_start", role="primary")
+        _sign_deed(life, days[0] + 20)
+
+
+def _sign_deed(life: Life, day: int) -> int:
+    fee = -life.dice.whole(30_000, 70_000)
+    return life.once("events", "cohabitation_deed", day, fee, event="cohabitation_start", role="primary")
 
 
 def inheritance(life: Life, day: int) -> None:
@@ -74,9 +77,9 @@ def car_purchase(life: Life, day: int) -> None:
     dice = life.dice
     plate = {"plate": life.fill("{plate}", day)}
     if life.side.chance(figure("everyday", "evidence_elsewhere")["car_purchase"]):
-        signs, tax = _keep_new_car(life, day, plate, unseen=True)
-        if tax:
-            life.happen("car_purchase", min(signs), tax)
+        insured, taxed = _keep_new_car(life, day, plate, unseen=True)
+        if taxed:
+            life.happen("car_purchase", min(insured, taxed), taxed)
         return
     days = []
     if dice.chance(0.75):
@@ -93,22 +96,23 @@ def car_purchase(life: Life, day: int) -> None:
     _keep_new_car(life, day, plate)
 
 
-def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool = False) -> tuple[list[int], int]:
-    """Tax and insurance of a new car; gives the days of the first of both and the day of the first tax (0: none)."""
+def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool = False) -> tuple[int, int]:
+    """Insurance and tax of a new car; gives the days of the first of each (0: none)."""
     tax = life.party("events", "road_tax", collects=True, given=plate)
     insurance = life.party("events", "car_insurance", collects=True, given=plate)
     tax_cents, premium = life.dice.whole(3_000, 11_000), life.dice.whole(2_500, 12_000)
     quarterly = life.dice.chance(0.6)
-    signs, first_tax = [], 0
+    insured = taxed = 0
     for at, month in enumerate(month for month in life.months if month.first > day):
         role = "supporting" if at == 0 else "background"
         first = "primary" if unseen and at == 0 else role
         if not quarterly or at % 3 == 0:
             cents = -tax_cents * (3 if quarterly else 1)
             booked = life.pay(tax, month.day(27), cents, event="car_purchase", role=first)
-            first_tax = first_tax or booked
-        signs.append(life.pay(insurance, month.day(1), -premium, event="car_purchase", role=role))
-    return [*signs[:1], first_tax], first_tax
+            taxed = taxed or booked
+        booked = life.pay(insurance, month.day(1), -premium, event="car_purchase", role=role)
+        insured = insured or booked
+    return insured, taxed
 
 
 def driving_licence(life: Life, day: int) -> None:
