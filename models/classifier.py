@@ -224,19 +224,13 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         scores += self._merchant_scores(texts)[documents.text]
         probabilities = temper(scores, novelty[documents.text], self.temperature_)
         known = 1 - novelty[documents.text, 0]
-        self._tell_none(probabilities, self._unheard(texts)[documents.text] & (known <= self.known_share))
-        self._tell_way(probabilities, documents.facts)
-        return Judged(probabilities, known, documents.at)
-
-    def _tell_none(self, probabilities: np.ndarray, rows: np.ndarray) -> None:
-        """Let rows speak to no event, in place, where there is a label for that."""
         if NONE in self.classes_:
-            probabilities[rows] = self.classes_ == NONE
+            probabilities[self._unheard(texts)[documents.text] & (known <= self.known_share)] = self.classes_ == NONE
+            self._tell_way(probabilities, documents.facts)
+        return Judged(probabilities, known, documents.at)
 
     def _tell_way(self, probabilities: np.ndarray, facts: Facts) -> None:
         """Let no booking speak to an event whose bookings never go its way, in place: driving schools pay wages."""
-        if NONE not in self.classes_:
-            return
         moved = np.where(self.never_by_[_ways(facts.credit, facts.mandate)], probabilities, 0.0)
         probabilities -= moved
         probabilities[:, self.classes_ == NONE] += np.ascontiguousarray(moved).sum(axis=1, keepdims=True)
