@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 
 from models.bookings import load_bookings
-from models.screening import default_screening
-from models.taxonomy import default_taxonomy
-from training.dataset import Dataset, load_dataset, permitted_bookings
+from training.dataset import permitted_bookings
 from training.fairness.naive import fit_naive
 from training.fairness.traps import run_traps
 from training.fitting import Fitted, one_thread
@@ -23,22 +21,15 @@ from training.simulation import simulate
 class SmallBank:
     """A simulated bank of a few customers, to fit on."""
 
-    dataset: Dataset
     frame: pd.DataFrame
     told: np.ndarray
 
 
 def small_bank_of(folder: Path, *, customers: int, months: int, seed: int) -> SmallBank:
     simulate(customers=customers, months=months, seed=seed, out=folder, rates="enriched")
-    files = {"bookings": folder / "bookings.parquet", "labels": folder / "labels.csv"}
-    permissions = folder / "permissions.csv"
-    dataset = load_dataset(
-        **files, taxonomy=default_taxonomy(), screening=default_screening(), events=folder / "events.csv",
-        permissions=permissions,
-    )  # fmt: skip
-    frame, _ = permitted_bookings(load_bookings(files["bookings"]).frame, permissions, [])
-    told = label_bookings(frame, load_labels(files["labels"], []))["event"].to_numpy(dtype=str)
-    return SmallBank(dataset, frame, told)
+    frame, _ = permitted_bookings(load_bookings(folder / "bookings.parquet").frame, folder / "permissions.csv", [])
+    told = label_bookings(frame, load_labels(folder / "labels.csv", []))["event"].to_numpy(dtype=str)
+    return SmallBank(frame, told)
 
 
 @pytest.fixture(scope="session")
