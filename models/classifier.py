@@ -30,7 +30,7 @@ _TEXTS = ("counterparty_name", "remittance_information")
 
 
 _FEWEST_GROUPS = 10  # fewer customers or wordings are not split to calibrate on
-_WAYS = 3
+_PAID, _RECEIVED, _COLLECTED = _WAYS = range(3)
 _ENOUGH_FOR_WAYS = 30  # bookings of a class that tell which ways it goes
 _STRAY = 0.005  # a smaller share that goes another way is a mistake in the labels
 _HELD_OUT = 0.2  # share of the customers, and of the wordings
@@ -398,14 +398,20 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _ways(credit: np.ndarray, mandate: np.ndarray) -> np.ndarray:
-    """0 for what was paid, 1 for what came in, 2 for what was collected, per row."""
-    return np.where(credit, 1, np.where(mandate, 2, 0))
+    """Whether each was paid, received or collected."""
+    return np.where(credit, _RECEIVED, np.where(mandate, _COLLECTED, _PAID))
 
 
 def _never_by(labels: np.ndarray, ways: np.ndarray, *, classes: np.ndarray) -> np.ndarray:
-    """For each way the classes that had enough bookings, and next to none of them that way."""
-    counted = np.stack([np.bincount(labels[ways == way], minlength=len(classes)) for way in range(_WAYS)])
+    """For each way the classes that had enough bookings, and next to none of them that way.
+
+    Many banks do not tell what was collected from what was paid, so what is collected may look paid.
+    """
+    counted = np.stack(
+        [np.bincount(labels[ways == way], minlength=len(classes)) for way in (_PAID, _RECEIVED, _COLLECTED)]
+    )
     total = counted.sum(axis=0)
+    counted[_PAID] += counted[_COLLECTED]
     return (counted <= _STRAY * total) & (total >= _ENOUGH_FOR_WAYS) & (classes != NONE)
 
 

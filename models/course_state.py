@@ -21,13 +21,15 @@ from models.canonical import framed_sha256
 from models.detection import Model, admit
 from models.events import describe_hits, no_detections
 from models.history import (
-    CONCEPTS,
     LARGEST_CENTS,
     Course,
     build_background,
     concept_sets,
+    facts_told,
     parameters,
     party_keys,
+    payer_names,
+    speaks_to_any,
 )
 from models.lookback import day_keys
 from models.payments import kind_codes
@@ -38,7 +40,8 @@ from models.statements.codes import KINDS
 from models.taxonomy import NONE
 from models.text import PARTIES, Texts, read_texts
 
-_FORMAT = "2"
+_FORMAT = "3"
+_PERSON, _COMPANY, _ABROAD = np.uint64(1), np.uint64(2), np.uint64(4)
 _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.series`).
 _COMPARED = ("child_birth", "retirement", "study_start")
@@ -51,9 +54,10 @@ SCHEMA = arrow.schema(
         ("day", arrow.int32()),
         ("cents", arrow.int64()),
         ("party", arrow.uint64()),
+        ("payer", arrow.uint64()),  # 0 where it is not asked
         ("kind", arrow.uint8()),
         ("saying", arrow.uint64()),
-        ("facts", arrow.uint32()),  # bits: the other side is a person, abroad, then the concepts
+        ("facts", arrow.uint64()),  # bits: the other side is a person, a company, abroad, then what the text tells
         ("balance", arrow.float64()),
         ("unexplained", arrow.float64()),
         ("told", arrow.dictionary(arrow.int32(), arrow.binary())),  # probabilities as bytes; empty: all zero
@@ -101,6 +105,7 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
         "day": kept["booking_date"].to_numpy().astype("datetime64[D]").astype(np.int32),
         "cents": signed_cents(kept).clip(-LARGEST_CENTS, LARGEST_CENTS),
         "party": _hashes(party_keys(kept), secret),
+        "payer": _payer_hashes(kept, secret),
         "kind": kind_codes(kept).astype(np.uint8),
         "saying": _saying_hashes(texts, secret),
         "facts": facts,
@@ -192,13 +197,15 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
         keys=day_keys(owner, days),
         cents=state["cents"].to_numpy(),
         party=_codes(state, "party"),
+        payer=np.where(state["payer"].to_numpy() == 0, -1, _codes(state, "payer")),
         kinds=np.array(KINDS, dtype=object)[state["kind"].to_numpy()],
         saying=_codes(state, "saying"),
-        person=(facts & 1).astype(bool),
-        abroad=(facts & 2).astype(bool),
+        person=(facts & _PERSON).astype(bool),
+        company=(facts & _COMPANY).astype(bool),
+        abroad=(facts & _ABROAD).astype(bool),
         account=_codes(state, "account"),
         balance=state["balance"].to_numpy(),
-        concepts={name: (facts & _bit(name)).astype(bool) for name in CONCEPTS},
+        concepts={name: (facts & _bit(name)).astype(bool) for name in facts_told()},
         classes=tuple(str(name) for name in classes),
         probabilities=_probabilities(state, len(classes)),
         unexplained=state["unexplained"].to_numpy(),
@@ -221,15 +228,16 @@ def _owners(state: arrow.Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _facts(kept: pd.DataFrame, texts: Texts) -> np.ndarray:
-    facts = ((texts.party == PARTIES.index("person"))[texts.at]).astype(np.uint32)
-    facts |= is_abroad(kept).astype(np.uint32) << 1
-    for name in CONCEPTS:
-        facts |= np.where(texts.speaks_to(name), _bit(name), np.uint32(0))
+    party, no = texts.party[texts.at], np.uint64(0)
+    facts = np.where(party == PARTIES.index("person"), _PERSON, no) | np.where(is_abroad(kept), _ABROAD, no)
+    facts |= np.where(party == PARTIES.index("company"), _COMPANY, no)
+    for name, concepts in facts_told().items():
+        facts |= np.where(speaks_to_any(texts, concepts), _bit(name), no)
     return facts
 
 
-def _bit(concept: str) -> np.uint32:
-    return np.uint32(1 << (2 + CONCEPTS.index(concept)))
+def _bit(fact: str) -> np.uint64:
+    return np.uint64(8 << list(facts_told()).index(fact))
 
 
 def _told(probabilities: np.ndarray, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:
@@ -258,6 +266,11 @@ def _codes(state: arrow.Table, name: str) -> np.ndarray:
 
 def _hashes(values: np.ndarray, secret: str) -> np.ndarray:
     return np.asarray(pd.util.hash_array(values, hash_key=secret), dtype=np.uint64)
+
+
+def _payer_hashes(kept: pd.DataFrame, secret: str) -> np.ndarray:
+    names = payer_names(kept)
+    return np.where(names == "", np.uint64(0), _hashes(names, secret))
 
 
 def _saying_hashes(texts: Texts, secret: str) -> np.ndarray:

@@ -127,7 +127,7 @@ class EventDetector(BaseEstimator):
             points, mine = stacked.of_event(event), known[known["event"] == event]
             if event == _RULE or not len(points.day) or not len(mine):
                 continue
-            early = self._too_early(points)
+            early = self._tells_nothing(points)
             examples = make_examples(
                 points, mine, customers=len(customers), views=len(views), early=early, partial=partial
             )
@@ -143,7 +143,7 @@ class EventDetector(BaseEstimator):
             event, at = points.events[number], np.flatnonzero(points.event == number)
             mine = points.part(at)
             scores[at] = self._judge(event, mine) if event in self.forests_ else _careful_rule(mine)
-        scores[self._too_early(points)] = 0.0
+        scores[self._tells_nothing(points)] = 0.0
         return scores
 
     def _judge(self, event: str, points: Points) -> np.ndarray:
@@ -166,8 +166,9 @@ class EventDetector(BaseEstimator):
         likely = np.where(points.event == _numbered(points, _RULE), scores, calibrated(scores, self.calibration_))
         return _describe(points, likely, supports, made, group, course)
 
-    def _too_early(self, points: Points) -> np.ndarray:
-        """Points before which the account shows too little: what seems a first may have run for years elsewhere.
+    def _tells_nothing(self, points: Points) -> np.ndarray:
+        """Points before which the account shows too little: what seems a first may have run for years elsewhere. And
+        signs of which none comes to what the event costs.
 
         A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child, or
         to that of another contract (`[new_contract]` of `detection.toml`).
@@ -181,7 +182,7 @@ class EventDetector(BaseEstimator):
         units = points.figure("party_step_units")
         goes_on = points.figure("earlier_signs") > 0
         step = ((units > 0.5) & (units < 1.5)) | _is_new_contract(points)
-        return np.asarray((points.figure("history_days") < days) | (runs & ~(step & goes_on)))
+        return np.asarray((points.figure("history_days") < days) | (runs & ~(step & goes_on)) | _too_small(points))
 
     def _fit_event(self, event: str, examples: Examples, weight: float) -> list[Made]:
         """Forest, threshold and quiet days; the detections that come about on customers it was not fitted on."""
@@ -197,7 +198,7 @@ class EventDetector(BaseEstimator):
                 if labels[fit].any():
                     forest = self._learn(examples, fit, columns, trees="trees_in_folds")
                     scores[rest] = _blend(_likely(forest, matrix[rest]), examples.points.part(rest), trust)
-        scores[self._too_early(examples.points)] = 0.0
+        scores[self._tells_nothing(examples.points)] = 0.0
         if not labels[use].any():
             return []
         self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
@@ -283,16 +284,23 @@ def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
     """
     learned = learned * _certainty(points)
     ruled = np.where(points.figure("probability_max") >= 0, _careful_rule(points), learned)
-    return np.maximum(trust * learned + (1 - trust) * ruled, _two_signs(points))
+    return np.maximum(trust * learned + (1 - trust) * ruled, _told_by_rule(points))
 
 
-def _two_signs(points: Points) -> np.ndarray:
-    """A score for the first signs of two counterparties, for events that these tell; else 0."""
-    settings = parameters()["two_signs"]
+def _told_by_rule(points: Points) -> np.ndarray:
+    """A score for the first signs of two counterparties, or for one primary sign of a new company; else 0.
+
+    For events of `[told_by_rule]` of `detection.toml` alone. A landlord that takes the place of another at the same
+    amount is the same one under a new name.
+    """
+    settings = parameters()["told_by_rule"]
     tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
     together = points.figure("probability_sum")
-    first = (points.figure("parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
-    return np.where(tells & first, settings["score"] * np.minimum(together / 2, 1.0), 0.0)
+    two = (points.figure("parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
+    new = (points.figure("party_bookings") <= 0) & (np.abs(points.figure("other_ratio") - 1) > settings["same"])
+    primary = (points.figure("is_primary") > 0) & new & (points.figure("is_person") <= 0)
+    sure = points.figure("probability") * primary
+    return np.where(tells, settings["score"] * np.maximum(np.where(two, np.minimum(together / 2, 1.0), 0.0), sure), 0.0)
 
 
 def _is_new_contract(points: Points) -> np.ndarray:
@@ -300,6 +308,12 @@ def _is_new_contract(points: Points) -> np.ndarray:
     settings = parameters()["new_contract"]
     tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
     return np.asarray(tells & (np.abs(points.figure("party_ratio") - 1) > settings["jump"]))
+
+
+def _too_small(points: Points) -> np.ndarray:
+    """Signs of which none so far comes to the least that one of this event does (`[lowest_largest]`)."""
+    lowest = np.array([100 * float(parameters()["lowest_largest"].get(event, 0)) for event in points.events])
+    return np.asarray((lowest > 0)[points.event] & (points.figure("log_amount_max") < np.log1p(lowest)[points.event]))
 
 
 def _numbered(points: Points, event: str) -> int:

@@ -21,8 +21,8 @@ from models.text import PARTIES, Texts
 CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
     "survivor_benefit", "refund", "savings", "holiday_pay",
-    "final_settlement", "unemployment", "social_assistance", "loan", "damage", "own_money", "sale", "second_hand",
-    "back_pay", "savings_goal", "internship", "do_it_yourself",
+    "final_settlement", "unemployment", "social_assistance", "loan", "damage", "back_pay", "internship",
+    "do_it_yourself",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.
 LARGEST_CENTS = 10**12
@@ -41,9 +41,11 @@ class Course:
     """Bookings in order of customer and day, as plain arrays (one value per booking; `days` counts from 1970).
 
     `row` is the position in the frame it was built from; `owner` the customer's number; `start` the position of the
-    customer's first booking; `kind` the kind of payment; `saying` a number for what its text speaks to; `person`
-    whether the other side is a private person; `unexplained` the probability that a booking speaks to no event;
-    `bounds` are the slices of the customers.
+    customer's first booking; `payer` a number for the name of who paid, -1 where it is not asked (`payer_names`);
+    `kinds` the kind of payment; `saying` a number for what its text speaks to; `person` whether the other side is (or
+    may be) a private person, `company` whether it is surely none; `concepts` what the texts tell by name
+    (`facts_told`); `unexplained` the probability that a booking speaks to no event; `bounds` are the slices of the
+    customers.
     """
 
     customers: np.ndarray
@@ -54,9 +56,11 @@ class Course:
     keys: np.ndarray
     cents: np.ndarray
     party: np.ndarray
+    payer: np.ndarray
     kinds: np.ndarray
     saying: np.ndarray
     person: np.ndarray
+    company: np.ndarray
     abroad: np.ndarray
     account: np.ndarray
     balance: np.ndarray
@@ -98,13 +102,15 @@ def build_course(
         keys=day_keys(owner, days[order]),
         cents=signed_cents(bookings)[order].clip(-LARGEST_CENTS, LARGEST_CENTS),
         party=_party_codes(bookings)[order],
+        payer=_payer_codes(payer_names(bookings))[order],
         kinds=kinds_of(bookings)[order],
         saying=_sayings(texts)[order],
         person=(texts.party == PARTIES.index("person"))[texts.at][order],
+        company=(texts.party == PARTIES.index("company"))[texts.at][order],
         abroad=is_abroad(bookings)[order],
         account=pd.factorize(bookings["account_iban"].to_numpy(dtype=object), sort=True)[0][order],
         balance=balance[order],
-        concepts={concept: texts.speaks_to(concept)[order] for concept in CONCEPTS},
+        concepts={name: speaks_to_any(texts, concepts)[order] for name, concepts in facts_told().items()},
         classes=tuple(str(name) for name in classes),
         probabilities=probabilities[order],
         # Contiguous, or numpy would add one row alone in another order than many.
@@ -112,6 +118,18 @@ def build_course(
         bounds=bounds,
         as_of=int(np.datetime64(as_of, "D").astype(np.int64)),
     )
+
+
+@cache
+def facts_told() -> dict[str, tuple[str, ...]]:
+    """What detection asks of a text, by name: one of CONCEPTS, or any of a group (`[groups]` of `detection.toml`)."""
+    groups = parameters()["groups"]
+    return {name: (name,) for name in CONCEPTS} | {name: tuple(concepts) for name, concepts in groups.items()}
+
+
+def speaks_to_any(texts: Texts, concepts: tuple[str, ...]) -> np.ndarray:
+    """Whether each booking's text speaks to one of these concepts."""
+    return np.logical_or.reduce([texts.speaks_to(concept) for concept in concepts])
 
 
 def _sayings(texts: Texts) -> np.ndarray:
@@ -138,10 +156,35 @@ def party_keys(bookings: pd.DataFrame) -> np.ndarray:
     unnamed = keys == ""
     at, names = pd.factorize(bookings["counterparty_name"].to_numpy(dtype=object)[unnamed])
     # The sign keeps a name from ever being equal to an account.
-    letters = "~" + pd.Series(names, dtype="str").str.lower().str.replace(r"[\W\d_]+", " ", regex=True)
+    letters = np.array(["~" + letters for _, letters in _letters(names)], dtype=object)
     if len(names):
-        keys[unnamed] = letters.to_numpy(dtype=object)[at]
+        keys[unnamed] = letters[at]
     return np.asarray(keys)
+
+
+def payer_names(bookings: pd.DataFrame) -> np.ndarray:
+    """The name of who paid what may be a wage, else empty. Only equality is ever used.
+
+    An employer that pays from another account keeps its name. A name that screening made general is one plain word and
+    would make one employer of all schools.
+    """
+    lowest = round(100 * float(parameters()["series"]["lowest_pay"]))
+    asked = np.flatnonzero(signed_cents(bookings) >= lowest)
+    names = np.full(len(bookings), "", dtype=object)
+    at, known = pd.factorize(bookings["counterparty_name"].to_numpy(dtype=object)[asked])
+    plain = [letters if len(letters.split()) > 1 or letters != name else "" for name, letters in _letters(known)]
+    names[asked] = np.array([*plain, ""], dtype=object)[at]
+    return names
+
+
+def _payer_codes(names: np.ndarray) -> np.ndarray:
+    return np.where(names == "", -1, pd.factorize(names)[0]).astype(np.int64)
+
+
+def _letters(names: np.ndarray) -> list[tuple[str, str]]:
+    """Each name and its letters in lower case."""
+    lower = pd.Series(names, dtype="str").str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
+    return list(zip(names, lower, strict=True))
 
 
 def is_salary(course: Course) -> np.ndarray:
@@ -169,8 +212,8 @@ def _is_allowance(course: Course) -> np.ndarray:
 
 
 def is_own_transfer(course: Course) -> np.ndarray:
-    """Whether money moved between the customer's own accounts."""
-    return (course.kinds == "INTERNAL") | course.concepts["savings"]
+    """Whether money moved between the customer's own accounts. Some banks code other transfers like these."""
+    return ((course.kinds == "INTERNAL") & ~course.company) | course.concepts["savings"]
 
 
 def child_benefit_units(days: np.ndarray) -> np.ndarray:

@@ -43,9 +43,9 @@ def is_credit(bookings: pd.DataFrame) -> np.ndarray:
 
 
 def is_direct_debit(bookings: pd.DataFrame) -> np.ndarray:
-    """Whether a creditor collected the payment: it has a creditor identifier."""
+    """Whether a creditor collected the payment: it has a creditor identifier, or the code of a direct debit."""
     filled = compute.not_equal(text_column(bookings, "creditor_id"), "")
-    return np.asarray(filled, dtype=bool)
+    return np.asarray(filled, dtype=bool) | (kind_codes(bookings) == _KIND["SDD"])
 
 
 def has_party_evidence(bookings: pd.DataFrame) -> bool:

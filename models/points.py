@@ -42,7 +42,7 @@ FEATURES: tuple[str, ...] = (
     "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days", "chain_days",
     "quiet_days", "chain_history_days", "sign_party_signs", "sign_party_gap_days", "sign_party_days",
     "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "ratio_before", "step_units",
-    "says_child_budget", "party_step_units", "birth_misfit",
+    "says_child_budget", "is_primary", "party_step_units", "birth_misfit",
     # of a series
     "payer_salaries", "payer_days", "told_salary", "recent_spread", "recent_highest", "earlier_spread", "steady",
     "ratio_clear", "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries", "replaced_silent_days",
@@ -69,6 +69,11 @@ class Draft:
     day: np.ndarray
     evidence: np.ndarray
     figures: dict[str, np.ndarray]
+
+    def part(self, at: np.ndarray) -> "Draft":
+        """The points at these positions (or of this mask)."""
+        figures = {name: values[at] for name, values in self.figures.items()}
+        return Draft(self.event[at], self.at[at], self.day[at], self.evidence[at], figures)
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,7 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     columns = [at for at, name in enumerate(course.classes) if name != NONE and name in events]
     likely = course.probabilities[:, columns] >= parameters()["points"]["lowest_probability"]
     likely &= ~is_own_transfer(course)[:, None]  # money that stays one's own speaks to nothing
+    likely &= ~_too_little(course, [course.classes[column] for column in columns])
     if "overdraft" in course.classes and "overdraft" in events:
         # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.
         likely[:, columns.index(course.classes.index("overdraft"))] &= ~_balance_known(course)
@@ -180,10 +186,29 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     probability = np.minimum(course.probabilities[at, own].astype(np.float64) / sure, 1.0)
     figures = base_figures(course, background, at)
     figures |= _sign_figures(course, at, course.owner[at] * len(events) + event, probability)
+    figures["is_primary"] = _is_primary(course, at, event, events)
     best = course.probabilities[at][:, columns].max(axis=1) if columns else np.zeros(0)
     figures["says_child_budget"] = course.concepts["child_budget"][at]  # a benefit of about the same amount
     figures["rival"] = np.where(best > course.probabilities[at, own], np.minimum(best / sure, 1.0), 0.0)
     return Draft(event, at, course.days[at], evidence_of(at), figures)
+
+
+def _is_primary(course: Course, at: np.ndarray, event: np.ndarray, events: tuple[str, ...]) -> np.ndarray:
+    """Whether a sign tells its event alone, for events whose other signs only support it; MISSING for the others."""
+    primary = np.full(len(at), MISSING)
+    for number, name in enumerate(events):
+        told = course.concepts.get(f"primary_{name}")
+        if told is not None:
+            mine = event == number
+            primary[mine] = told[at[mine]]
+    return primary
+
+
+def _too_little(course: Course, events: list[str]) -> np.ndarray:
+    """Credits too low to speak to each event, shape (bookings, events): friends share costs in the same words."""
+    lowest = [100 * float(parameters()["lowest_credits"].get(event, 0)) for event in events]
+    cents = course.cents[:, None]
+    return np.asarray((cents > 0) & (cents < np.array(lowest).reshape(1, -1)))
 
 
 def _balance_known(course: Course) -> np.ndarray:

@@ -35,7 +35,6 @@ _SALARY_EVENTS = frozenset({"first_job", "job_change", "income_rise"})
 _RECENT, _LONG = 3, 12  # salaries that count as now, and those that now is held against
 _TEEN_UNITS = 100 / 70  # child benefit of a child of 12-17 years over that of one of 0-5; domain specification 1.1
 _SAME = 0.005  # amounts that differ by a smaller share are the same wage
-_TOLD_CREDITS = ("loan", "damage", "own_money", "sale", "second_hand", "refund", "savings_goal")
 _RISEN = 1.05  # the lowest of the recent pays over the median before; yearly rises stay below
 _LIKELY = 0.5  # more likely than not
 _GAPS = 5  # gaps between salaries that tell their period
@@ -63,11 +62,13 @@ def _numbered(event: int, at: np.ndarray) -> np.ndarray:
 def _draft_salaries(course: Course, background: Background, events: tuple[str, ...]) -> list[Draft]:
     """Every regular pay is a point of each of the events that salaries tell."""
     at = np.flatnonzero(is_income(course))
-    owner, party, days = course.owner[at], course.party[at], course.days[at]
+    owner, party, days = course.owner[at], _payers(course, at), course.days[at]
     runs = Runs(owner, party)
     told = is_salary(course)[at]
     regular = told | (days - runs.before(days, 1, -1e6) <= parameters()["series"]["pay_gap_days"])
-    figures = base_figures(course, background, at) | _payer_figures(course, at, runs) | _other_payers(course, at, runs)
+    figures = (
+        base_figures(course, background, at) | _payer_figures(course, at, runs) | _other_payers(course, at, party, runs)
+    )
     figures |= _replaced_payers(course, at, runs)
     for name, flags in _told_credits(course).items():
         figures[name] = days_since_flagged(course, np.flatnonzero(flags), owner, days)
@@ -76,7 +77,7 @@ def _draft_salaries(course: Course, background: Background, events: tuple[str, .
     evidence = evidence_of(_earlier(at, runs, 2), _earlier(at, runs, 1), at)[regular]
     three = np.asarray(figures["ratio_three"])
     figures = {name: np.asarray(values)[regular] for name, values in figures.items()}
-    begun, rose = _known_before(course, at, runs, three)
+    begun, rose = _known_before(course, at, party, runs, three)
     return [
         Draft(
             _numbered(events.index(event), at[regular]),
@@ -95,9 +96,28 @@ def _earlier(at: np.ndarray, runs: Runs, steps: int) -> np.ndarray:
     return np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at
 
 
-def _known_before(course: Course, at: np.ndarray, runs: Runs, three: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _payers(course: Course, at: np.ndarray) -> np.ndarray:
+    """One number per payer of these bookings: a new account belongs to whoever used its first booking's name before.
+
+    What comes later never changes whose account it is.
+    """
+    owner = course.owner[at]
+    keys = owner * (course.party.max(initial=0) + 1) + course.party[at]
+    _, opened, account = np.unique(keys, return_index=True, return_inverse=True)
+    unnamed = course.payer.max(initial=0) + 1 + course.party[at]
+    names = owner * (unnamed.max(initial=0) + 1) + np.where(course.payer[at] >= 0, course.payer[at], unnamed)
+    _, met, name = np.unique(names, return_index=True, return_inverse=True)
+    payer = account[met[name[opened]]]
+    while (payer != payer[payer]).any():
+        payer = payer[payer]
+    return np.asarray(payer[account])
+
+
+def _known_before(
+    course: Course, at: np.ndarray, party: np.ndarray, runs: Runs, three: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Days that the account was known before this payer's first pay, and before the first pay of a rise that lasts."""
-    days, party, owner = course.days[at], course.party[at], course.owner[at]
+    days, owner = course.days[at], course.owner[at]
     since = days - course.days[course.start[at]]
     rises = (three >= _RISEN) & (runs.before(three, 1, 0.0) < _RISEN)
     order = np.lexsort((np.arange(len(at)), party, owner))
@@ -211,10 +231,10 @@ def _spread_of(paid: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return np.nan_to_num(median_of_known(np.abs(paid - middle[:, None])) / np.where(middle > 0, middle, 1.0))
 
 
-def _other_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
+def _other_payers(course: Course, at: np.ndarray, party: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
     """How this payer stands to those before: did the last one stop, what did it pay, how many were there?"""
     settings, never = parameters()["series"], parameters()["points"]["never_days"]
-    owner, party, days, cents = course.owner[at], course.party[at], course.days[at], course.cents[at].astype(np.float64)
+    owner, days, cents = course.owner[at], course.days[at], course.cents[at].astype(np.float64)
     position = np.arange(len(at))
     other = last_other(owner, party)
     lags = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_LONG)])
@@ -246,7 +266,7 @@ def _same_since(owner: np.ndarray, party: np.ndarray, days: np.ndarray, days_bac
 def _draft_windfalls(course: Course, background: Background, event: int) -> list[Draft]:
     """Large credits, unless their text tells where they come from; domain specification 1.3, windfall."""
     lowest = 100 * float(parameters()["series"]["lowest_windfall"])
-    told = np.logical_or.reduce([course.concepts[name] for name in _TOLD_CREDITS])
+    told = course.concepts["told_credit"]
     at = np.flatnonzero((course.cents >= lowest) & ~told & ~is_own_transfer(course) & (course.kinds != "CASH"))
     at = at[_given_before(course, at) < float(parameters()["series"]["returned_share"]) * course.cents[at]]
     figures = base_figures(course, background, at)
@@ -354,7 +374,8 @@ def _draft_benefit_ends(course: Course, background: Background, event: int) -> l
     }
     drop = Draft(_numbered(event, at), at, course.days[at], evidence_of(back, at), figures)
     grace = parameters()["absence"]["quarter_days"] + parameters()["absence"]["quarter_grace_days"]
-    return [drop, _draft_stops(course, background, event, flagged, grace)]
+    stops = _draft_stops(course, background, event, flagged, grace)
+    return [drop, stops.part(stops.figures["teen_misfit"] <= parameters()["absence"]["highest_misfit"])]
 
 
 def _draft_study_stops(course: Course, background: Background, event: int) -> list[Draft]:
@@ -376,7 +397,7 @@ def _draft_pay_after(course: Course, background: Background, event: int, paid: n
     runs = Runs(owner[since], last[since])
     few = runs.rank < _RECENT
     at, last, earlier = pays[since][few], last[since][few], runs.rank[few]
-    payer = Runs(owner, course.party[pays])
+    payer = Runs(owner, _payers(course, pays))
     begun = np.searchsorted(course.keys[paid], day_keys(course.owner[at], np.zeros(len(at), np.int64)))
     figures = base_figures(course, background, at) | {
         "student_gap_days": gap[since][few],

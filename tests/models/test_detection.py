@@ -9,7 +9,7 @@ import pytest
 from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
-from models.events import EventDetector, _two_signs
+from models.events import EventDetector, _told_by_rule
 from models.history import build_background, build_course, child_benefit_units
 from models.places import is_abroad
 from models.points import FEATURES, Points, collect_points, draft_signs
@@ -240,7 +240,7 @@ def test_another_home_of_the_same_landlord_is_not_held_for_the_running_rent() ->
     points = sign_points(table(*rows), "rental_move", "2026-09-01")
     detector = EventDetector(history_days={"rental_move": 120})
     # 30 euros more in July are a yearly rise, 160 in August are not (jump of 15 % in detection.toml).
-    assert detector._too_early(points).tolist() == [True, True, True, False]
+    assert detector._tells_nothing(points).tolist() == [True, True, True, False]
 
 
 def test_holiday_pay_among_the_recent_wages_is_seen() -> None:
@@ -306,9 +306,9 @@ def test_two_counterparties_with_signs_of_a_move_tell_it_before_anything_is_lear
         ("2026-05-09", "60.00", "DBIT", "Sleutelzaak Twee BV", "oplevering woning"),
     ]
     points = sign_points(table(*movers), "rental_move", "2026-06-01")
-    assert _two_signs(points).tolist() == pytest.approx([0.0, 0.85])
+    assert _told_by_rule(points).tolist() == pytest.approx([0.0, 0.85])
     other = sign_points(table(*movers), "marriage", "2026-06-01")
-    assert _two_signs(other).tolist() == [0.0, 0.0]
+    assert _told_by_rule(other).tolist() == [0.0, 0.0]
 
 
 def test_evidence_of_building_materials_is_the_customers_own() -> None:

@@ -55,7 +55,7 @@ def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
     forms = {"whole": 2, "half": 1, "double": 4}
     form = forms[life.dice.weigh({name: shares[name] for name in forms})]
     before, last_paid = None, 0
-    for first in paydays[: _paid_here(life, len(paydays))]:
+    for first in paydays[_paid_here(life, len(paydays))]:
         paid = parts(first)
         right_from = date(*add_months(paid.year, paid.month, -3), 1).toordinal()
         each = benefit_cents(born, right_from)
@@ -74,11 +74,14 @@ def _pay_child_benefit(life: Life, born: list[int], paydays: list[int]) -> None:
         before, last_paid = number, booked if each else last_paid
 
 
-def _paid_here(life: Life, quarters: int) -> int:
-    """For how many quarters the benefit comes to this account: some lose it to the other parent, no event of ours."""
+def _paid_here(life: Life, quarters: int) -> slice:
+    """The quarters whose benefit comes to this account: with the other parent it may move away or here, no event."""
     planned = {"child_birth", "child_comes_of_age"} & life.intended
     moves = not planned and quarters and life.side.chance(figure("everyday", "child_benefit_forms")["moves"])
-    return life.side.whole(1, quarters) if moves else quarters
+    if not moves:
+        return slice(quarters)
+    when = life.side.whole(1, quarters)
+    return slice(when) if life.side.chance(0.5) else slice(when, quarters)
 
 
 def _pay_from_abroad(life: Life, births: list[int]) -> None:

@@ -251,7 +251,7 @@ def _pay_study(life: Life, state: Income, month: Month) -> None:
     booked = []
     due = cents_due(tuition, month, starts=starts) if tuition else 0
     if tuition and due:
-        code, given = "IDEAL" if tuition.at_once else "SCT", {"term": str(term_of(month))}
+        code, given = "IDEAL" if tuition.terms == 1 else "SCT", {"term": str(term_of(month))}
         day = month.day(tuition.day)
         booked.append(life.pay(tuition.party, day, -due, code=code, event="study_start", role=role, given=given))
     if not tuition or tuition.with_finance:

@@ -26,13 +26,17 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A counterparty with the wording it always uses; `text` still has its slots open."""
+    """A counterparty with the wording it always uses; `text` still has its slots open.
+
+    `usual` (0..1) is low for one that pays or is paid in another way than most: all at once, online, by hand.
+    """
 
     name: str
     text: str
     iban: str = ""
     creditor_id: str = ""
     mandate_id: str = ""
+    usual: float = 1.0
 
 
 @dataclass(slots=True)

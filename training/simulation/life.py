@@ -7,7 +7,7 @@ from training.simulation.accounts import company_iban, creditor_id, person_iban
 from training.simulation.dice import Dice
 from training.simulation.households import Household
 from training.simulation.ledger import Ledger, Party, Row, mandate_for
-from training.simulation.parameters import wordings
+from training.simulation.parameters import figure, wordings
 from training.simulation.paydays import Month, next_open
 from training.simulation.slots import Slots
 
@@ -93,9 +93,10 @@ class Life:
         """A counterparty by its name and text template."""
         if person:
             return Party(name, text, person_iban(name.split(" via ")[0], self.number))
-        if collects:
-            return Party(name, text, company_iban(name), creditor_id(name), mandate_for(name, self.dice))
-        return Party(name, text, company_iban(name) if name else "")
+        iban, usual = company_iban(name) if name else "", self.side.unit()
+        if collects and usual >= figure("everyday", "unusual_ways")["by_hand"]:
+            return Party(name, text, iban, creditor_id(name), mandate_for(name, self.dice))
+        return Party(name, text, iban, usual=1.0 if collects else usual)
 
     def pay(
         self,
@@ -116,6 +117,7 @@ class Life:
             return booked
         if code == "SCT" and party.creditor_id:
             code = "SDD"
+        code = _unusual(code, party.usual, paid=cents < 0)
         self.ledger.add(
             Row(
                 booked, cents, party.name, self.fill(party.text, day, given), party.iban, party.creditor_id,
@@ -141,3 +143,12 @@ class Life:
         """One booking with a counterparty met once; gives the day it is booked on."""
         party = self.party(theme, key, person=person, given=given)
         return self.pay(party, day, cents, code=code, event=event, role=role, shifted=shifted, given=given)
+
+
+def _unusual(code: str, usual: float, *, paid: bool) -> str:
+    """How a company that differs from most pays or is paid: some pay everybody at once, some take payments online."""
+    shares = figure("everyday", "unusual_ways")
+    if paid:
+        return "IDEAL" if code == "SCT" and usual < shares["online"] else code
+    other = {"SCT": "SCT_BATCH", "SCT_BATCH": "SCT"}
+    return other.get(code, code) if usual < shares["pays"] else code

@@ -7,6 +7,7 @@ from training.simulation.parameters import figure
 _NAME_CUTS = (24, 27, 32, 35)
 # Only rows below this many cents come twice or go back; a salary does not.
 _SMALL = 30_000
+_PLAIN = {"SCT_BATCH": "SCT", "SALARY": "SCT", "RETURN": "SDD"}
 
 
 def add_noise(life: Life) -> None:
@@ -27,14 +28,18 @@ def add_noise(life: Life) -> None:
             rows.extend(_echo(life, worn, shares))
     if codes != "told":
         rows = [row._replace(code=_code(row.code, codes)) for row in rows]
+    if life.side.chance(shares["no_creditors"]):
+        rows = [row._replace(creditor_id="", mandate_id="") for row in rows]
     life.ledger.rows = rows
 
 
 def _code(code: str, codes: str) -> str:
-    """The code that the customer's bank shows: some call every transfer alike, some show none."""
+    """The code that the customer's bank shows: some call every transfer alike and a returned debit a debit, some show
+    none.
+    """
     if codes == "none":
         return ""
-    return "SCT" if codes == "plain" and code in ("SCT_BATCH", "SALARY") else code
+    return _PLAIN.get(code, code) if codes == "plain" else code
 
 
 def _wear(life: Life, row: Row, *, shouts: bool, cut: int, shares: dict[str, float]) -> Row:

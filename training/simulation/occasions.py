@@ -118,7 +118,7 @@ def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool =
 def driving_licence(life: Life, day: int) -> None:
     """Lessons one by one, on cards of some, or as a package, then exams and the fee of the municipality.
 
-    Three lessons tell it, two cards, terms or exams, or one package.
+    Three lessons tell it, two cards or terms, one package or one exam.
     """
     dice, forms = life.dice, figure("everyday", "driving_forms")
     form = dice.weigh(forms["shares"])
@@ -140,7 +140,7 @@ def driving_licence(life: Life, day: int) -> None:
         at = day + number * step + 42
         life.once("events", "licence_fee", at, -dice.whole(4_200, 5_400), event="driving_licence", role="supporting")
     days.sort()
-    needed = 3 if form == "lessons" else min(2, len(days)) if number != 1 else 1
+    needed = {"lessons": 3, "exams": 1}.get(form, 2 if number > 1 else 1)
     life.happen("driving_licence", days[0], days[needed - 1])
 
 

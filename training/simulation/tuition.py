@@ -1,4 +1,4 @@
-"""A student's tuition: ten terms of a study year or all at once, where the student pays it."""
+"""A student's tuition: up to ten terms of a study year or all at once, where the student pays it."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,15 @@ from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month
 
 _SEPTEMBER = 9
+MOST_TERMS = 10  # one a month from September to June; domain specification 1.4
 
 
 @dataclass(frozen=True, slots=True)
 class Tuition:
-    """Who collects it and when; `with_finance` says that the student gets student finance beside it."""
+    """Who collects it, in how many terms and when; `with_finance`: the student gets student finance beside it."""
 
     party: Party
-    at_once: bool
+    terms: int
     day: int
     with_finance: bool
 
@@ -25,10 +26,10 @@ def plan_tuition(life: Life) -> Tuition | None:
     forms, dice = figure("everyday", "tuition_forms"), life.side
     if not dice.chance(forms["pays_itself"]):
         return None
-    at_once = dice.chance(forms["at_once"])
-    party = life.party("events", "tuition", collects=not at_once)
-    day = dice.whole(1, 28) if at_once else dice.whole(25, 28)
-    return Tuition(party, at_once, day, not dice.chance(forms["without_finance"]))
+    terms = int(dice.weigh(forms["terms"]))
+    party = life.party("events", "tuition", collects=terms > 1)
+    day = dice.whole(1, 28) if terms == 1 else dice.whole(25, 28)
+    return Tuition(party, terms, day, not dice.chance(forms["without_finance"]))
 
 
 def term_of(month: Month) -> int:
@@ -37,11 +38,10 @@ def term_of(month: Month) -> int:
 
 
 def cents_due(tuition: Tuition, month: Month, *, starts: bool) -> int:
-    """What is due in a month, in cents; 0 where nothing is. Who `starts` pays at once whenever that is."""
-    terms = figure("everyday", "tuition_forms")["terms"]
+    """What is due in a month, in cents; 0 where nothing is. Who `starts` pays the first term whenever that is."""
     euros = load_table("amounts_benefits")["tuition"]["value"]
     begun = str(month.year if month.month >= _SEPTEMBER - 1 else month.year - 1)
     year = int(100 * euros[min(max(begun, min(euros)), max(euros))])
-    if tuition.at_once:
-        return year if starts or term_of(month) == 1 else 0
-    return year // terms if term_of(month) <= terms else 0
+    months, term = MOST_TERMS // tuition.terms, term_of(month) - 1
+    due = term < MOST_TERMS and term % months == 0
+    return year // tuition.terms if due or (starts and tuition.terms < MOST_TERMS) else 0

@@ -53,7 +53,7 @@ def test_3_weekly_pay_has_weeks_without_work_and_no_event() -> None:
     weekly = live_like(lambda home: home.pay_period == "weekly" and home.stage == "worker" and not home.joint, 6, {})
     for customer in weekly:
         assert not {h.event for h in customer.happenings} & {"job_change", "job_loss", "income_rise", "first_job"}
-    assert len(rows_of(weekly, lambda row: row.code in ("SALARY", "SCT_BATCH") and row.cents > 15_000)) > 6 * 30
+    assert len(rows_of(weekly, lambda row: row.code in ("SALARY", "SCT_BATCH", "SCT") and row.cents > 15_000)) > 6 * 30
 
 
 def test_4_a_fixed_transfer_to_a_parent_abroad_is_screened_and_no_alimony() -> None:
