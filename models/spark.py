@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ import pyarrow.parquet as parquet
 from models.bookings import COLUMN_NAMES, KEY, check_columns, parse_bookings
 from models.errors import UnreadableDataError, UsageError
 
+_TYPES = {
+    "string": "string", "date32[day]": "date", "decimal128(18, 2)": "decimal(18,2)", "int64": "bigint",
+    "double": "double",
+}  # fmt: skip
 Batches = Iterator[arrow.RecordBatch]
 _PLACE = ("file_path", "row_index")  # of a row in its table: of two bookings with one key the first counts
 
@@ -89,12 +93,20 @@ def read_bookings(session: Any, path: Path) -> Any:
     return table.select(customer, *others, *(f"_metadata.{name}" for name in _PLACE))
 
 
-def only_of(session: Any, table: Any, customers: Collection[str], *, without: bool = False) -> Any:
-    """The rows of some customers, or of all others; decided where the rows are, before any is moved."""
+def only_of(session: Any, table: Any, customers: Collection[str]) -> Any:
+    """The rows of some customers, chosen where the rows are, before any is moved."""
+    return _join_customers(session, table, customers, "left_semi")
+
+
+def none_of(session: Any, table: Any, customers: Collection[str]) -> Any:
+    """The rows of all other customers, chosen as by `only_of`."""
+    return _join_customers(session, table, customers, "left_anti")
+
+
+def _join_customers(session: Any, table: Any, customers: Collection[str], how: str) -> Any:
     from pyspark.sql import functions
 
-    names = names_table(session, "customer_id", customers)
-    return table.join(functions.broadcast(names), "customer_id", "left_anti" if without else "left_semi")
+    return table.join(functions.broadcast(names_table(session, "customer_id", customers)), "customer_id", how)
 
 
 def names_table(session: Any, column: str, names: Collection[str]) -> Any:
@@ -102,18 +114,23 @@ def names_table(session: Any, column: str, names: Collection[str]) -> Any:
     return session.createDataFrame(arrow.table({column: arrow.array(sorted(names), arrow.string())}))
 
 
-def work_by_customer(table: Any, work: Callable[[Batches], Batches], schema: str) -> Any:
+def work_by_customer(table: Any, work: Callable[[Batches], Batches], schema: arrow.Schema) -> Any:
     """What `work` makes of each part of a table of bookings: whole customers, in order, first rows first."""
     ordered = table.repartition("customer_id").sortWithinPartitions("customer_id", *_PLACE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about pandas 3, of which the way by Arrow uses nothing
-        return ordered.mapInArrow(work, schema)
+        return ordered.mapInArrow(work, _columns_of(schema))
 
 
-def parse_batches(batches: Batches, problems: Counter[str]) -> Iterator[pd.DataFrame]:
+def _columns_of(schema: arrow.Schema) -> str:
+    """A schema of Arrow in the words of Spark."""
+    return ", ".join(f"{field.name} {_TYPES[str(field.type)]}" for field in schema)
+
+
+def parse_batches(batches: Batches, problems: Counter[str], *, carried: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
     """In a worker: bookings that keep the contract, of batches in order of customer; reasons of others are counted.
 
-    A booking of the last customer may be repeated in the next batch.
+    A booking of the last customer may be repeated in the next batch. Columns `carried` stay beside their bookings.
     """
     seen: dict[str, set[tuple[str, ...]]] = {}
 
@@ -128,11 +145,13 @@ def parse_batches(batches: Batches, problems: Counter[str]) -> Iterator[pd.DataF
         return np.array(repeated, dtype=bool)
 
     for batch in batches:
-        table = arrow.Table.from_batches([batch]).drop_columns(list(_PLACE))
+        table = arrow.Table.from_batches([batch]).drop_columns([*_PLACE, *carried])
         lines = np.arange(1, len(table) + 1)
         read = parse_bookings(table, source="bookings", lines=lines, find_repeated=find_repeated)
         problems.update(problem.reason for problem in read.problems)
-        yield read.frame
+        faulty = [problem.line - 1 for problem in read.problems]
+        beside = {name: np.delete(batch[name].to_numpy(zero_copy_only=False), faulty) for name in carried}
+        yield read.frame.assign(**beside)
 
 
 def write_parts(table: Any, folder: Path) -> list[Path]:

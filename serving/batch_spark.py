@@ -79,9 +79,7 @@ def _judge_in_spark(
     judge = partial(judge_batches, home=home.path, release_id=night.release_id, as_of=night.as_of)
     with told_of_spark(bookings.name):
         table = read_bookings(session, bookings)
-        told = work_by_customer(
-            only_of(session, table, allowed), judge, ", ".join(f"{name} string" for name in ANSWER.names)
-        )
+        told = work_by_customer(only_of(session, table, allowed), judge, ANSWER)
         return write_parts(told, out), _count(session, table, allowed)
 
 

@@ -163,7 +163,7 @@ def require_spark() -> None:
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    """A session of Spark with two workers in this process' machine, one per file of tests."""
+    """A session of Spark in this process' machine, one per file of tests; its one worker does two parts in turn."""
     require_spark()
     from pyspark.sql import SparkSession
 
@@ -173,7 +173,7 @@ def spark() -> Iterator[Any]:
         patch.setenv("PYTHONPATH", os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
         patch.delenv("PYSPARK_PYTHON", raising=False)
         patch.setenv("PATH", "/usr/bin:/bin", prepend=os.pathsep)  # whose python3 has no pandas
-        session = SparkSession.builder.master("local[2]").config(map=options).getOrCreate()
+        session = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
         yield session
         session.stop()
 

@@ -171,6 +171,10 @@ def audit(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Answers to the four questions, TOML.")
     ] = None,
     who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+    whole: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Parquet of any size: Spark counts the cube on it, all else is of --bookings."),
+    ] = None,
 ) -> None:
     """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
     import getpass
@@ -180,7 +184,7 @@ def audit(
 
     sources = Sources(
         bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits,
-        justifications=justifications,
+        justifications=justifications, whole=whole,
     )  # fmt: skip
     audit_candidate(
         sources,

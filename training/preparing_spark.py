@@ -22,6 +22,7 @@ from models.screening import Screening, default_screening
 from models.spark import (
     Batches,
     names_table,
+    none_of,
     only_of,
     open_session,
     parse_batches,
@@ -36,8 +37,6 @@ _SCREENED = "screened"
 _BOOKING = bookings_to_arrow(no_bookings()).schema
 # A row of a worker's answer is a booking, or a reason (`screened`, or a fault) with the number of rows left out for it.
 _ANSWER = _BOOKING.append(arrow.field("left_out", arrow.string())).append(arrow.field("times", arrow.int64()))
-_SPARKS = {"string": "string", "date32[day]": "date", "decimal128(18, 2)": "decimal(18,2)", "int64": "bigint"}
-_COLUMNS = ", ".join(f"{field.name} {_SPARKS[str(field.type)]}" for field in _ANSWER)
 
 
 def gather_in_spark(path: Path, wanted: Wanted, *, scratch: Path) -> Gathered:
@@ -59,10 +58,10 @@ def gather_in_spark(path: Path, wanted: Wanted, *, scratch: Path) -> Gathered:
     with tempfile.TemporaryDirectory(dir=_made(scratch), prefix=".spark-") as name, told_of_spark(path.name):
         table = read_bookings(session, path)
         if wanted.customers is None:
-            mine = only_of(session, table, wanted.never, without=True)
+            mine = none_of(session, table, wanted.never)
         else:
             mine = only_of(session, table, wanted.customers)
-        passed = _labelled(session, work_by_customer(mine, admit_batches, _COLUMNS), wanted)
+        passed = _labelled(session, work_by_customer(mine, admit_batches, _ANSWER), wanted)
         answers = arrow.concat_tables(
             [parquet.read_table(part) for part in write_parts(passed, Path(name) / "answers")]
         )

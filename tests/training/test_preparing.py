@@ -75,6 +75,7 @@ def test_customers_are_drawn_whole_from_those_who_allow_it(prepare: Prepare, tmp
     (tmp_path / "labels.csv").write_text("booking_id,event\na1,child_birth\n")  # all others are none
     assert prepare(most_customers=1)["no_permission"] in (2, 5)  # all of bert, and all of anna or of dora
     assert prepare(most_customers=2) == prepare()
+    assert prepare()["kept"] == 3
     with pytest.raises(UsageError, match="--permissions"):
         prepare(most_customers=1, permissions=None)
 
