@@ -24,7 +24,7 @@ from models.errors import UnreadableDataError, UsageError
 from models.home import VAULT_VARIABLES, Home
 from models.purposes import default_purposes
 from models.release import load_release
-from models.spark import only_of, open_session, read_bookings, validate_parts, work_by_customer
+from models.spark import none_of, only_of, open_session, read_bookings, validate_parts, work_by_customer
 from training.commands import app
 from training.door import open_door
 from training.fairness.asking import ask
@@ -188,6 +188,12 @@ def test_the_documented_audit_of_a_whole_bank_has_options_that_there_are() -> No
     group: Any = get_command(app)
     known = {option for parameter in group.commands["audit"].params for option in parameter.opts}
     assert {word for word in documented("audit") if word.startswith("--")} <= known
+
+
+def test_without_permissions_all_but_some_are_looked_at(dataset: Path, spark: Any) -> None:
+    names = sorted(pd.read_parquet(dataset, columns=["customer_id"])["customer_id"].unique())
+    left = none_of(spark, read_bookings(spark, dataset), names[1:]).select("customer_id").distinct().collect()
+    assert [row[0] for row in left] == names[:1]
 
 
 def test_what_spark_cannot_read_is_told(small_bank: Path, tmp_path: Path, spark: Any) -> None:
