@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -15,6 +15,7 @@ app.add_typer(permission)
 trail = typer.Typer(help="The audit trail.")
 app.add_typer(trail, name="trail")
 
+Engine = Literal["local", "spark"]
 _Bookings = Annotated[Path, typer.Option(exists=True, help="Bookings: CSV, Parquet, or a folder of Parquet files.")]
 _Out = Annotated[Path, typer.Option(dir_okay=False, help="File to write, CSV or Parquet by extension.")]
 _AsOf = Annotated[str, typer.Option(help="Last day that is looked at, YYYY-MM-DD; today when absent.")]
@@ -104,3 +105,13 @@ def parse_day(text: str) -> date:
         return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
     except ValueError as error:
         raise UsageError(f"{text!r} is not a day. Write it as YYYY-MM-DD, for example 2026-10-31.") from error
+
+
+def parse_engine(text: str) -> Engine:
+    """What the work is done by; UsageError where there is no such engine."""
+    from models.errors import UsageError
+
+    for engine in get_args(Engine):
+        if engine == text:
+            return engine
+    raise UsageError("There is no such engine. Give --engine local or --engine spark.")

@@ -19,6 +19,7 @@ from models.answering import known_day
 from models.booking_reading import BookingReading, open_reading
 from models.booking_stream import CHUNK_ROWS, fingerprint_of
 from models.canonical import framed_sha256
+from models.commands import Engine
 from models.detection import detect_events
 from models.durable import lock_folder
 from models.errors import PartlyReadError, UsageError
@@ -34,7 +35,6 @@ from serving.nightly import find_allowed_of
 from serving.opening import verify_release
 from serving.settings import Settings
 
-Engine = Literal["local", "spark"]
 State = Literal["", "keep", "update"]
 
 

@@ -191,13 +191,11 @@ def score(
 
     from rich.console import Console
 
-    from models.commands import parse_day
+    from models.commands import parse_day, parse_engine
     from models.errors import UsageError
     from serving.batch import score_file
     from serving.settings import read_settings
 
-    if engine not in ("local", "spark"):
-        raise UsageError("There is no such engine. Give --engine local or --engine spark.")
     if keep_state and update:
         raise UsageError("An update keeps the state by itself. Give --keep-state or --update.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -206,7 +204,7 @@ def score(
         read_settings({**os.environ, "LEVENSLOOP_DEMO": "1"} if demo else None),
         as_of=parse_day(as_of) if as_of else None,
         state="keep" if keep_state else "update" if update else "",
-        engine="spark" if engine == "spark" else "local",
+        engine=parse_engine(engine),
         tell=lambda line: console.print(line, markup=False),
     )
 

@@ -1,8 +1,12 @@
 """What tests of several packages share: test modules are not importable from each other."""
 
 import functools
+import importlib.util
 import json
+import os
+import re
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -136,6 +140,42 @@ def count_hits_plainly(detected: list[int], spans: list[tuple[int, int]]) -> int
 def count_hits() -> Callable[[list[int], list[tuple[int, int]]], int]:
     """Hits of one group by a plain loop, which faster ways are held against."""
     return count_hits_plainly
+
+
+# ---- Spark ----------------------------------------------------------------------------------------------------------
+
+
+def require_spark() -> None:
+    """Skip where Spark cannot run, unless it has to (LEVENSLOOP_REQUIRE_SPARK=1)."""
+    missing = []
+    if importlib.util.find_spec("pyspark") is None:
+        missing.append("pyspark (pip install 'levensloop[spark]')")
+    java = shutil.which("java")
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
+    version = re.search(r'version "(\d+)', told)
+    if version is None or int(version[1]) < 17:
+        missing.append("Java 17")
+    if missing and os.environ.get("LEVENSLOOP_REQUIRE_SPARK") == "1":
+        pytest.fail(f"Spark must run here, but there is no {' and no '.join(missing)}")
+    if missing:
+        pytest.skip(f"Spark is not tried: there is no {' and no '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """A session of Spark in this process' machine, one per file of tests; its one worker does two parts in turn."""
+    require_spark()
+    from pyspark.sql import SparkSession
+
+    root = str(Path(__file__).parents[1])
+    options = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
+        patch.delenv("PYSPARK_PYTHON", raising=False)
+        patch.setenv("PATH", "/usr/bin:/bin", prepend=os.pathsep)  # whose python3 has no pandas
+        session = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
+        yield session
+        session.stop()
 
 
 # ---- both databases -------------------------------------------------------------------------------------------------

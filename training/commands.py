@@ -123,6 +123,35 @@ def train(
 
 
 @app.command()
+def prepare(
+    bookings: Annotated[Path, typer.Option(exists=True, readable=True, help="A table, or a folder of Parquet files.")],
+    labels: _File,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write bookings.parquet and labels.csv to.")],
+    permissions: _FileOrNone = None,
+    taxonomy: _FileOrNone = None,
+    reviewed: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A filled-in review queue; may be given more than once."),
+    ] = None,
+    customers: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="customers.csv of the bank: nobody under 18 is in.")
+    ] = None,
+    most_customers: Annotated[
+        int | None, typer.Option(min=1, help="Draw so many of those who allow it; all of each one's bookings.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or spark where one machine is too small.")] = "local",
+) -> None:
+    """Of a bank's bookings, of any size, write those that a training may read, with their labels."""
+    from models.commands import parse_engine
+    from training.preparing import prepare_files
+
+    prepare_files(
+        bookings, labels, out=out, permissions=permissions, taxonomy_file=taxonomy, reviewed=reviewed or (),
+        customers=customers, most_customers=most_customers, engine=parse_engine(engine),
+    )  # fmt: skip
+
+
+@app.command()
 def audit(
     bookings: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Bookings, CSV or Parquet.")],
     events: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="True life events.")],
@@ -142,6 +171,10 @@ def audit(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Answers to the four questions, TOML.")
     ] = None,
     who: Annotated[str, typer.Option(help="Who does it; the name of the account when absent.")] = "",
+    whole: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Parquet of any size: Spark counts the cube on it, all else is of --bookings."),
+    ] = None,
 ) -> None:
     """Compare what a candidate says between groups of people; the facts are put beside it for the board."""
     import getpass
@@ -151,7 +184,7 @@ def audit(
 
     sources = Sources(
         bookings=bookings, events=events, labels=labels, permissions=permissions, splits=splits,
-        justifications=justifications,
+        justifications=justifications, whole=whole,
     )  # fmt: skip
     audit_candidate(
         sources,

@@ -92,12 +92,12 @@ def load_dataset(
     counts |= {"no_label": len(open_frame) - len(labelled), "kept": len(labelled)}
     known, roles = (mine[name].to_numpy(dtype=object)[has_label].astype(str) for name in ("event", "role"))
     validate_labels(known, taxonomy)
-    _require_rows(counts, read.problems, permitted=len(frame), open_rows=len(open_frame))
+    require_rows(counts, read.problems, permitted=len(frame), open_rows=len(open_frame))
     true_events = _permitted_events(load_events(events), labelled, taxonomy, notes)
     return Dataset(labelled, known, true_events, counts, permission, read.problems, notes, roles)
 
 
-def _require_rows(counts: dict[str, int], problems: list[RowProblem], *, permitted: int, open_rows: int) -> None:
+def require_rows(counts: dict[str, int], problems: list[RowProblem], *, permitted: int, open_rows: int) -> None:
     """Raise UsageError when nothing is left, with the first step after which nothing was."""
     if counts["kept"]:
         return
@@ -176,19 +176,26 @@ def permitted_bookings(
     if permissions is None:
         notes += [NOT_SHOWN, MARKED]
         return frame, {"permission_not_shown": True}
+    allowed, permission = permitted_customers(permissions, notes, purpose=purpose, door=door)
+    return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
+
+
+def permitted_customers(
+    permissions: Path, notes: list[str], *, purpose: str, door: Door
+) -> tuple[set[str], dict[str, Any]]:
+    """Customers of age who allow a purpose now, and what a release says of their permission."""
     at = datetime.now(UTC)
     table = load_permissions(permissions)
     registry = registry_for(table, door.purposes, notes, purpose=purpose)
     allowed = permissions_as_of(table, purpose, at, registry) - door.minors
     snapshot = permission_snapshot_sha256(allowed, purpose=purpose, at=at, registry=registry)
-    permission = {
+    return allowed, {
         "snapshot_sha256": snapshot,
         "customers": len(allowed),
         "at": at.isoformat(),
         "notice_version": registry.purpose(purpose).notice_version,
         "purposes_sha256": registry.sha256 or None,
     }
-    return frame[frame["customer_id"].isin(allowed).to_numpy()].reset_index(drop=True), permission
 
 
 def _without_minors(frame: pd.DataFrame, door: Door, notes: list[str]) -> pd.DataFrame:

@@ -1,14 +1,11 @@
 """The nightly run of a large bank: permission, equal answers, what a crash leaves, and poisoned bookings."""
 
-import importlib.util
 import json
 import multiprocessing
 import os
-import re
 import shutil
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -356,43 +353,10 @@ def test_a_state_of_another_release_and_a_damaged_one_are_refused(alone: Promote
         alone.score(nights.since, state="update")
 
 
-def require_spark() -> None:
-    """Skip where Spark cannot run, unless it has to (LEVENSLOOP_REQUIRE_SPARK=1)."""
-    missing = []
-    if importlib.util.find_spec("pyspark") is None:
-        missing.append("pyspark (pip install 'levensloop[spark]')")
-    java = shutil.which("java")
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr if java else ""
-    version = re.search(r'version "(\d+)', told)
-    if version is None or int(version[1]) < 17:
-        missing.append("Java 17")
-    if missing and os.environ.get("LEVENSLOOP_REQUIRE_SPARK") == "1":
-        pytest.fail(f"Spark must run here, but there is no {' and no '.join(missing)}")
-    if missing:
-        pytest.skip(f"Spark is not tried: there is no {' and no '.join(missing)}")
-
-
-@pytest.fixture
-def spark(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Spark with two workers in this process' machine."""
-    require_spark()
-    from pyspark.sql import SparkSession
-
-    root = str(Path(__file__).parents[2])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin", prepend=os.pathsep)  # whose python3 has no pandas
-    options = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1"}
-    builder = SparkSession.builder.master("local[2]").config(map=options)
-    session = builder.getOrCreate()
-    yield
-    session.stop()
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the sockets between Spark's processes
 def test_spark_stores_what_one_process_stores(
-    promoted: Promoted, dataset: Path, rows: list[dict[str, Any]], spark: None
+    promoted: Promoted, dataset: Path, rows: list[dict[str, Any]], spark: Any
 ) -> None:
     promoted.score(dataset)
     whole = [promoted.table(table) for table in (detections, runs)]

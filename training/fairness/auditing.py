@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from training.fairness.alternative_facts import compare_alternatives, teach_grou
 from training.fairness.asking import Asked, ask
 from training.fairness.audit import audit_cube
 from training.fairness.clusters import cluster_errors
+from training.fairness.counting import Counted, count_in_spark, counted_of
 from training.fairness.findings import Finding, make_findings, naive_findings, not_known, worst_first
 from training.fairness.justifications import Justification, justified_cells, load_justifications
 from training.fairness.leakage import measure_leakage
@@ -50,7 +52,7 @@ from training.fairness.rounding import rounded
 from training.fairness.self_tests import run_self_tests
 from training.fairness.swap_suite import default_suite
 from training.fairness.swaps import run_swaps
-from training.fairness.tables import PURPOSE, SIMULATED, Sources, Tables, Trained, read_tables
+from training.fairness.tables import PURPOSE, SIMULATED, Sources, Tables, Trained, choose_audience, read_tables
 from training.fairness.traps import run_traps
 from training.fairness.vault import Groups, open_vault
 from training.fairness.word_counts import WordCounts
@@ -86,14 +88,14 @@ def audit_candidate(
     with one_thread(), track_steps("Auditing", steps=len(_STEPS)) as tick:
         steps = iter(_STEPS)
         release = load_release(home, candidate.id, allow_demo=True)
-        audit = _Audit(home, candidate.id, release, policy, lambda: tick(next(steps)))
+        audit = Audit(home, candidate.id, release, policy, lambda: tick(next(steps)))
         audit.step()
         tables, notes = read_tables(sources, open_door(home))
         audit.step()
         groups = open_vault(home, key_file=vault_key, passphrase=passphrase, purpose=PURPOSE, who=who)
         facts = {
             **_about(candidate, policy),
-            **audit.measure(tables, groups, sources.permissions, justifications),
+            **audit.measure(tables, groups, sources, justifications),
             "demo": tables.source == SIMULATED or any(key.demo for key in load_registry(home).keys),
             "not_known": not_known(),
             "justifications": justifications,
@@ -108,7 +110,7 @@ def audit_candidate(
 
 
 @dataclass(frozen=True)
-class _Audit:
+class Audit:
     """A release held against a policy; `step` tells people that the next part begins."""
 
     home: Home
@@ -118,20 +120,22 @@ class _Audit:
     step: Callable[[], None]
 
     def measure(
-        self, tables: Tables, groups: Groups, permissions: Path | None, justifications: list[Justification]
+        self, tables: Tables, groups: Groups, sources: Sources, justifications: list[Justification]
     ) -> dict[str, Any]:
         """All parts of the facts; what cannot be measured without labels and splits is None."""
+        permissions = sources.permissions
         release, policy, as_of, trained = self.release, self.policy, tables.as_of, tables.trained
-        vault = _vault_of(groups, tables.bookings["customer_id"].unique())
+        vault = vault_of(groups, tables.bookings["customer_id"].unique())
         self.step()
         taught = None
         if trained is not None:
-            taught = teach_groups(trained, _vault_of(groups, trained.may_audit), release, policy, seed=_SEED)
+            taught = teach_groups(trained, vault_of(groups, trained.may_audit), release, policy, seed=_SEED)
         self.step()
         words = WordCounts(release.classifier)
         asked = ask(tables.bookings, release, as_of=as_of, detectors=taught, look=words.add)
         seen = observe(asked, tables.events, vault, release.taxonomy, policy, to_screen=tables.to_screen)
         people = seen.people
+        counted = self.count(tables, seen, vault, groups, sources)
         self.step()
         synthetic = _simulate_histories()
         swaps = self._swap(synthetic)
@@ -146,8 +150,8 @@ class _Audit:
         self.step()
         door = open_door(self.home)  # again: permission goes while work runs
         return {
-            "data": _data(tables, seen, objectors=_count_objectors(permissions, people.customers, door)),
-            "cube": _cube_facts(seen, release, policy, vault, justifications),
+            "data": _data(tables, counted, objectors=_count_objectors(permissions, counted.customers, door)),
+            "cube": _cube_facts(counted, release, policy, justifications),
             "swaps": swaps,
             "leakage": leakage,
             "clusters": cluster_errors(tables.bookings, seen.found, tables.events, policy, seed=_SEED),
@@ -158,6 +162,16 @@ class _Audit:
             and permission_by_group(permissions, people.customers, people.groups, policy, purposes=door.purposes),
             "self_tests": run_self_tests(),
         }
+
+    def count(self, tables: Tables, seen: Observed, vault: pd.DataFrame, groups: Groups, sources: Sources) -> Counted:
+        """The cubes of the same bookings, or of a whole dataset of which they are a part."""
+        if sources.whole is None:
+            return counted_of(seen, tables.bookings, vault, without_permission=tables.without_permission)
+        audience = choose_audience(sources, open_door(self.home))
+        return count_in_spark(
+            sources.whole, audience, tables.events, partial(vault_of, groups), self.release, self.policy,
+            home=self.home, release_id=self.candidate_id, as_of=tables.as_of,
+        )  # fmt: skip
 
     def _swap(self, synthetic: pd.DataFrame) -> dict[str, Any]:
         """The swap suite on synthetic histories: no customer's bookings are rewritten."""
@@ -191,21 +205,21 @@ def _simulate_histories() -> pd.DataFrame:
         return load_bookings(folder / "bookings.parquet").frame
 
 
-def _vault_of(groups: Groups, customers: Iterable[str]) -> pd.DataFrame:
+def vault_of(groups: Groups, customers: Iterable[str]) -> pd.DataFrame:
     """The vault's attributes of some customers, sorted, with customer_id."""
     names = sorted(customers)
     return groups.of_customers(names).assign(customer_id=np.array(names, dtype=object))
 
 
 def _cube_facts(
-    seen: Observed, release: Release, policy: FairnessPolicy, vault: pd.DataFrame, justifications: list[Justification]
+    counted: Counted, release: Release, policy: FairnessPolicy, justifications: list[Justification]
 ) -> dict[str, Any]:
     """The facts of both cubes; values of the vault that no group has are a gap in coverage."""
     cube = audit_cube(
-        seen.cube, policy, taxonomy_events=release.taxonomy.ids, screening=seen.screening,
+        counted.cube, policy, taxonomy_events=release.taxonomy.ids, screening=counted.screening,
         justified=justified_cells(justifications),
     )  # fmt: skip
-    return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, vault)]}
+    return {**cube, "coverage": [*cube["coverage"], *undeclared_values(policy, counted.vault)]}
 
 
 def _questions(tables: Tables, seen: Observed) -> Questioned:
@@ -244,18 +258,19 @@ def _count_objectors(permissions: Path | None, customers: np.ndarray, door: Door
     return len(frame) - len(permitted_bookings(frame, permissions, [], purpose=PURPOSE, door=door)[0])
 
 
-def _data(tables: Tables, seen: Observed, *, objectors: int) -> dict[str, Any]:
-    """What was looked at."""
-    first = pd.Timestamp(tables.bookings["booking_date"].min()).date()
+def _data(tables: Tables, counted: Counted, *, objectors: int) -> dict[str, Any]:
+    """What was looked at; where the cubes are of a whole dataset, also how many customers the other parts are about."""
+    closely = tables.bookings["customer_id"].nunique()
     return {
         "source": tables.source,
-        "from": first.isoformat(),
+        "from": counted.first_day.isoformat(),
         "until": tables.as_of.isoformat(),
-        "customers": len(seen.people.customers),
-        "bookings": len(tables.bookings),
-        "detections": len(seen.found),
-        "customers_without_permission": tables.without_permission,
+        "customers": len(counted.customers),
+        "bookings": counted.bookings,
+        "detections": counted.detections,
+        "customers_without_permission": counted.without_permission,
         "objectors_processed": objectors,
+        **({} if closely == len(counted.customers) else {"customers_looked_at_closely": closely}),
     }
 
 

@@ -149,6 +149,36 @@ def build_cube(
     )
 
 
+def add_cubes(one: Cube, other: Cube) -> Cube:
+    """The cube of both, where no customer is in both: everything in it is a sum over customers.
+
+    Raises
+    ------
+    UsageError
+        They are of other events, groups or periods.
+    """
+    if any(getattr(one, name) != getattr(other, name) for name in ("events", "grounds")) or set(one.periods) != set(
+        other.periods
+    ):
+        raise UsageError("Two cubes can be added where events, groups and periods are the same.")
+    return replace(
+        one,
+        pooled=_add(one.pooled, other.pooled),
+        periods={name: _add(counts, other.periods[name]) for name, counts in one.periods.items()},
+        unknown={ground: n + other.unknown[ground] for ground, n in one.unknown.items()},
+    )
+
+
+def _add(one: Counts, other: Counts) -> Counts:
+    def both(name: str) -> dict[str, np.ndarray]:
+        return {key: values + getattr(other, name)[key] for key, values in getattr(one, name).items()}
+
+    return Counts(
+        customers=one.customers + other.customers,
+        **{name: both(name) for name in ("sums", "grams", "holders", "slack")},
+    )
+
+
 def _validate(rows: Rows, *, customers: int, events: int, periods: int, exposure: np.ndarray) -> None:
     given = {name: values for name, values in vars(rows).items() if values is not None}
     if len({len(values) for values in given.values()}) > 1:

@@ -71,26 +71,33 @@ def observe(
         The truth of screening, one per booking; without it screening is not measured.
     """
     people = know_people(asked.bookings, truth, vault, policy)
-    owners, found = asked.bookings["customer_id"], asked.detections
-    abstained = _abstained(asked.bookings, asked.answers, found)
-    return Observed(
-        people=people,
-        found=found,
-        cube=count_events(found, people, policy, taxonomy, abstained=abstained),
-        screening=None
-        if to_screen is None
-        else _screening_cube(owners, asked.answers, to_screen, people.customers, people.groups),
-    )
+    found = asked.detections
+    screening = None
+    if to_screen is not None:
+        customer = np.searchsorted(people.customers, asked.bookings["customer_id"].to_numpy(dtype=object))
+        bookings = np.bincount(customer, minlength=len(people.customers))
+        screening = count_screening(customer, to_screen, is_screened(asked.answers), people, bookings=bookings)
+    abstained = find_doubts(asked.bookings, asked.answers, found)
+    cube = count_events(found, people, policy, taxonomy, abstained=abstained)
+    return Observed(people=people, found=found, cube=cube, screening=screening)
 
 
 def know_people(bookings: pd.DataFrame, truth: pd.DataFrame, vault: pd.DataFrame, policy: FairnessPolicy) -> People:
     """The customers of some bookings."""
-    customers = np.sort(bookings["customer_id"].unique())
+    seen = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"])
+    return build_people(seen, truth, vault, policy)
+
+
+def build_people(seen: pd.DataFrame, truth: pd.DataFrame, vault: pd.DataFrame, policy: FairnessPolicy) -> People:
+    """Customers by the days of their first and last booking: `min` and `max`, indexed by customer."""
+    seen = seen.sort_index()
+    customers = seen.index.to_numpy(dtype=object)
     return People(
         customers=customers,
         groups=group_frame(policy, vault.set_index("customer_id").reindex(customers)).reset_index(drop=True),
         truth=truth[truth["customer_id"].isin(customers)].reset_index(drop=True),
-        months=_months(bookings, customers),
+        # At least one: events and offers come again, so rates are per month.
+        months=np.maximum(1.0, (seen["max"] - seen["min"]).dt.days.to_numpy() / _MONTH),
     )
 
 
@@ -142,13 +149,7 @@ def _event_rows(
     )
 
 
-def _months(bookings: pd.DataFrame, customers: np.ndarray) -> np.ndarray:
-    """Months in which each customer was seen, at least one: events and offers come again, so rates are per month."""
-    seen = bookings.groupby("customer_id")["booking_date"].agg(["min", "max"]).reindex(customers)
-    return np.asarray(np.maximum(1.0, (seen["max"] - seen["min"]).dt.days.to_numpy() / _MONTH))
-
-
-def _abstained(bookings: pd.DataFrame, answered: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def find_doubts(bookings: pd.DataFrame, answered: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Customer and event, once each, where a booking that may tell it was left in doubt and nothing came of it."""
     doubt = answered["abstained"].to_numpy(dtype=bool)
     pairs = pd.DataFrame(
@@ -158,17 +159,28 @@ def _abstained(bookings: pd.DataFrame, answered: pd.DataFrame, found: pd.DataFra
     return pairs[~pd.MultiIndex.from_frame(pairs).isin(told)]
 
 
-def _screening_cube(
-    owners: pd.Series, answered: pd.DataFrame, to_screen: np.ndarray, customers: np.ndarray, groups: pd.DataFrame
+def is_screened(answered: pd.DataFrame) -> np.ndarray:
+    """Which bookings screening stopped."""
+    return np.asarray(answered["label"] == _SCREENED)
+
+
+def count_screening(
+    customer: np.ndarray, to_screen: np.ndarray, screened: np.ndarray, people: People, *, bookings: np.ndarray
 ) -> Cube:
-    """A cube of bookings: how many should be and were screened."""
-    customer = np.searchsorted(customers, owners.to_numpy(dtype=object))
-    screened = (answered["label"] == _SCREENED).to_numpy()
+    """A cube of bookings: how many should be and were screened.
+
+    Parameters
+    ----------
+    customer, to_screen, screened : ndarray
+        One entry per booking: the position of its customer, the truth, and what was done. Bookings that should not be
+        and were not may be left out.
+    bookings : ndarray of int
+        Of each customer, those that were left out too.
+    """
     kept = to_screen | screened
     none = np.zeros(int(kept.sum()), dtype=bool)
     rows = Rows(
         customer=customer[kept], event=np.zeros(len(none), dtype=np.int64), true=none, predicted=none,
         to_screen=to_screen[kept], screened=screened[kept],
     )  # fmt: skip
-    bookings = np.bincount(customer, minlength=len(customers)).astype(float)
-    return build_cube(rows, groups, events=("bookings",), exposure=bookings[:, None])
+    return build_cube(rows, people.groups, events=("bookings",), exposure=bookings.astype(float)[:, None])

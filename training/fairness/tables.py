@@ -4,6 +4,7 @@ Nobody is in both: whoever was trained on is only learned from again, by models 
 away.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 from models.bookings import load_bookings
 from models.errors import UsageError
 from models.taxonomy import SCREENED
-from training.dataset import load_events, permitted_bookings
+from training.dataset import load_events, permitted_bookings, permitted_customers
 from training.door import Door
 from training.labels import label_bookings, load_labels
 from training.reading import load_table
@@ -29,7 +30,8 @@ class Sources:
     """The tables of an audit: bookings and true events, and who may be looked at.
 
     `labels` tell which bookings must be screened, `splits` (customer_id,split) whom the candidate was trained on;
-    `justifications` are the board's answers about cells in which offers may differ.
+    `justifications` are the board's answers about cells in which offers may differ; `whole` is a dataset of any size
+    on which Spark counts the cubes, while every other part looks at `bookings`.
     """
 
     bookings: Path
@@ -38,6 +40,7 @@ class Sources:
     permissions: Path | None = None
     splits: Path | None = None
     justifications: Path | None = None
+    whole: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,19 @@ class Tables:
     source: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """Of whom a dataset is counted: who allows the audit (None: all but `never`), and of them who is `tested`.
+
+    `to_screen` are the bookings that must be screened, where labels say so.
+    """
+
+    permitted: Collection[str] | None
+    never: Collection[str]
+    tested: Collection[str] | None
+    to_screen: Collection[str] | None
+
+
 def read_tables(sources: Sources, door: Door) -> tuple[Tables, list[str]]:
     """Permission first; then whoever was trained on is left out. Also gives notes for people.
 
@@ -83,8 +99,7 @@ def read_tables(sources: Sources, door: Door) -> tuple[Tables, list[str]]:
     if sources.splits is None:
         notes.append("No splits were given: you declare that the candidate was not trained on these customers.")
     else:
-        table = load_table(sources.splits, ("customer_id", "split"))
-        tested = set(table.loc[table["split"] == "test", "customer_id"])
+        tested = _tested(sources.splits)
         allowed = set(frame["customer_id"])
         frame = frame[frame["customer_id"].isin(tested)].reset_index(drop=True)
         if sources.labels is not None:
@@ -120,10 +135,31 @@ def _trained(
     )  # fmt: skip
 
 
+def choose_audience(sources: Sources, door: Door) -> Audience:
+    """Of whom a whole dataset is counted, by the same permission and splits as `read_tables`."""
+    permitted = tested = None
+    if sources.permissions is not None:
+        permitted, _ = permitted_customers(sources.permissions, [], purpose=PURPOSE, door=door)
+    if sources.splits is not None:
+        tested = _tested(sources.splits)
+    return Audience(permitted=permitted, never=door.minors, tested=tested, to_screen=_sensitive(sources.labels))
+
+
+def _tested(splits: Path) -> set[str]:
+    table = load_table(splits, ("customer_id", "split"))
+    return set(table.loc[table["split"] == "test", "customer_id"])
+
+
 def _to_screen(frame: pd.DataFrame, labels: Path | None) -> np.ndarray | None:
     """Whether each booking must be screened, where labels say so."""
+    sensitive = _sensitive(labels)
+    return None if sensitive is None else np.asarray(frame["booking_id"].isin(sensitive))
+
+
+def _sensitive(labels: Path | None) -> set[str] | None:
+    """The bookings that must be screened, where labels say so."""
     if labels is None:
         return None
     table = load_table(labels, ("booking_id", "event"))
     sensitive = table["event"].eq(SCREENED) | (table["role"].eq(SCREENED) if "role" in table else False)
-    return np.asarray(frame["booking_id"].isin(set(table.loc[sensitive, "booking_id"])))
+    return set(table.loc[sensitive, "booking_id"])

@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import UsageError
 from training.fairness.comparison import Pair, list_pairs, two_sides
-from training.fairness.cube import RATES, Cube, Rows, build_cube
+from training.fairness.cube import RATES, Cube, Rows, add_cubes, build_cube
 from training.intervals import ClusterSums, effective_n
 
 EVENTS = ("move", "car")
@@ -78,6 +78,28 @@ def test_sums_over_customers_give_the_design_effect_that_rows_give() -> None:
         side = other if number == 0 else one  # b is compared with a
         assert side.n[0, 1] == pytest.approx(expected)
         assert side.whole[0, 1] > 1.2 * expected  # customers do hang together here
+
+
+def test_cubes_of_two_parts_of_the_customers_add_up_to_that_of_all() -> None:
+    rows, groups = small_rows()
+    groups = groups.astype("category")
+    whole = build_cube(rows, groups, events=EVENTS)
+    parts = []
+    for begin, end in ((0, 1), (1, 4)):
+        mine = (rows.customer >= begin) & (rows.customer < end)
+        part = {name: values[mine] for name, values in vars(rows).items() if values is not None}
+        part["customer"] = part["customer"] - begin
+        parts.append(build_cube(Rows(**part), groups[begin:end].reset_index(drop=True), events=EVENTS))
+    both = add_cubes(*parts)
+    assert (both.events, both.grounds, both.unknown) == (whole.events, whole.grounds, whole.unknown)
+    for mine, of_all in ((both.pooled, whole.pooled), (both.periods["all"], whole.periods["all"])):
+        assert mine.customers.tolist() == of_all.customers.tolist()
+        for name in ("sums", "grams", "holders"):
+            assert set(getattr(mine, name)) == set(getattr(of_all, name))
+            for key, values in getattr(mine, name).items():
+                np.testing.assert_allclose(values, getattr(of_all, name)[key], rtol=1e-12)
+    with pytest.raises(UsageError, match="added"):
+        add_cubes(whole, build_cube(rows, groups[["age"]], events=EVENTS))
 
 
 def test_a_macro_average_has_the_variance_of_its_customers() -> None:
