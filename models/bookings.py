@@ -285,6 +285,11 @@ def bookings_from_arrow(table: arrow.Table) -> pd.DataFrame:
 
 def amount_cents(amounts: pd.Series) -> np.ndarray:
     """Amounts as int64 cents, from exact decimals, decimal strings or floats; missing and unreadable become 0."""
+    if amounts.dtype == MONEY:
+        values = arrow.chunked_array(amounts.array.__arrow_array__()).combine_chunks()
+        # A decimal of 18 digits is its cents in the lower half of 16 bytes.
+        cents = np.frombuffer(values.buffers()[1], np.int64)[2 * values.offset :: 2][: len(values)]
+        return np.where(np.asarray(values.is_null()), 0, cents) if values.null_count else cents.copy()
     if isinstance(amounts.dtype, pd.ArrowDtype) and arrow.types.is_decimal(amounts.dtype.pyarrow_dtype):
         wide = compute.cast(arrow.chunked_array(amounts.array.__arrow_array__()), arrow.decimal128(20, 2), safe=False)
         cents = compute.cast(compute.multiply(wide, arrow.scalar(100, arrow.decimal128(3, 0))), arrow.int64())
