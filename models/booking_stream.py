@@ -67,9 +67,11 @@ class BookingStream:
 
     def _find_repeated(self, good: pd.DataFrame, seen: set[tuple[str, ...]]) -> np.ndarray:
         """Which rows have a key that was seen; only doubtful keys are ever kept."""
+        repeated = np.zeros(len(good), dtype=bool)
+        if not len(self._doubtful):
+            return repeated
         hashes = _hash_keys([arrow.array(good[name], arrow.string()) for name in KEY])
         place = np.searchsorted(self._doubtful, hashes)
-        repeated = np.zeros(len(good), dtype=bool)
         inside = np.flatnonzero(place < len(self._doubtful))
         doubtful = inside[self._doubtful[place[inside]] == hashes[inside]]
         for at, key in zip(doubtful, good[list(KEY)].iloc[doubtful].itertuples(index=False, name=None), strict=True):

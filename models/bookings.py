@@ -191,13 +191,25 @@ def parse_bookings(
     `find_repeated` is told the rows that are fine by themselves and says which of them repeat an earlier booking.
     """
     notes = check_columns(table.column_names, source=source)
-    columns, reasons = _parse_columns(table)
+    columns, faults = _parse_columns(table)
     frame = pd.DataFrame(columns, columns=list(COLUMN_NAMES))
-    reasons = np.where(reasons == "", _row_reasons(frame), reasons)
-    good = reasons == ""
-    reasons[good] = np.where(find_repeated(frame[good]), REPEATED, "")
-    good = reasons == ""
-    problems = [RowProblem(source, int(lines[at]), str(reasons[at])) for at in np.flatnonzero(~good)]
+    faults += _row_faults(frame)
+    if faults:
+        # Before asking which of the rest repeat one another: what is left out repeats nothing.
+        reasons = np.select([wrong for wrong, _ in faults], [reason for _, reason in faults], default="")
+        good = reasons == ""
+        repeated = np.zeros(len(frame), dtype=bool)
+        repeated[good] = find_repeated(frame[good])
+    else:
+        reasons = np.full(len(frame), "")
+        repeated = np.asarray(find_repeated(frame), dtype=bool)
+    good = (reasons == "") & ~repeated
+    if good.all():
+        return BookingsRead(frame, [], len(frame), notes)
+    problems = [
+        RowProblem(source, int(lines[at]), REPEATED if repeated[at] else str(reasons[at]))
+        for at in np.flatnonzero(~good)
+    ]
     return BookingsRead(frame[good].reset_index(drop=True), problems, len(frame), notes)
 
 
@@ -273,6 +285,11 @@ def bookings_from_arrow(table: arrow.Table) -> pd.DataFrame:
 
 def amount_cents(amounts: pd.Series) -> np.ndarray:
     """Amounts as int64 cents, from exact decimals, decimal strings or floats; missing and unreadable become 0."""
+    if amounts.dtype == MONEY:
+        values = arrow.chunked_array(amounts.array.__arrow_array__()).combine_chunks()
+        # A decimal of 18 digits is its cents in the lower half of 16 bytes.
+        cents = np.frombuffer(values.buffers()[1], np.int64)[2 * values.offset :: 2][: len(values)]
+        return np.where(np.asarray(values.is_null()), 0, cents) if values.null_count else cents.copy()
     if isinstance(amounts.dtype, pd.ArrowDtype) and arrow.types.is_decimal(amounts.dtype.pyarrow_dtype):
         wide = compute.cast(arrow.chunked_array(amounts.array.__arrow_array__()), arrow.decimal128(20, 2), safe=False)
         cents = compute.cast(compute.multiply(wide, arrow.scalar(100, arrow.decimal128(3, 0))), arrow.int64())
@@ -287,23 +304,26 @@ def signed_cents(frame: pd.DataFrame) -> np.ndarray:
     return amount_cents(frame["amount"]) * sign
 
 
-def _parse_columns(table: arrow.Table) -> tuple[dict[str, Any], np.ndarray]:
-    """Typed columns, and per row the first reason why it breaks a column's type ("" when it does not)."""
-    reasons = np.full(table.num_rows, "", dtype=object)
+_Faults = list[tuple[np.ndarray, str]]  # rows that break a rule, and what it is; the first one of a row counts
+
+
+def _parse_columns(table: arrow.Table) -> tuple[dict[str, Any], _Faults]:
+    """Typed columns, and the rows that break a column's type."""
+    faults: _Faults = []
     columns: dict[str, Any] = {}
     for column in COLUMNS:
         if column.name not in table.column_names:
-            raw: arrow.ChunkedArray = arrow.chunked_array([arrow.array([""] * table.num_rows, arrow.string())])
+            raw: arrow.ChunkedArray = arrow.chunked_array([arrow.repeat("", table.num_rows)])
         else:
             raw = table[column.name]
         if column.kind == "date":
-            columns[column.name], faults = _parse_dates(raw, column)
+            columns[column.name], found = _parse_dates(raw, column)
         elif column.kind == "money":
-            columns[column.name], faults = _parse_money(raw, column)
+            columns[column.name], found = _parse_money(raw, column)
         else:
-            columns[column.name], faults = _parse_text(raw, column)
-        reasons = np.where(reasons == "", faults, reasons)
-    return columns, reasons
+            columns[column.name], found = _parse_text(raw, column)
+        faults += [(wrong, reason) for wrong, reason in found if wrong.any()]
+    return columns, faults
 
 
 def as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
@@ -315,32 +335,41 @@ def as_text(raw: arrow.ChunkedArray) -> arrow.ChunkedArray:
     return compute.utf8_trim_whitespace(compute.fill_null(compute.cast(raw, arrow.string()), ""))
 
 
-def _parse_text(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np.ndarray]:
-    values = as_text(raw).to_pandas().astype("str")
+def _as_mask(flags: arrow.ChunkedArray) -> np.ndarray:
+    return np.asarray(flags.to_numpy(), dtype=bool)
+
+
+def _parse_text(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, _Faults]:
+    texts = as_text(raw)
+    values = texts.to_pandas().astype("str")
     if column.kind == "indicator":
-        wrong = ~values.isin(["CRDT", "DBIT"])
-        return values, np.where(wrong, f"{column.name} is neither CRDT nor DBIT", "")
+        known = compute.is_in(texts, value_set=arrow.array(["CRDT", "DBIT"], arrow.string()))
+        return values, [(~_as_mask(known), f"{column.name} is neither CRDT nor DBIT")]
     if column.required:
-        return values, np.where(values == "", f"{column.name} is empty", "")
-    return values, np.full(len(values), "", dtype=object)
+        return values, [(_as_mask(compute.equal(texts, "")), f"{column.name} is empty")]
+    return values, []
 
 
-def _parse_dates(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np.ndarray]:
+def _parse_dates(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, _Faults]:
     if arrow.types.is_temporal(raw.type):
         dates = compute.cast(compute.cast(raw, arrow.date32(), safe=False), arrow.timestamp("s"))
-        parsed = pd.Series(dates.to_numpy().astype("datetime64[s]"))
-        given = ~np.asarray(compute.is_null(raw))
+        parsed = dates.to_numpy().astype("datetime64[s]")
+        given = ~_as_mask(compute.is_null(raw))
     else:
         text = as_text(raw).to_pandas().astype("str")
-        parsed = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
+        parsed = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").to_numpy().astype("datetime64[s]")
         given = (text != "").to_numpy()
-    inside = ((parsed >= EARLIEST) & (parsed <= LATEST)).to_numpy()
+    inside = (parsed >= EARLIEST) & (parsed <= LATEST)  # no date is neither
     wrong = given & ~inside if not column.required else ~inside
-    reason = f"{column.name} is not a date (YYYY-MM-DD) from 1970 to 2199"
-    return parsed.where(inside), np.where(wrong, reason, "")
+    kept = parsed if inside.all() else np.where(inside, parsed, np.datetime64("NaT", "s"))
+    return pd.Series(kept), [(wrong, f"{column.name} is not a date (YYYY-MM-DD) from 1970 to 2199")]
 
 
-def _parse_money(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np.ndarray]:
+def _parse_money(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, _Faults]:
+    reason = f"{column.name} is not a decimal number"
+    if raw.type == MONEY.pyarrow_dtype:
+        wrong = _as_mask(compute.is_null(raw)) & column.required
+        return pd.Series(raw.combine_chunks(), dtype=MONEY), [(wrong, reason)]
     if arrow.types.is_floating(raw.type):
         # Binary floats cannot hold cents exactly: shortest decimal form first, then the same rule as for text.
         raw = arrow.chunked_array(
@@ -353,23 +382,18 @@ def _parse_money(raw: arrow.ChunkedArray, column: Column) -> tuple[pd.Series, np
     good = compute.or_(good, compute.match_substring_regex(padded, _AMOUNT_PATTERN))
     values = compute.cast(compute.if_else(good, padded, arrow.scalar(None, arrow.string())), MONEY.pyarrow_dtype)
     money = pd.Series(values.combine_chunks(), dtype=MONEY)
-    given = compute.not_equal(text, "").to_numpy(zero_copy_only=False).astype(bool)
-    wrong = ~good.to_numpy(zero_copy_only=False).astype(bool) & (given | column.required)
-    finer = compute.match_substring_regex(padded, _FINER_PATTERN).to_numpy(zero_copy_only=False).astype(bool)
-    reason = np.where(finer, f"{column.name} has more than two decimals", f"{column.name} is not a decimal number")
-    return money, np.where(wrong, reason, "")
+    wrong = ~_as_mask(good) & (_as_mask(compute.not_equal(text, "")) | column.required)
+    finer = wrong & _as_mask(compute.match_substring_regex(padded, _FINER_PATTERN))
+    return money, [(finer, f"{column.name} has more than two decimals"), (wrong, reason)]
 
 
-def _row_reasons(frame: pd.DataFrame) -> np.ndarray:
-    """Reasons that need more than one column: an amount's sign, no text at all."""
+def _row_faults(frame: pd.DataFrame) -> _Faults:
+    """Rows that break a rule on more than one column: an amount's sign, no text at all."""
     cents = amount_cents(frame["amount"])
     silent = (frame["counterparty_name"] == "") & (frame["remittance_information"] == "")
-    return np.select(
-        [cents == 0, cents < 0, silent.to_numpy()],
-        [
-            "amount is zero",
-            "amount is below zero; the sign belongs in credit_debit_indicator",
-            "counterparty_name and remittance_information are both empty",
-        ],
-        default="",
-    )
+    faults = [
+        (cents == 0, "amount is zero"),
+        (cents < 0, "amount is below zero; the sign belongs in credit_debit_indicator"),
+        (silent.to_numpy(), "counterparty_name and remittance_information are both empty"),
+    ]
+    return [(wrong, reason) for wrong, reason in faults if wrong.any()]

@@ -27,7 +27,7 @@ from models.history import (
     concept_sets,
     facts_told,
     parameters,
-    party_keys,
+    party_texts,
     payer_names,
     speaks_to_any,
 )
@@ -37,8 +37,9 @@ from models.places import is_abroad
 from models.points import collect_points, draft_signs
 from models.series import draft_series, find_refunds
 from models.statements.codes import KINDS
-from models.taxonomy import NONE
+from models.taxonomy import NONE, Taxonomy
 from models.text import PARTIES, Texts, read_texts
+from models.words import text_column
 
 _FORMAT = "3"
 _PERSON, _COMPANY, _ABROAD = np.uint64(1), np.uint64(2), np.uint64(4)
@@ -77,6 +78,15 @@ class Digest:
         keys = frozenset(key for key in self.keys if key[0] in customer_ids)
         return Digest(keep_customers(self.rows, customer_ids), keys)
 
+    def followed_by(self, new: "Digest") -> "Digest":
+        """Both as one: what was told last of a booking holds."""
+        return Digest(update(self.rows, new), self.keys | new.keys)
+
+    @property
+    def customers(self) -> set[str]:
+        """Whom anything is about."""
+        return {key[0] for key in self.keys}
+
 
 def state_id(release_id: str) -> str:
     """What a state is bound to: with another release or other rules it is made anew."""
@@ -91,7 +101,7 @@ def make_secret() -> str:
 
 def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
     """Screen and read bookings once and for all; a booking after the day that is judged waits in the state."""
-    account = _hashes(bookings["account_iban"].to_numpy(dtype=object), secret)
+    account = _text_hashes(text_column(bookings, "account_iban"), secret)
     keys = frozenset(zip(bookings["customer_id"], account.tolist(), bookings["booking_id"], strict=True))
     kept = admit(bookings, model.screening)
     texts = read_texts(kept, names=model.classifier.names_)
@@ -101,10 +111,10 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
     columns = {
         "customer_id": arrow.array(kept["customer_id"], arrow.string()).dictionary_encode(),
         "booking_id": arrow.array(kept["booking_id"], arrow.string()),
-        "account": _hashes(kept["account_iban"].to_numpy(dtype=object), secret),
+        "account": _text_hashes(text_column(kept, "account_iban"), secret),
         "day": kept["booking_date"].to_numpy().astype("datetime64[D]").astype(np.int32),
         "cents": signed_cents(kept).clip(-LARGEST_CENTS, LARGEST_CENTS),
-        "party": _hashes(party_keys(kept), secret),
+        "party": _text_hashes(party_texts(kept), secret),
         "payer": _payer_hashes(kept, secret),
         "kind": kind_codes(kept).astype(np.uint8),
         "saying": _saying_hashes(texts, secret),
@@ -126,14 +136,23 @@ def update(state: arrow.Table, new: Digest) -> arrow.Table:
 
     The same bookings twice change nothing the second time.
     """
-    ids = arrow.array(sorted({key[2] for key in new.keys}), arrow.string())
+    gone = find_told_again(state, new)
+    if len(gone):
+        kept = np.ones(len(state), dtype=bool)
+        kept[gone] = False
+        state = state.filter(arrow.array(kept))
+    return merge(state, new.rows)
+
+
+def find_told_again(state: arrow.Table, new: Digest) -> np.ndarray:
+    """Positions of the bookings of a state that are told anew."""
+    if not len(state) or not new.keys:
+        return np.zeros(0, dtype=np.int64)
+    ids = arrow.array([key[2] for key in new.keys], arrow.string())
     near = np.flatnonzero(np.asarray(compute.is_in(state["booking_id"], value_set=ids)))
-    gone = np.zeros(len(state), dtype=bool)
-    if len(near):
-        some = state.take(arrow.array(near))
-        told = zip(*(some[name].to_pylist() for name in ("customer_id", "account", "booking_id")), strict=True)
-        gone[near] = [key in new.keys for key in told]
-    return merge(state.filter(arrow.array(~gone)) if gone.any() else state, new.rows)
+    some = state.take(arrow.array(near))
+    told = zip(*(some[name].to_pylist() for name in ("customer_id", "account", "booking_id")), strict=True)
+    return near[np.fromiter((key in new.keys for key in told), dtype=bool, count=len(near))]
 
 
 def merge(state: arrow.Table, rows: arrow.Table) -> arrow.Table:
@@ -160,9 +179,87 @@ def merge(state: arrow.Table, rows: arrow.Table) -> arrow.Table:
 
 def keep_customers(state: arrow.Table, customer_ids: Iterable[str]) -> arrow.Table:
     """The rows of these customers alone."""
-    return state.filter(
-        compute.is_in(state["customer_id"].cast(arrow.string()), arrow.array(sorted(customer_ids), arrow.string()))
+    kept = _are_of(state, customer_ids)
+    return state if kept.all() else state.filter(arrow.array(kept))
+
+
+def _are_of(state: arrow.Table, customer_ids: Iterable[str]) -> np.ndarray:
+    """Which rows are about these customers; each name is looked at once."""
+    wanted = arrow.array(list(customer_ids), arrow.string())
+    chunks = state["customer_id"].chunks
+    flags = (
+        np.asarray(compute.is_in(chunk.dictionary, value_set=wanted))[chunk.indices.to_numpy()] for chunk in chunks
     )
+    return np.concatenate([np.zeros(0, dtype=bool), *flags])
+
+
+def find_loud(rows: arrow.Table) -> np.ndarray:
+    """Rows that may be a point of an event, or may change a point, refund or end of payments: one bool per row.
+
+    More than those of `models.points` and `models.series` (a test looks at every kind of point), never less. All other
+    bookings are only ever counted by later points.
+    """
+    cents, facts = rows["cents"].to_numpy(), rows["facts"].to_numpy()
+    series = parameters()["series"]
+    loud = np.asarray(compute.not_equal(compute.binary_length(rows["told"].cast(arrow.binary())), 0))
+    loud |= (facts & _ABROAD) != 0
+    own = (rows["kind"].to_numpy() == KINDS.index("INTERNAL")) & ((facts & _COMPANY) == 0)
+    own |= (facts & _bit("savings")) != 0
+    loud |= (cents >= 100 * min(float(series["lowest_pay"]), float(series["lowest_windfall"]))) & ~own
+    paid = np.bitwise_or.reduce([_bit(name) for name in (*_COMPARED_CONCEPTS, "salary", "refund")])
+    loud |= ((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0)
+    loud |= ((facts & _bit("do_it_yourself")) != 0) & (cents < 0)
+    return loud | (rows["balance"].to_numpy() < 0)
+
+
+def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
+    """Payments whose next one is overdue from a day after the first of these days up to the second (inclusive)."""
+    settings = parameters()["absence"]
+    begin, end = (np.datetime64(day, "D").astype(np.int64) for day in (after, up_to))
+    days = rows["day"].to_numpy().astype(np.int64)
+    due = np.zeros(len(rows), dtype=bool)
+    for period in ("quarter", "month"):
+        last = days + settings[f"{period}_days"] + settings[f"{period}_grace_days"]
+        due |= (last > begin) & (last <= end)
+    paid = np.bitwise_or.reduce([_bit(name) for name in _COMPARED_CONCEPTS])
+    return due & ((rows["facts"].to_numpy() & paid) != 0) & (rows["cents"].to_numpy() > 0)
+
+
+def find_changed(earlier: Iterable[arrow.Table], new: Digest, *, after: date, up_to: date) -> set[str]:
+    """Customers of whom another event may be told on the second day than on the first.
+
+    Their bookings tell of an event or of a day that was judged already, were told before in another way, or a payment
+    is overdue. All others have the same detections on both days but for their status (`status_on`): points look back
+    only, so that none of a judged day is moved by what is booked later.
+
+    Parameters
+    ----------
+    earlier : iterable of Table
+        What was known on the first day; it may hold bookings of later days.
+    """
+    begin, end = (np.datetime64(day, "D").astype(np.int64) for day in (after, up_to))
+    days = new.rows["day"].to_numpy()
+    changed = _customers_at(new.rows, (find_loud(new.rows) & (days <= end)) | (days <= begin))
+    for rows in earlier:
+        days = rows["day"].to_numpy()
+        some = ((days > begin) & (days <= end)) | falls_due(rows, after, up_to)
+        some[find_told_again(rows, new)] = True
+        changed |= _customers_at(rows, some)
+    return changed
+
+
+def _customers_at(rows: arrow.Table, flags: np.ndarray) -> set[str]:
+    return set(rows["customer_id"].take(arrow.array(np.flatnonzero(flags))).to_pylist())
+
+
+def status_on(told: pd.DataFrame, as_of: date, taxonomy: Taxonomy) -> pd.DataFrame:
+    """What `detect_state` told on an earlier day, as it is told on this one if no booking has changed it."""
+    if not len(told):
+        return told
+    useful = told["event"].map(lambda event: taxonomy.event(event).useful_days)
+    ended = told["detected_on"] + pd.to_timedelta(useful, unit="D") < pd.Timestamp(as_of)
+    expired = ended.to_numpy(dtype=bool) & (told["status"] != "contradicted").to_numpy(dtype=bool)
+    return told.assign(status=told["status"].mask(expired, "expired"))
 
 
 def detect_state(state: arrow.Table, *, as_of: date, model: Model) -> pd.DataFrame:
@@ -262,6 +359,11 @@ def _probabilities(state: arrow.Table, classes: int) -> np.ndarray:
 
 def _codes(state: arrow.Table, name: str) -> np.ndarray:
     return pd.factorize(state[name].to_numpy())[0].astype(np.int64)
+
+
+def _text_hashes(texts: arrow.Array, secret: str) -> np.ndarray:
+    encoded = texts.dictionary_encode()
+    return _hashes(encoded.dictionary.to_numpy(zero_copy_only=False), secret)[encoded.indices.to_numpy()]
 
 
 def _hashes(values: np.ndarray, secret: str) -> np.ndarray:

@@ -6,22 +6,27 @@ Screening comes first here, so no screened booking reaches a feature whoever ask
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.classifier import BookingClassifier
 from models.errors import UsageError
 from models.events import EventDetector, describe_hits, no_detections
 from models.history import Course, build_background, build_course
-from models.payments import kinds_of
+from models.payments import kind_codes
 from models.places import ABROAD, is_abroad
 from models.points import Points, collect_points, draft_signs
 from models.screening import Screening
 from models.series import draft_series, find_refunds
+from models.statements.codes import KINDS
 from models.taxonomy import SCREENED, Taxonomy
 from models.text import Texts, read_texts
+from models.words import text_column
 
 
 class Model(Protocol):
@@ -77,7 +82,8 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
         A booking has no customer_id.
     """
     _validate(bookings)
-    ordered = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)]
+    known = (bookings["booking_date"] <= pd.Timestamp(as_of)).to_numpy()
+    ordered = bookings if known.all() else bookings[known]
     return join_detections(
         detect_prepared(prepare(chunk, as_of=as_of, model=release), release.detector, release.taxonomy, as_of=as_of)
         for chunk in by_customers(ordered)
@@ -125,7 +131,8 @@ def no_classifications() -> pd.DataFrame:
 
 def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
     """The bookings that may be looked at, in training as in serving: screened ones gone, telling shops generalised."""
-    return generalise(bookings[~screening.screen(bookings)].reset_index(drop=True), screening)
+    screened = screening.screen(bookings)
+    return generalise((bookings[~screened] if screened.any() else bookings).reset_index(drop=True), screening)
 
 
 def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
@@ -135,16 +142,22 @@ def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
     whoever buys from such shops there would never be seen to travel.
     """
     categories = screening.generalise_names(bookings["counterparty_name"])
-    telling = categories != ""
-    if not telling.any():
+    telling = np.asarray(categories != "", dtype=bool)
+    rows = np.flatnonzero(telling)
+    if not len(rows):
         return bookings
-    names, texts = bookings["counterparty_name"].to_numpy(dtype=object), bookings["remittance_information"]
-    repeated = np.flatnonzero(telling & (kinds_of(bookings) == "CARD"))
-    said = texts.to_numpy(dtype=object).copy()
-    said[repeated] = np.where(is_abroad(bookings.iloc[repeated]), ABROAD, "")
+    names, texts = text_column(bookings, "counterparty_name"), text_column(bookings, "remittance_information")
+    plain = arrow.array(categories[rows], arrow.large_string())
+    repeated = rows[kind_codes(bookings.iloc[rows]) == KINDS.index("CARD")]
+    by_card = np.zeros(len(bookings), dtype=bool)
+    by_card[repeated] = True
+    said = arrow.array(np.where(is_abroad(bookings.iloc[repeated]), ABROAD, ""), arrow.large_string())
+    told = {
+        "counterparty_name": compute.replace_with_mask(names, arrow.array(telling), plain),
+        "remittance_information": compute.replace_with_mask(texts, arrow.array(by_card), said),
+    }
     return bookings.assign(
-        counterparty_name=pd.Series(np.where(telling, categories, names), dtype="str", index=bookings.index),
-        remittance_information=pd.Series(said, dtype="str", index=bookings.index),
+        **{name: pd.Series(column, dtype="str", index=bookings.index) for name, column in told.items()}
     )
 
 
@@ -167,22 +180,45 @@ def prepare_screened(
 
 def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.DataFrame]:
     """Whole customers together, about `rows` bookings at a time, so that memory does not grow with the bank."""
-    for at in rows_by_customers(bookings, rows=rows):
-        yield bookings.iloc[at].reset_index(drop=True)
+    order, cuts = _order_of(text_column(bookings, "customer_id"), rows=rows)
+    for begin, end in pairwise(cuts):
+        # Bookings that are in order already are not copied.
+        some = bookings[begin:end] if order is None else bookings.iloc[order[begin:end]]
+        yield some.reset_index(drop=True)
 
 
 def rows_by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[np.ndarray]:
     """As `by_customers`, but the positions of the rows."""
-    if not len(bookings):
-        return
-    order = bookings["customer_id"].reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
-    codes = pd.factorize(bookings["customer_id"].to_numpy(dtype=object)[order])[0]
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    begin = 0
-    for start in (*starts[1:].tolist(), len(order)):
-        if start - begin >= rows or start == len(order):
-            yield order[begin:start]
-            begin = start
+    order, cuts = _order_of(text_column(bookings, "customer_id"), rows=rows)
+    order = np.arange(len(bookings)) if order is None else order
+    yield from (order[begin:end] for begin, end in pairwise(cuts))
+
+
+def arrow_by_customers(bookings: arrow.Table, *, rows: int) -> Iterator[arrow.Table]:
+    """As `by_customers`, for a table of `bookings_to_arrow`."""
+    order, cuts = _order_of(bookings["customer_id"].combine_chunks(), rows=rows)
+    for begin, end in pairwise(cuts):
+        whole = bookings.slice(begin, end - begin)
+        yield whole if order is None else bookings.take(arrow.array(order[begin:end]))
+
+
+def _order_of(customers: arrow.Array, *, rows: int) -> tuple[np.ndarray | None, list[int]]:
+    """Positions in order of customer (None: as they are), and where to cut them into whole customers."""
+    if not len(customers):
+        return None, []
+    encoded = customers.dictionary_encode()
+    at, names = encoded.indices.to_numpy(), encoded.dictionary.to_numpy(zero_copy_only=False)
+    place = np.empty(len(names), dtype=np.int32)
+    place[np.argsort(names)] = np.arange(len(names))
+    owner, order = place[at], None
+    if (owner[1:] < owner[:-1]).any():
+        order = np.argsort(owner, kind="stable")
+        owner = owner[order]
+    cuts = [0]
+    for start in (*(np.flatnonzero(owner[1:] != owner[:-1]) + 1).tolist(), len(owner)):
+        if start - cuts[-1] >= rows or start == len(owner):
+            cuts.append(start)
+    return order, cuts
 
 
 def _validate(bookings: pd.DataFrame) -> None:

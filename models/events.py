@@ -39,7 +39,7 @@ from models.taxonomy import Taxonomy
 DETECTION_COLUMNS: tuple[str, ...] = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
 )  # fmt: skip
-_DETECTION_DTYPES = {
+DETECTION_DTYPES = {
     **dict.fromkeys(("customer_id", "event", "status", "offer_class", "evidence"), "str"),
     **dict.fromkeys(("onset_date", "detected_on"), "datetime64[s]"),
     "probability": "float64",
@@ -382,9 +382,9 @@ def describe_hits(
             )
         )
     table = pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))
-    return table.astype(_DETECTION_DTYPES) if len(table) else no_detections()
+    return table.astype(DETECTION_DTYPES) if len(table) else no_detections()
 
 
 def no_detections() -> pd.DataFrame:
     """An empty table of detections with its types."""
-    return pd.DataFrame({name: pd.Series([], dtype=_DETECTION_DTYPES.get(name, "str")) for name in DETECTION_COLUMNS})
+    return pd.DataFrame({name: pd.Series([], dtype=DETECTION_DTYPES.get(name, "str")) for name in DETECTION_COLUMNS})

@@ -3,13 +3,15 @@
 import tomllib
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
+import pyarrow.compute as compute
 
 from models.bookings import amount_cents, signed_cents
 from models.lookback import Runs, day_keys, last_at_or_before, median_of_known
@@ -17,6 +19,7 @@ from models.payments import kinds_of
 from models.places import is_abroad
 from models.taxonomy import NONE
 from models.text import PARTIES, Texts
+from models.words import as_large, text_column
 
 CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
@@ -71,6 +74,16 @@ class Course:
     bounds: np.ndarray
     as_of: int
 
+    @cached_property
+    def is_own(self) -> np.ndarray:
+        """Whether money moved between the customer's own accounts. Some banks code other transfers like these."""
+        return np.asarray(((self.kinds == "INTERNAL") & ~self.company) | self.concepts["savings"])
+
+    @cached_property
+    def is_paid_as_salary(self) -> np.ndarray:
+        """Whether the kind of payment is that of a salary."""
+        return np.asarray(self.kinds == "SALARY")
+
     def likely(self, event: str) -> np.ndarray:
         """Probability per booking that it speaks to this event; zeros where the classifier does not know it."""
         if event not in self.classes:
@@ -86,10 +99,14 @@ def build_course(
     Absences are judged as of `as_of`; bookings after it must not be in the frame.
     """
     days = bookings["booking_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    customers, names = pd.factorize(bookings["customer_id"].to_numpy(dtype=object), sort=True)
-    ids = pd.factorize(bookings["booking_id"].to_numpy(dtype=object), sort=True)[0]
-    order = np.lexsort((ids, days, customers))
-    owner = customers[order].astype(np.int64)
+    encoded = text_column(bookings, "customer_id").dictionary_encode()
+    names = encoded.dictionary.to_numpy(zero_copy_only=False)
+    ordered = np.argsort(names)
+    place = np.empty(len(names), dtype=np.int64)
+    place[ordered] = np.arange(len(names))
+    customers, names = place[encoded.indices.to_numpy()], names[ordered]
+    order = order_by_day(day_keys(customers, days), text_column(bookings, "booking_id"))
+    owner = customers[order]
     bounds = np.searchsorted(owner, np.arange(len(names) + 1))
     unknown = bookings["balance_after"].isna().to_numpy(dtype=bool)
     balance = np.where(unknown, np.nan, amount_cents(bookings["balance_after"]))
@@ -108,7 +125,7 @@ def build_course(
         person=(texts.party == PARTIES.index("person"))[texts.at][order],
         company=(texts.party == PARTIES.index("company"))[texts.at][order],
         abroad=is_abroad(bookings)[order],
-        account=pd.factorize(bookings["account_iban"].to_numpy(dtype=object), sort=True)[0][order],
+        account=_codes(text_column(bookings, "account_iban"))[order],
         balance=balance[order],
         concepts={name: speaks_to_any(texts, concepts)[order] for name, concepts in facts_told().items()},
         classes=tuple(str(name) for name in classes),
@@ -143,23 +160,48 @@ def concept_sets(texts: Texts) -> list[bytes]:
     return [bytes(texts.concepts.flat[a:b]) for a, b in pairwise(texts.concepts.starts.tolist())]
 
 
+def order_by_day(keys: np.ndarray, ids: arrow.Array) -> np.ndarray:
+    """Positions in order of `day_keys`; ties go by booking id, so only those few ids are compared."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    tied = np.zeros(len(ordered), dtype=bool)
+    same = np.flatnonzero(ordered[1:] == ordered[:-1])
+    tied[same] = tied[same + 1] = True
+    at = np.flatnonzero(tied)
+    if len(at):
+        told = arrow.table({"key": ordered[at], "id": ids.take(arrow.array(order[at]))})
+        by_id = compute.sort_indices(told, sort_keys=[("key", "ascending"), ("id", "ascending")])
+        order[at] = order[at][by_id.to_numpy()]
+    return order
+
+
+def _codes(texts: arrow.Array) -> np.ndarray:
+    """One number per text that equal texts share."""
+    return np.asarray(texts.dictionary_encode().indices.to_numpy(), dtype=np.int64)
+
+
 def _party_codes(bookings: pd.DataFrame) -> np.ndarray:
     """One number per counterparty."""
-    return pd.factorize(party_keys(bookings))[0].astype(np.int64)
+    return _codes(party_texts(bookings))
 
 
 def party_keys(bookings: pd.DataFrame) -> np.ndarray:
+    """What tells a counterparty, as texts of Python; see `party_texts`."""
+    return np.asarray(party_texts(bookings).to_numpy(zero_copy_only=False))
+
+
+def party_texts(bookings: pd.DataFrame) -> arrow.Array:
     """What tells a counterparty: its account, else its creditor id, else its name. Only equality is ever used."""
-    iban = bookings["counterparty_iban"].to_numpy(dtype=object)
-    creditor = bookings["creditor_id"].to_numpy(dtype=object)
-    keys = np.where(iban != "", iban, creditor)
-    unnamed = keys == ""
-    at, names = pd.factorize(bookings["counterparty_name"].to_numpy(dtype=object)[unnamed])
+    iban, creditor = text_column(bookings, "counterparty_iban"), text_column(bookings, "creditor_id")
+    keys = compute.if_else(compute.equal(iban, ""), creditor, iban)
+    unnamed = compute.equal(keys, "")
+    told = text_column(bookings, "counterparty_name").filter(unnamed).dictionary_encode()
+    if not len(told):
+        return keys
+    names = told.dictionary.to_numpy(zero_copy_only=False)
     # The sign keeps a name from ever being equal to an account.
-    letters = np.array(["~" + letters for _, letters in _letters(names)], dtype=object)
-    if len(names):
-        keys[unnamed] = letters[at]
-    return np.asarray(keys)
+    letters = "~" + pd.Series([letters for _, letters in _letters(names)], dtype="str")
+    return compute.replace_with_mask(keys, unnamed, as_large(letters).take(told.indices))
 
 
 def payer_names(bookings: pd.DataFrame) -> np.ndarray:
@@ -171,9 +213,10 @@ def payer_names(bookings: pd.DataFrame) -> np.ndarray:
     lowest = round(100 * float(parameters()["series"]["lowest_pay"]))
     asked = np.flatnonzero(signed_cents(bookings) >= lowest)
     names = np.full(len(bookings), "", dtype=object)
-    at, known = pd.factorize(bookings["counterparty_name"].to_numpy(dtype=object)[asked])
-    plain = [letters if len(letters.split()) > 1 or letters != name else "" for name, letters in _letters(known)]
-    names[asked] = np.array([*plain, ""], dtype=object)[at]
+    told = text_column(bookings, "counterparty_name").take(arrow.array(asked)).dictionary_encode()
+    known = _letters(told.dictionary.to_numpy(zero_copy_only=False))
+    plain = [letters if len(letters.split()) > 1 or letters != name else "" for name, letters in known]
+    names[asked] = np.array([*plain, ""], dtype=object)[told.indices.to_numpy()]
     return names
 
 
@@ -192,7 +235,7 @@ def is_salary(course: Course) -> np.ndarray:
 
     An allowance for an internship is no wage: who stays there gets a first one.
     """
-    told = (course.kinds == "SALARY") | (course.concepts["salary"] & ~course.person)
+    told = course.is_paid_as_salary | (course.concepts["salary"] & ~course.person)
     return told & (course.cents > 0) & ~_is_allowance(course)
 
 
@@ -212,8 +255,8 @@ def _is_allowance(course: Course) -> np.ndarray:
 
 
 def is_own_transfer(course: Course) -> np.ndarray:
-    """Whether money moved between the customer's own accounts. Some banks code other transfers like these."""
-    return ((course.kinds == "INTERNAL") & ~course.company) | course.concepts["savings"]
+    """Whether money moved between the customer's own accounts."""
+    return course.is_own
 
 
 def child_benefit_units(days: np.ndarray) -> np.ndarray:

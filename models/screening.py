@@ -41,6 +41,7 @@ from models.screening_text import (
     erase,
     is_one_of,
     join_spelled_letters,
+    level_digits,
     match,
     normalise_text,
     place_of_account,
@@ -66,16 +67,71 @@ _SIEVED_FROM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
-    """The parts of distinct bookings that are judged, normalised and with near misses erased."""
+class _Part:
+    """One part of bookings (name or text): its distinct values in which a word of a category may stand, normalised.
 
-    name: arrow.Array
-    text: arrow.Array
-    whole: arrow.Array
+    `at` is the value of each booking, -1 where no such word can stand.
+    """
+
+    values: arrow.Array
+    at: np.ndarray
+
+    def rows(self, flags: np.ndarray) -> np.ndarray:
+        """Bookings whose value is flagged."""
+        return np.append(flags, False)[self.at]
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspects:
+    """Bookings (a mask each) that hold anything of what a rule looks for: anywhere, in their name, in their text."""
+
+    any: np.ndarray
+    by_name: np.ndarray
+    by_text: np.ndarray
+
+    def of(self, rows: np.ndarray) -> "_Suspects":
+        """The masks of these bookings."""
+        return _Suspects(self.any[rows], self.by_name[rows], self.by_text[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the names of `_Part` become: with their words in other orders, whole, and cut off where banks cut."""
+
     turned: arrow.Array
-    turned_and_text: arrow.Array
+    whole: arrow.Array
     cut: arrow.Array
-    both: arrow.Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Bookings with the words of a category: of who the counterparty is, of the text, and of each of its rules."""
+
+    payer: np.ndarray
+    other: np.ndarray
+    rules: list[np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Judged names and texts of the bookings that one word does not decide; `place` is that of each booking there."""
+
+    names: arrow.Array
+    texts: arrow.Array
+    place: np.ndarray
+
+    def in_names(self, pattern: str, rows: np.ndarray) -> np.ndarray:
+        """Which of these bookings hold the pattern in their name."""
+        return match(self.names.take(arrow.array(self.place[rows])), pattern)
+
+    def in_texts(self, pattern: str, rows: np.ndarray) -> np.ndarray:
+        """Which of these bookings hold the pattern in their text."""
+        return match(self.texts.take(arrow.array(self.place[rows])), pattern)
+
+    def anywhere(self, pattern: str, rows: np.ndarray) -> np.ndarray:
+        """Which of these bookings hold the pattern in either."""
+        at = arrow.array(self.place[rows])
+        return match(compute.binary_join_element_wise(self.names.take(at), self.texts.take(at), PARTS_BREAK), pattern)
 
 
 @dataclass(frozen=True)
@@ -165,15 +221,21 @@ class Screening:
     def _find(self, frame: pd.DataFrame) -> np.ndarray:
         """Number of the first category that stops each booking, -1 where none does."""
         bookings = _read_columns(frame)
-        found = np.full(len(bookings), -1)
-        sieved = len(bookings) >= _SIEVED_FROM
-        suspects = np.flatnonzero(self._suspects(bookings)) if sieved else np.arange(len(bookings))
-        distinct, at = _distinct(bookings.iloc[suspects])
-        found[suspects] = self._judge(distinct)[at]
+        if len(bookings) < _SIEVED_FROM:
+            distinct, at = _distinct(bookings)
+            return self._judge(distinct)[at]
+        found, suspects = np.full(len(bookings), -1), self._suspects(bookings)
+        rows = np.flatnonzero(suspects.any)
+        distinct, at = _distinct(bookings.iloc[rows])
+        first = rows[np.unique(at, return_index=True)[1]]
+        found[rows] = self._judge(distinct, suspects.of(first))[at]
         return found
 
-    def _suspects(self, bookings: pd.DataFrame) -> np.ndarray:
-        """Bookings that hold anything of what `_judge` looks for; each distinct value is looked at once."""
+    def _suspects(self, bookings: pd.DataFrame) -> _Suspects:
+        """Bookings that may be stopped.
+
+        Each distinct value is looked at once, texts that differ in their digits alone as one.
+        """
         names, name_at = encode(as_arrow(bookings["counterparty_name"]))
         plain = self._plain_names(names)
         judged = self._judged_names(plain)
@@ -182,44 +244,71 @@ class Screening:
         by_name[cut] |= match(judged.take(cut), self.sieve.cut)
         by_name |= is_one_of(join_spelled_letters(plain), self.sieve.whole_names)
         texts, text_at = encode(as_arrow(bookings["remittance_information"]))
+        if self.sieve.is_digit_blind:
+            texts, at = encode(level_digits(texts))
+            text_at = at[text_at]
         said = self._judged_texts(texts)
         by_text = match(said, self.sieve.text) | match(said, self.abroad.text_patterns)
         accounts, account_at = encode(as_arrow(bookings["counterparty_iban"]))
         by_account = np.isin(self._places(accounts), ("sepa", "outside"))
-        creditors = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
-        by_creditor = is_one_of(creditors, self.sieve.creditor_ids)
-        return np.asarray(by_name[name_at] | by_text[text_at] | by_account[account_at] | by_creditor)
+        creditors, creditor_at = encode(as_arrow(bookings["creditor_id"]))
+        by_creditor = is_one_of(compute.utf8_upper(creditors), self.sieve.creditor_ids)
+        named, told = by_name[name_at], by_text[text_at]
+        return _Suspects(named | told | by_account[account_at] | by_creditor[creditor_at], named, told)
 
-    def _judge(self, bookings: pd.DataFrame) -> np.ndarray:
-        """Number of the first category that stops each booking, -1 where none does."""
+    def _judge(self, bookings: pd.DataFrame, suspects: _Suspects | None = None) -> np.ndarray:
+        """Number of the first category that stops each booking, -1 where none does.
+
+        Without `suspects` every name and every text may hold a word of a category.
+        """
         found = np.full(len(bookings), -1)
         if not len(bookings):
             return found
-        texts = self._prepare(bookings)
-        coded = self._coded_salary(bookings)
-        worded = coded | (_is_credit(bookings) & match(texts.text, self.salary.words))
-        for number, category in enumerate(self.categories):
-            hit_payer, hit_other = self._hits(category, texts, bookings)
-            spared = _spare_salary(category, coded=coded, worded=worded)
-            found[(found < 0) & (hit_other | (hit_payer & ~spared))] = number
-        found[(found < 0) & self._is_abroad(bookings, texts)] = len(self.categories)
+        everything = np.ones(len(bookings), dtype=bool)
+        raw_names, at = _may_hold(bookings["counterparty_name"], suspects.by_name if suspects else everything)
+        plain = self._plain_names(raw_names)
+        name = _Part(self._judged_names(plain), at)
+        cut = compute.if_else(self._are_cut(raw_names), name.values, "")
+        names = _Names(turn_around(name.values), join_spelled_letters(plain), cut)
+        raw_texts, at = _may_hold(bookings["remittance_information"], suspects.by_text if suspects else everything)
+        text = _Part(self._judged_texts(raw_texts), at)
+        hits = [self._hits(category, name, names, text) for category in self.categories]
+        to_person = self._goes_abroad(bookings)
+        whole = self._whole_of(bookings, self._undecided(hits, bookings) | to_person)
+        coded, credit = self._coded_salary(bookings), _is_credit(bookings)
+        creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
+        for number, (category, hit) in enumerate(zip(self.categories, hits, strict=True)):
+            payer, other = hit.payer, hit.other | is_one_of(creditor_ids, category.creditor_ids)
+            for rule, said in zip(category.rules, hit.rules, strict=True):
+                kept = _narrow(rule, said, whole)
+                payer, other = (payer | kept, other) if rule.where == "name" else (payer, other | kept)
+            spared = self._spare_salary(category, payer & credit, coded, whole)
+            found[(found < 0) & (other | (payer & ~spared))] = number
+        rows = np.flatnonzero(to_person)
+        to_person[rows] = ~whole.in_names(self.abroad.organisation_words, rows)
+        outside = self._places(as_arrow(bookings["counterparty_iban"])) == "outside"
+        told = text.rows(match(text.values, self.abroad.text_patterns))
+        found[(found < 0) & (outside | to_person | told)] = len(self.categories)
         return found
 
-    def _prepare(self, bookings: pd.DataFrame) -> _Texts:
-        raw_name = as_arrow(bookings["counterparty_name"])
-        plain_name = self._plain_names(raw_name)
-        name = self._judged_names(plain_name)
-        text = self._judged_texts(as_arrow(bookings["remittance_information"]))
-        turned = turn_around(name)
-        return _Texts(
-            name=name,
-            text=text,
-            whole=join_spelled_letters(plain_name),
-            turned=turned,
-            turned_and_text=arrow.concat_arrays([turned, text]),
-            cut=compute.if_else(self._are_cut(raw_name), name, ""),
-            both=compute.binary_join_element_wise(name, text, PARTS_BREAK),
-        )
+    def _undecided(self, hits: list[_Found], bookings: pd.DataFrame) -> np.ndarray:
+        """Bookings of which more must be read than the word that was found."""
+        undecided, credit = np.zeros(len(bookings), dtype=bool), _is_credit(bookings)
+        for category, hit in zip(self.categories, hits, strict=True):
+            for rule, said in zip(category.rules, hit.rules, strict=True):
+                if rule.also or rule.unless or category.employer == "worded":
+                    undecided |= said
+            if category.employer == "worded":
+                undecided |= hit.payer & credit
+        return undecided
+
+    def _whole_of(self, bookings: pd.DataFrame, wanted: np.ndarray) -> _Whole:
+        rows = np.flatnonzero(wanted)
+        place = np.full(len(wanted), -1)
+        place[rows] = np.arange(len(rows))
+        names, name_at = encode(as_arrow(bookings["counterparty_name"].iloc[rows]))
+        names = self._judged_names(self._plain_names(names)).take(arrow.array(name_at))
+        return _Whole(names, self._judged_texts(as_arrow(bookings["remittance_information"].iloc[rows])), place)
 
     def _plain_names(self, raw: arrow.Array) -> arrow.Array:
         return strip_prefixes(normalise_text(raw), self.card_prefixes)
@@ -243,40 +332,46 @@ class Screening:
             accounts, home_country=self.abroad.home_country, sepa_countries=self.abroad.sepa_countries
         )
 
-    def _hits(self, category: Category, texts: _Texts, bookings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Bookings stopped by who the counterparty is, and those stopped by anything else."""
+    def _hits(self, category: Category, name: _Part, names: _Names, text: _Part) -> _Found:
         # One call for names and texts: compiling the pattern is what costs time when the bookings are few.
-        by_words = match(texts.turned_and_text, category.words)
-        payer = by_words[: len(bookings)] | match(texts.turned, category.name_words)
-        payer |= match(texts.cut, category.cut_words) | is_one_of(texts.whole, category.whole_names)
-        creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
-        other = by_words[len(bookings) :] | match(texts.text, category.text_words)
-        other |= is_one_of(creditor_ids, category.creditor_ids)
-        for rule in category.rules:
-            if rule.where == "name":
-                payer |= _applies(rule, texts.name, texts.both)
-            elif rule.where == "text":
-                other |= _applies(rule, texts.text, texts.both)
-            else:
-                other |= _applies(rule, texts.both, texts.both)
-        return payer, other
+        by_words = match(arrow.concat_arrays([names.turned, text.values]), category.words)
+        payer, other = by_words[: len(names.turned)], by_words[len(names.turned) :]
+        payer = payer | match(names.turned, category.name_words) | match(names.cut, category.cut_words)
+        payer |= is_one_of(names.whole, category.whole_names)
+        other = other | match(text.values, category.text_words)
+        return _Found(name.rows(payer), text.rows(other), [_hits_rule(rule, name, text) for rule in category.rules])
+
+    def _spare_salary(self, category: Category, paid: np.ndarray, coded: np.ndarray, whole: _Whole) -> np.ndarray:
+        """Credits that pass although the payer is of this category, because they are salary.
+
+        The flag "this is a salary" may stay and the name is dropped for all payers, so people who work for a church, a
+        mosque, a union or a hospital keep the events that salaries show. Where the payer hints at belief, only the
+        bank's own code counts ("coded"); for care employers, whose staff say nothing about their own health, words do
+        ("worded").
+        """
+        if not category.employer:
+            return np.zeros_like(coded)
+        spared = coded.copy()
+        if category.employer == "worded":
+            rows = np.flatnonzero(paid)
+            spared[rows] |= whole.in_texts(self.salary.words, rows)
+        return spared
 
     def _coded_salary(self, bookings: pd.DataFrame) -> np.ndarray:
         coded = bookings["bank_transaction_code"].isin(self.salary.transaction_codes)
         coded = coded | bookings["purpose_code"].isin(self.salary.purpose_codes)
         return coded.to_numpy(dtype=bool) & _is_credit(bookings)
 
-    def _is_abroad(self, bookings: pd.DataFrame, texts: _Texts) -> np.ndarray:
-        """Outside SEPA in either direction, or a transfer to somebody abroad who is not plainly an organisation.
+    def _goes_abroad(self, bookings: pd.DataFrame) -> np.ndarray:
+        """Transfers to an account abroad: stopped where whoever gets it is not plainly an organisation.
 
         Only a series could show that a transfer abroad is a fixed one; then an earlier booking would be judged by
         later ones. So every transfer of that kind is stopped, the first one too.
         """
-        place = self._places(as_arrow(bookings["counterparty_iban"]))
+        abroad = self._places(as_arrow(bookings["counterparty_iban"])) == "sepa"
         is_transfer = bookings["bank_transaction_code"].isin(self.abroad.transfer_codes).to_numpy(dtype=bool)
         is_transfer = is_transfer & (bookings["creditor_id"] == "").to_numpy(dtype=bool) & ~_is_credit(bookings)
-        to_person = (place == "sepa") & is_transfer & ~match(texts.name, self.abroad.organisation_words)
-        return (place == "outside") | to_person | match(texts.text, self.abroad.text_patterns)
+        return np.asarray(abroad & is_transfer)
 
 
 @cache
@@ -324,7 +419,11 @@ def _build(data: dict[str, Any]) -> Screening:
         version=str(data["version"]),
         sha256=canonical_sha256(data),
         categories=tuple(build_category(raw) for raw in data["category"]),
-        sieve=build_sieve(data["category"], data.get("ordinary_words", [])),
+        sieve=build_sieve(
+            data["category"],
+            data.get("ordinary_words", []),
+            same=(any_pattern(patterns), any_pattern(data["abroad"]["text_patterns"])),
+        ),
         near_misses=any_pattern(patterns),
         persons=build_persons(data["persons"], lists),
         card_prefixes=one_of(data["card_prefixes"]),
@@ -357,20 +456,28 @@ def _is_credit(bookings: pd.DataFrame) -> np.ndarray:
     return np.asarray((bookings["credit_debit_indicator"] == "CRDT").to_numpy(), dtype=bool)
 
 
-def _applies(rule: Rule, part: arrow.Array, both: arrow.Array) -> np.ndarray:
-    hit = match(part, rule.words)
-    if hit.any() and rule.also:
-        hit &= match(both, rule.also)
-    if hit.any() and rule.unless:
-        hit &= ~match(both, rule.unless)
-    return hit
+def _hits_rule(rule: Rule, name: _Part, text: _Part) -> np.ndarray:
+    """Bookings with a word of a rule where it looks for one."""
+    said = (
+        name.rows(match(name.values, rule.words)) if rule.where != "text" else text.rows(match(text.values, rule.words))
+    )
+    return said | text.rows(match(text.values, rule.words)) if rule.where == "any" else said
 
 
-def _spare_salary(category: Category, *, coded: np.ndarray, worded: np.ndarray) -> np.ndarray:
-    """Credits that pass although the payer is of this category, because they are salary.
+def _narrow(rule: Rule, said: np.ndarray, whole: _Whole) -> np.ndarray:
+    """Of the bookings with a word of a rule those with one of its other words, and none that speaks against it."""
+    if not (rule.also or rule.unless) or not said.any():
+        return said
+    rows, kept = np.flatnonzero(said), np.zeros_like(said)
+    kept[rows] = whole.anywhere(rule.also, rows) if rule.also else True
+    kept[rows] &= ~whole.anywhere(rule.unless, rows)
+    return kept
 
-    The flag "this is a salary" may stay and the name is dropped for all payers, so people who work for a church, a
-    mosque, a union or a hospital keep the events that salaries show. Where the payer hints at belief, only the bank's
-    own code counts ("coded"); for care employers, whose staff say nothing about their own health, words do ("worded").
-    """
-    return {"coded": coded, "worded": worded, "": np.zeros_like(coded)}[category.employer]
+
+def _may_hold(texts: pd.Series, flags: np.ndarray) -> tuple[arrow.Array, np.ndarray]:
+    """The distinct texts of the flagged bookings, and for each booking which of them it has (-1: it is not flagged)."""
+    rows = np.flatnonzero(flags)
+    distinct, place = encode(as_arrow(texts.iloc[rows]))
+    at = np.full(len(flags), -1)
+    at[rows] = place
+    return distinct, at

@@ -13,21 +13,29 @@ from models.screening_text import any_of, compile_cut_words, compile_word, is_gl
 
 _TELLING = 4  # letters from which on a part stands for its phrase; shorter parts stand in too many other words
 _GAP = re.compile(r"[*#]")
+_DIGITS = re.compile(r"(\\.|\{[\d,]*\}|0-9)|\d")  # what stands for any digit or counts, or else one digit
 
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
-    """What a judged name, a judged text, a cut name, a whole name or a creditor must hold to be judged at all."""
+    """What a judged name, a judged text, a cut name, a whole name or a creditor must hold to be judged at all.
+
+    Where it is digit-blind, what a text holds does not change with its digits.
+    """
 
     name: str
     text: str
+    is_digit_blind: bool
     cut: str
     whole_names: frozenset[str]
     creditor_ids: frozenset[str]
 
 
-def build_sieve(categories: Iterable[Mapping[str, Any]], ordinary: Iterable[str]) -> Sieve:
-    """The sieve of the categories of a screening file; `ordinary` words stand in too many texts to look for."""
+def build_sieve(categories: Iterable[Mapping[str, Any]], ordinary: Iterable[str], *, same: Iterable[str]) -> Sieve:
+    """The sieve of the categories of a screening file; `ordinary` words stand in too many texts to look for.
+
+    `same` are the other patterns that texts meet before they are judged.
+    """
     name: list[str] = []
     text: list[str] = []
     cut: list[str] = []
@@ -47,11 +55,17 @@ def build_sieve(categories: Iterable[Mapping[str, Any]], ordinary: Iterable[str]
     avoided = frozenset(ordinary)
     return Sieve(
         name=any_of(dict.fromkeys(_part(word, avoided) for word in name)),
-        text=any_of(dict.fromkeys(_part(word, avoided) for word in text)),
+        text=_any_digits(any_of(dict.fromkeys(_part(word, avoided) for word in text))),
+        is_digit_blind=all(_any_digits(pattern) == pattern for pattern in same),
         cut=compile_cut_words(dict.fromkeys(cut)),
         whole_names=frozenset(whole),
         creditor_ids=frozenset(creditors),
     )
+
+
+def _any_digits(pattern: str) -> str:
+    """The pattern with any digit where it names one: it finds more, and the same whatever the digits are."""
+    return _DIGITS.sub(lambda found: found[1] or r"\d", pattern)
 
 
 def _part(word: str, ordinary: frozenset[str]) -> str:

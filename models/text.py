@@ -20,6 +20,7 @@ from models.ragged import Ragged, distinct_in_rows, join_rows
 from models.statements.codes import KINDS
 from models.words import level_texts, split_words, text_column
 
+TEXT_COLUMNS = ("counterparty_name", "remittance_information")
 PARTIES = ("none", "person", "payer", "company")
 _NOBODY, _PERSON, _PAYER, _COMPANY = range(len(PARTIES))
 _PLAIN, _MERCHANT, _CREDIT, _SALARY, _ONLINE, _LONG_ONLINE = range(6)  # what a booking's codes say of its other side
@@ -55,8 +56,9 @@ class Texts:
 def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
     """Words, concepts and party of every booking; the work is done once per distinct text."""
     lexicon = default_lexicon()
-    columns = text_column(bookings, "counterparty_name"), text_column(bookings, "remittance_information")
+    columns, at = _distinct_pairs(*(text_column(bookings, name) for name in TEXT_COLUMNS))
     (named, name_at), (told, told_at) = map(_level_distinct, _without_names(*columns, names=names))
+    name_at, told_at = name_at[at], told_at[at]
     words, (name_words, told_words) = split_words(named, told)
     told_words, words = _complete_lasts(told_words, words, lexicon)
     name_words, words = _complete_lasts(name_words, words, lexicon)
@@ -94,6 +96,15 @@ def read_texts(bookings: pd.DataFrame, *, names: Names) -> Texts:
         persons=persons,
         at=at,
     )
+
+
+def _distinct_pairs(names: arrow.Array, texts: arrow.Array) -> tuple[tuple[arrow.Array, arrow.Array], np.ndarray]:
+    """The distinct pairs of a name and a text in order of appearance, and which of them each booking has."""
+    named, told = names.dictionary_encode(), texts.dictionary_encode()
+    size = max(len(told.dictionary), 1)
+    at, pairs = pd.factorize(named.indices.to_numpy().astype(np.int64) * size + told.indices.to_numpy())
+    distinct = named.dictionary.take(arrow.array(pairs // size)), told.dictionary.take(arrow.array(pairs % size))
+    return distinct, at
 
 
 def _level_distinct(texts: arrow.Array) -> tuple[arrow.Array, np.ndarray]:

@@ -15,10 +15,10 @@ import pyarrow.ipc as ipc
 
 from models.booking_stream import CHUNK_ROWS
 from models.bookings import bookings_from_arrow, bookings_to_arrow, no_bookings
-from models.detection import by_customers
+from models.detection import arrow_by_customers
 from models.scratch import needs_room, open_scratch
 
-_MOST_FILES = 250  # a process may have about a thousand files open
+_MOST_FILES = 250  # a process may have about a thousand files open; a place among them is one byte
 
 
 def in_order(chunks: Iterable[pd.DataFrame], *, rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
@@ -70,10 +70,12 @@ def _write_parts(chunks: Iterable[pd.DataFrame], bounds: np.ndarray, files: list
     with ExitStack() as stack:
         writers = [stack.enter_context(ipc.new_stream(file, schema, options=options)) for file in files]
         for chunk in chunks:
-            codes, customers = pd.factorize(chunk["customer_id"].to_numpy(dtype=object))
-            place = np.searchsorted(bounds, customers, side="right")[codes]
+            table = bookings_to_arrow(chunk)
+            customers = table["customer_id"].combine_chunks().dictionary_encode()
+            told = customers.dictionary.to_numpy(zero_copy_only=False)
+            place = np.searchsorted(bounds, told, side="right").astype(np.uint8)[customers.indices.to_numpy()]
             order = np.argsort(place, kind="stable")
-            table = bookings_to_arrow(chunk).take(arrow.array(order))
+            table = table.take(arrow.array(order)) if len(bounds) else table
             cuts = np.searchsorted(place[order], np.arange(len(files) + 1))
             for writer, begin, end in zip(writers, cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
                 if end > begin:
@@ -85,5 +87,5 @@ def _read_parts(files: list[BinaryIO], rows: int) -> Iterator[pd.DataFrame]:
         with needs_room():
             file.seek(0)
             with ipc.open_stream(file) as reader:
-                part = bookings_from_arrow(reader.read_all())
-        yield from by_customers(part, rows=rows)
+                part = reader.read_all()
+        yield from map(bookings_from_arrow, arrow_by_customers(part, rows=rows))

@@ -153,6 +153,11 @@ def text_column(bookings: pd.DataFrame, name: str) -> arrow.Array:
     values = bookings[name]
     if values.dtype == object:
         values = values.where(values.notna(), "").astype(str)
-    array = arrow.array(values, from_pandas=True)
+    return compute.fill_null(as_large(values), "")
+
+
+def as_large(texts: pd.Series) -> arrow.Array:
+    """A column of texts as one Arrow array; what is missing stays missing."""
+    array = arrow.array(texts, from_pandas=True)
     whole = array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
-    return compute.fill_null(compute.cast(whole, arrow.large_string()), "")
+    return compute.cast(whole, arrow.large_string())

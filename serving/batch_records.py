@@ -11,10 +11,10 @@ from models.purposes import PurposeSource
 from models.store import Store, batches, detections, followed_customers, runs, told_detections
 from serving.detecting import ServedRelease
 from serving.nightly import find_allowed_of
-from serving.records import as_date
 
 _IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
 FOLLOWED = (told_detections, followed_customers)  # go with the last permission, as nights do
+_DAYS = ("onset_date", "detected_on")
 _PAGE = 5_000  # customers looked at in one transaction
 
 
@@ -65,9 +65,12 @@ def write_chunk(connection: sa.Connection, found: pd.DataFrame, judged: Collecti
     """Replace the night of these customers by this frame of `detect_events`."""
     made = {"as_of": night.as_of, "release_id": night.release_id}
     own = [c.name for c in detections.columns if c.name not in made]
-    rows = [{**row, **made} for row in found[own].to_dict("records")]
-    for row in rows:
-        row["onset_date"], row["detected_on"] = as_date(row["onset_date"]), as_date(row["detected_on"])
+    # By columns: a row of a frame costs several times as much as one of lists.
+    columns = [
+        found[name].to_numpy().astype("datetime64[D]").tolist() if name in _DAYS else found[name].to_numpy().tolist()
+        for name in own
+    ]
+    rows = [{**dict(zip(own, values, strict=True)), **made} for values in zip(*columns, strict=True)]
     told = {**made, "model_version": night.model_version, "batch": night.batch}
     ordered = sorted(judged)
     _delete(connection, ordered, as_of=night.as_of)

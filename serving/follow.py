@@ -13,12 +13,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as arrow
 
 from models.answering import known_day
 from models.bookings import KEY, no_bookings
 from models.canonical import framed_sha256
-from models.course_state import keep_customers
 from models.detection import detect_events
 from models.durable import lock_folder
 from models.errors import PartlyReadError
@@ -32,7 +30,7 @@ from serving.champion import ChampionHolder
 from serving.gate import Gate
 from serving.opening import open_gate
 from serving.settings import Settings
-from serving.state_files import open_state
+from serving.state_files import Told, open_state
 from serving.stream import BookingSource, DetectionSink
 from serving.telling import Teller
 
@@ -65,11 +63,8 @@ class Following(Updating):
         else:
             self._part += 1
 
-    def _detect_and_store(self, state: arrow.Table, customers: set[str]) -> set[str]:
-        if not self.judges_all:
-            customers = customers & self._touched
-            state = keep_customers(state, customers)
-        return super()._detect_and_store(state, customers)
+    def _nights_of(self, told: Told) -> set[str]:
+        return set(told.customers if self.judges_all else told.customers & self._touched)
 
     def store_night(self, found: pd.DataFrame, judged: set[str]) -> set[str]:
         """As `Scoring.store_night`, then tell what is new in it."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -72,8 +72,11 @@ def main(repeats: int, copies: int) -> None:
             memory = costs[n].megabytes
             judge(f"{n} times the bookings, memory ({memory:.0f} MB)", memory / costs[1].megabytes, MOST_MEMORY)
         race_spark(folder, rows=TIMES[-1] * rows)
-        run(folder, *score("before"), "--keep-state")
-        update = best(*score("since"), "--update").seconds - start.seconds
+        costs_of_update = []
+        for _ in range(repeats):  # from the state of the night before; a second update with the same day is another one
+            run(folder, *score("before", AS_OF - timedelta(days=1)), "--keep-state")
+            costs_of_update.append(run(folder, *score("since"), "--update").seconds)
+        update = min(costs_of_update) - start.seconds
         full = costs[TIMES[-1]].seconds - start.seconds
         judge(
             f"full run ({full:.1f} s) against an update with a day ({update:.2f} s)",
@@ -142,9 +145,9 @@ def say_bank(update: float, full: float, *, rows: int, new: int, customers: int,
     )
 
 
-def score(table: str) -> tuple[str | Path, ...]:
+def score(table: str, as_of: date = AS_OF) -> tuple[str | Path, ...]:
     """The command on a table of the folder."""
-    return "-m", "models.command_line", "score", "--demo", "--as-of", str(AS_OF), "--bookings", f"{table}.parquet"
+    return "-m", "models.command_line", "score", "--demo", "--as-of", str(as_of), "--bookings", f"{table}.parquet"
 
 
 def run(folder: Path, *command: str | Path, **settings: str) -> Cost:

@@ -8,6 +8,7 @@ many at a time as there are cores. Run: `python tests/benchmarks/night_slice.py 
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +29,8 @@ def main(copies: int) -> None:
         earlier, new, customers = make_slice(folder, copies)
         allow_all(folder, -(-copies // TIMES[-1]))
         print(f"{customers:,} customers, {earlier:,} earlier bookings, {new:,} of the last day", flush=True)
-        full = judge_night("full run", folder, score("before")[:-1], "before", "--keep-state")
+        before = AS_OF - timedelta(days=1)
+        full = judge_night("full run", folder, score("before", before)[:-1], "before", "--keep-state")
         update = judge_night("update with the last day", folder, score("since")[:-1], "since", "--update")
         say_bank(full, update, earlier=earlier, customers=customers)
 

@@ -316,7 +316,8 @@ def follow_and_die(bank: Bank, owner: Any, name: str, *, before: bool) -> int | 
 
 
 STEPS = [
-    (follow, "begin_batch"), (StateFiles, "write"), (telling, "remember_last_night"), (Scoring, "store_night"),
+    (follow, "begin_batch"), (StateFiles, "write_newer"), (StateFiles, "write_told"),
+    (telling, "remember_last_night"), (Scoring, "store_night"),
     (telling, "permitted_of"), (telling, "remember"), (DetectionFile, "tell"), (telling, "mark_told"),
     (batch, "end_batch"), (BookingTail, "commit"),
 ]  # fmt: skip

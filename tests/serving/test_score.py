@@ -328,6 +328,26 @@ def test_an_update_killed_anywhere_goes_on(
     assert len(list((alone.settings.home.path / "batch").glob("state-*/part-*"))) == 5
 
 
+def test_night_after_night_equals_full_runs(alone: Promoted, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Quiet nights, one with news, one that only time changes, and the large file written anew among them."""
+    ends = [date(2026, 8, 31), *(date(2026, 10, day) for day in (1, 2, 3, 12)), AS_OF]
+    nights = []
+    for before, end in zip([date(2000, 1, 1), *ends[:-1]], ends, strict=True):
+        own = [row for row in rows if str(before) < row["booking_date"] <= str(end)]
+        write_bookings(bookings_from_records(own, source="test").frame, tmp_path / f"{end}.parquet")
+        nights.append((end, tmp_path / f"{end}.parquet"))
+        known = [row for row in rows if row["booking_date"] <= str(end)]
+        write_bookings(bookings_from_records(known, source="test").frame, tmp_path / f"all-{end}.parquet")
+    found = []
+    for end, bookings in nights:
+        score_file(bookings, alone.settings, as_of=end, rows=30, state="update" if found else "keep")
+        found.append([row for row in alone.table(detections) if row[1] == end])
+    for (end, _), told in zip(nights, found, strict=True):
+        score_file(tmp_path / f"all-{end}.parquet", alone.settings, as_of=end, rows=30)
+        assert [row for row in alone.table(detections) if row[1] == end] == told
+    assert found[-1]
+
+
 def test_who_withdrew_leaves_the_state_and_waits_when_allowing_it_again(alone: Promoted, nights: Nights) -> None:
     alone.score(nights.before, state="keep")
     alone.record("withdrawn", "c-01")

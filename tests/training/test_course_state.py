@@ -1,6 +1,6 @@
 """Bookings read day by day, late and corrected ones too, give what all of them give at once."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.bookings import load_bookings
-from models.course_state import Digest, course_of, detect_state, digest, no_state, update
-from models.detection import detect_events
+from models.course_state import (
+    Digest,
+    course_of,
+    detect_state,
+    digest,
+    falls_due,
+    find_changed,
+    find_loud,
+    keep_customers,
+    no_state,
+    status_on,
+    update,
+)
+from models.detection import detect_events, join_detections, prepare
 from models.text import read_texts
 from training.fitting import Fitted
 
@@ -59,6 +71,73 @@ def test_day_by_day_equals_all_at_once(
             state = update(state, read(some.sample(frac=1, random_state=1), small_release))
     found = detect_state(state, as_of=as_of, model=small_release)
     pd.testing.assert_frame_equal(found, detect_events(mine, as_of=as_of, release=small_release))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1), nights=st.integers(2, 6), late=st.floats(0, 0.1), corrected=st.floats(0, 0.02))
+def test_night_after_night_who_did_not_change_is_told_the_same(
+    bookings: pd.DataFrame, small_release: Fitted, seed: int, nights: int, late: float, corrected: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    customers = rng.choice(bookings["customer_id"].unique(), 4, replace=False)
+    mine = bookings[bookings["customer_id"].isin(customers)].reset_index(drop=True)
+    days = mine["booking_date"].to_numpy().astype("datetime64[D]")
+    # Nights that follow one another closely, so that most bookings change nothing.
+    first = rng.choice(days)
+    ends = np.array([first + np.timedelta64(int(step), "D") for step in np.cumsum(rng.integers(1, 9, nights))])
+    step = np.searchsorted(ends, days)
+    step = np.where(rng.random(len(mine)) < late, rng.integers(0, nights, len(mine)), step)
+    is_corrected = (rng.random(len(mine)) < corrected) & (step < nights - 1)
+    state, told, before = no_state(), None, None
+    known = mine[:0]
+    for night, end in enumerate(ends):
+        as_of = end.astype(date)
+        fresh = mine[(step == night) & ~is_corrected]
+        wrong = wrong_version(mine[(step == night) & is_corrected], rng)
+        coming = pd.concat([fresh, wrong, mine[(step == night - 1) & is_corrected]])
+        known = pd.concat([known, coming]).drop_duplicates("booking_id", keep="last")
+        new = read(coming, small_release)
+        changed = set(customers)
+        if told is not None:
+            changed = find_changed([state], new, after=before, up_to=as_of)
+        state = update(state, new)
+        found = [detect_state(keep_customers(state, changed), as_of=as_of, model=small_release)]
+        if told is not None:
+            found.append(status_on(told[~told["customer_id"].isin(changed)], as_of, small_release.taxonomy))
+        told = join_detections(found).sort_values("customer_id", kind="stable", ignore_index=True)
+        before = as_of
+        pd.testing.assert_frame_equal(told, detect_events(known, as_of=as_of, release=small_release))
+
+
+def test_every_booking_that_makes_a_point_is_loud(bookings: pd.DataFrame, small_release: Fitted) -> None:
+    """A new kind of point must be added to `find_loud`, or a night would be told as the one before."""
+    as_of = date(2026, 10, 31)
+    mine = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)].reset_index(drop=True)
+    prepared = prepare(mine, as_of=as_of, model=small_release)
+    state = read(mine, small_release).rows
+    points = prepared.points
+    last = np.array([row[row >= 0][-1] for row in points.evidence])
+    ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
+    owners = prepared.bookings["customer_id"].to_numpy(dtype=object)
+    loud = set(zip(*(np.array(state[name].to_pylist(), dtype=object)[find_loud(state)]
+                     for name in ("customer_id", "booking_id")), strict=True))  # fmt: skip
+    assert {points.events[event] for event in np.unique(points.event)} >= {"child_birth", "windfall", "job_change"}
+    assert {pair for pair in zip(owners[last], ids[last], strict=True) if pair not in loud} == set()
+    assert 0 < len(loud) < len(state) / 3
+
+
+def test_a_payment_that_is_overdue_is_noticed_on_that_day(bookings: pd.DataFrame, small_release: Fitted) -> None:
+    as_of = date(2026, 10, 31)
+    mine = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)].reset_index(drop=True)
+    prepared = prepare(mine, as_of=as_of, model=small_release)
+    state = read(mine, small_release).rows
+    stops = prepared.points.part(prepared.points.figure("is_virtual") > 0)
+    assert len(stops.day)
+    names = prepared.course.customers
+    for customer, day in zip(stops.customer.tolist(), stops.day.tolist(), strict=True):
+        end = np.datetime64(day, "D").astype(date)
+        due = state.filter(arrow.array(falls_due(state, end - timedelta(days=1), end)))
+        assert names[customer] in due["customer_id"].to_pylist()
 
 
 def test_the_same_bookings_twice_change_nothing(bookings: pd.DataFrame, small_release: Fitted) -> None:
