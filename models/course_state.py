@@ -42,7 +42,7 @@ from models.text import PARTIES, Texts, read_texts
 from models.words import text_column
 
 _FORMAT = "3"
-_PERSON, _COMPANY, _ABROAD = np.uint64(1), np.uint64(2), np.uint64(4)
+_PERSON, _ABROAD = np.uint64(1), np.uint64(2)
 _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.series`).
 _COMPARED = ("child_birth", "retirement", "study_start")
@@ -58,7 +58,7 @@ SCHEMA = arrow.schema(
         ("payer", arrow.uint64()),  # 0 where it is not asked
         ("kind", arrow.uint8()),
         ("saying", arrow.uint64()),
-        ("facts", arrow.uint64()),  # bits: the other side is a person, a company, abroad, then what the text tells
+        ("facts", arrow.uint64()),  # bits: the other side is a person, abroad, then what the text tells
         ("balance", arrow.float64()),
         ("unexplained", arrow.float64()),
         ("told", arrow.dictionary(arrow.int32(), arrow.binary())),  # probabilities as bytes; empty: all zero
@@ -203,8 +203,7 @@ def find_loud(rows: arrow.Table) -> np.ndarray:
     series = parameters()["series"]
     loud = np.asarray(compute.not_equal(compute.binary_length(rows["told"].cast(arrow.binary())), 0))
     loud |= (facts & _ABROAD) != 0
-    own = (rows["kind"].to_numpy() == KINDS.index("INTERNAL")) & ((facts & _COMPANY) == 0)
-    own |= (facts & _bit("savings")) != 0
+    own = (rows["kind"].to_numpy() == KINDS.index("INTERNAL")) | ((facts & _bit("savings")) != 0)
     loud |= (cents >= 100 * min(float(series["lowest_pay"]), float(series["lowest_windfall"]))) & ~own
     paid = np.bitwise_or.reduce([_bit(name) for name in (*_COMPARED_CONCEPTS, "salary", "refund")])
     loud |= ((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0)
@@ -298,7 +297,6 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
         kinds=np.array(KINDS, dtype=object)[state["kind"].to_numpy()],
         saying=_codes(state, "saying"),
         person=(facts & _PERSON).astype(bool),
-        company=(facts & _COMPANY).astype(bool),
         abroad=(facts & _ABROAD).astype(bool),
         account=_codes(state, "account"),
         balance=state["balance"].to_numpy(),
@@ -327,14 +325,13 @@ def _owners(state: arrow.Table) -> tuple[np.ndarray, np.ndarray]:
 def _facts(kept: pd.DataFrame, texts: Texts) -> np.ndarray:
     party, no = texts.party[texts.at], np.uint64(0)
     facts = np.where(party == PARTIES.index("person"), _PERSON, no) | np.where(is_abroad(kept), _ABROAD, no)
-    facts |= np.where(party == PARTIES.index("company"), _COMPANY, no)
     for name, concepts in facts_told().items():
         facts |= np.where(speaks_to_any(texts, concepts), _bit(name), no)
     return facts
 
 
 def _bit(fact: str) -> np.uint64:
-    return np.uint64(8 << list(facts_told()).index(fact))
+    return np.uint64(4 << list(facts_told()).index(fact))
 
 
 def _told(probabilities: np.ndarray, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:

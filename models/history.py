@@ -45,10 +45,9 @@ class Course:
 
     `row` is the position in the frame it was built from; `owner` the customer's number; `start` the position of the
     customer's first booking; `payer` a number for the name of who paid, -1 where it is not asked (`payer_names`);
-    `kinds` the kind of payment; `saying` a number for what its text speaks to; `person` whether the other side is (or
-    may be) a private person, `company` whether it is surely none; `concepts` what the texts tell by name
-    (`facts_told`); `unexplained` the probability that a booking speaks to no event; `bounds` are the slices of the
-    customers.
+    `kinds` the kind of payment; `saying` a number for what its text speaks to; `person` whether the other side is a
+    private person; `concepts` what the texts tell by name (`facts_told`); `unexplained` the probability that a booking
+    speaks to no event; `bounds` are the slices of the customers.
     """
 
     customers: np.ndarray
@@ -63,7 +62,6 @@ class Course:
     kinds: np.ndarray
     saying: np.ndarray
     person: np.ndarray
-    company: np.ndarray
     abroad: np.ndarray
     account: np.ndarray
     balance: np.ndarray
@@ -76,8 +74,8 @@ class Course:
 
     @cached_property
     def is_own(self) -> np.ndarray:
-        """Whether money moved between the customer's own accounts. Some banks code other transfers like these."""
-        return np.asarray(((self.kinds == "INTERNAL") & ~self.company) | self.concepts["savings"])
+        """Whether money moved between the customer's own accounts."""
+        return np.asarray((self.kinds == "INTERNAL") | self.concepts["savings"])
 
     @cached_property
     def is_paid_as_salary(self) -> np.ndarray:
@@ -123,7 +121,6 @@ def build_course(
         kinds=kinds_of(bookings)[order],
         saying=_sayings(texts)[order],
         person=(texts.party == PARTIES.index("person"))[texts.at][order],
-        company=(texts.party == PARTIES.index("company"))[texts.at][order],
         abroad=is_abroad(bookings)[order],
         account=_codes(text_column(bookings, "account_iban"))[order],
         balance=balance[order],

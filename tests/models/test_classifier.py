@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from models.classifier import BookingClassifier
 from models.errors import UsageError
+from models.payments import is_direct_debit
 from models.release import TRUSTED_TYPES
 
 MERCHANTS = {
@@ -170,6 +171,18 @@ def test_a_class_speaks_in_no_booking_of_a_way_that_its_own_never_go() -> None:
     assert told[0, column] > 0.9
     assert told[1:, column].tolist() == [0.0, 0.0]
     assert told.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_what_is_always_collected_is_read_where_a_bank_tells_no_creditor() -> None:
+    bookings, labels = lessons_and_shops()
+    collected = bookings.assign(
+        creditor_id=["NL00ZZZ000000000001" if label == "driving_licence" else "" for label in labels]
+    )
+    classifier = BookingClassifier(calibrate=False).fit(collected, labels)
+    assert classifier.predict(bookings.iloc[:1]).tolist() == ["driving_licence"]
+    code_alone = bookings.iloc[:1].assign(bank_transaction_code="SDD")
+    assert classifier.predict(code_alone).tolist() == ["driving_licence"]
+    assert is_direct_debit(code_alone).tolist() == [True]
 
 
 def test_a_text_between_people_that_says_nothing_known_speaks_to_nothing() -> None:

@@ -258,6 +258,76 @@ def test_a_large_credit_from_where_money_was_put_away_is_no_windfall() -> None:
     assert [day for day, _ in found] == ["2026-06-11"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Hr P Jansen", "koop oude auto"), ("Autohuis Vos", "inruilwaarde"), ("Erven de Wit", "afwikkeling"),
+     ("Notariskantoor Derdengelden", "saldo"), ("Hr P Jansen", "caravan"), ("Munt Hypotheken", "bouwdepot")],
+)  # fmt: skip
+def test_a_large_credit_that_says_where_it_comes_from_is_no_windfall(name: str, text: str) -> None:
+    rows = [("2026-06-10", "9000.00", "CRDT", name, text), ("2026-06-11", "9000.00", "CRDT", "Loterij Een", "prijs")]
+    found = series_points(table(*rows, bank_transaction_code="OV"), "windfall", "2026-07-01")
+    assert [day for day, _ in found] == ["2026-06-11"]
+
+
+def test_a_credit_too_low_for_its_event_is_no_sign() -> None:
+    rows = [
+        ("2026-03-02", "999.99", "CRDT", "Mw J Jansen", "uit de erfenis van tante"),
+        ("2026-03-03", "1000.00", "CRDT", "Mw J Jansen", "erfenis van tante"),
+        ("2026-03-04", "400.00", "DBIT", "Belastingdienst", "erfbelasting"),
+    ]
+    points = sign_points(table(*rows), "inheritance", "2026-04-01")
+    assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-03-03", "2026-03-04"]
+
+
+def test_one_cheap_bill_does_not_tell_a_wedding_and_a_dear_one_does() -> None:
+    rows = [
+        ("2026-03-02", "95.00", "DBIT", "Hotel Kasteel BV", "bruidssuite"),
+        ("2026-03-20", "900.00", "DBIT", "Bruidshuis Een BV", "trouwjurk"),
+    ]
+    points = sign_points(table(*rows), "marriage", "2026-04-01")
+    assert EventDetector()._tells_nothing(points).tolist() == [True, False]
+
+
+def test_a_first_rent_of_a_company_tells_a_move_and_a_movers_bill_does_not_alone() -> None:
+    rows = [
+        ("2026-03-02", "300.00", "DBIT", "Verhuisbedrijf Een BV", "verhuizing"),
+        ("2026-06-01", "800.00", "DBIT", "Ymere", "huur juni"),
+        ("2026-07-01", "800.00", "DBIT", "Ymere", "huur juli"),
+        ("2026-08-03", "800.00", "DBIT", "Nieuwe Eigenaar BV", "huur augustus"),
+        ("2026-10-01", "700.00", "DBIT", "Mw J Jansen", "kamerhuur Lotte"),
+    ]
+    points = sign_points(table(*rows, bank_transaction_code="OV"), "rental_move", "2026-11-01")
+    assert points.figure("is_primary").tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]
+    assert _told_by_rule(points).tolist() == pytest.approx([0.0, 0.85, 0.0, 0.0, 0.0])
+
+
+def test_an_employer_that_pays_from_another_account_stays_the_same_payer() -> None:
+    pays = [
+        {"booking_date": f"2026-0{month}-25", "counterparty_name": name, "counterparty_iban": iban}
+        for month, name, iban in [
+            (1, "Bakker BV", "NL01"), (2, "BAKKER B.V.", "NL01"), (3, "Bakker B.V.", "NL02"),
+            (4, "Bakker Groep", "NL02"), (5, "Slager BV", "NL03"),
+        ]
+    ]  # fmt: skip
+    rows = [(pay["booking_date"], "2100.00", "CRDT", pay["counterparty_name"], "salaris") for pay in pays]
+    bookings = table(*rows).assign(counterparty_iban=[pay["counterparty_iban"] for pay in pays])
+    found = series_points(bookings, "job_change", "2026-06-01")
+    # At first "Bakker BV" and "BAKKER B.V." are one account; the new account has a name that was met before.
+    assert [figures["payer_salaries"] for _, figures in found] == [1.0, 2.0, 3.0, 4.0, 1.0]
+    early = series_points(bookings[:3], "job_change", "2026-06-01")
+    assert early == found[:3]
+
+
+@pytest.mark.parametrize(("amount", "points"), [("421.53", 1), ("358.30", 0), ("1264.59", 0), ("843.06", 1)])
+def test_benefit_that_stops_was_that_of_one_child_before_eighteen(amount: str, points: int) -> None:
+    paid = [
+        ("2026-01-02", amount, "CRDT", "SVB", "KINDERBIJSLAG 4E KWARTAAL"),
+        ("2026-04-01", amount, "CRDT", "SVB", "KINDERBIJSLAG 1E KWARTAAL"),
+        ("2026-07-20", "12.00", "DBIT", "Bakkerij", "brood"),
+    ]
+    assert len(series_points(table(*paid), "child_comes_of_age", "2026-07-30")) == points
+
+
 def test_building_materials_are_a_point_once_they_pass_what_a_shelf_costs() -> None:
     visits = [
         ("2026-03-01", "700.00", "DBIT", "Praxis Zwolle", ""),

@@ -44,15 +44,49 @@ def is_tuition(row: Row) -> bool:
     return row.event == "study_start" and row.cents < 0
 
 
-def test_tuition_is_a_study_years_sum_in_ten_terms_or_at_once(lives: list[Life]) -> None:
+def test_tuition_is_a_study_years_sum_in_up_to_ten_terms(lives: list[Life]) -> None:
     sums = {100 * euros for euros in load_table("amounts_benefits")["tuition"]["value"].values()}
     rows = [row for life in lives for row in life.ledger.rows if is_tuition(row)]
-    at_once = [row for row in rows if -row.cents in sums]
-    terms = [row for row in rows if -row.cents in {whole // 10 for whole in sums}]
-    assert len(at_once) > 1
-    assert len(terms) > 10
-    assert len(at_once) + len(terms) == len(rows)
-    assert not [row for row in terms if date.fromordinal(row.day).month == 8]
+    terms = {n: [row for row in rows if -row.cents in {whole // n for whole in sums}] for n in (1, 2, 5, 10)}
+    assert len(terms[1]) > 1
+    assert len(terms[2]) + len(terms[5]) > 1
+    assert len(terms[10]) > 10
+    assert sum(len(some) for some in terms.values()) == len(rows)
+    assert not [row for row in terms[10] if date.fromordinal(row.day).month == 8]
+
+
+def test_companies_pay_and_are_paid_in_more_than_one_way(lives: list[Life]) -> None:
+    rows = [row for life in lives for row in life.ledger.rows]
+    for event, paid, ways in [
+        ("retirement", False, {"SCT", "SCT_BATCH"}),
+        ("driving_licence", True, {"SCT", "IDEAL"}),
+        ("childcare_start", True, {"SCT", "SDD"}),
+    ]:
+        seen = {row.code for row in rows if row.event == event and (row.cents < 0) == paid}
+        assert ways <= seen, event
+
+
+def test_a_bank_without_creditors_names_none(lives: list[Life]) -> None:
+    named = [[bool(row.creditor_id) for row in life.ledger.rows if row.code == "SDD"] for life in lives]
+    silent = [flags for flags in named if flags and not any(flags)]
+    assert 0.05 < len(silent) / len([flags for flags in named if flags]) < 0.3
+
+
+def test_a_sale_is_told_by_the_notary_or_by_the_mortgage_paid_off(lives: list[Life]) -> None:
+    lasts = [max(rows, key=lambda row: (row.day, row.role == "primary")) for rows in told_by(lives, "home_sale")]
+    assert {row.role for row in lasts} == {"primary"}
+    assert {row.cents > 0 for row in lasts} == {True, False}
+    # An agent's bill may come before, and does not tell it.
+    assert any(len(rows) > 1 for rows in told_by(lives, "home_sale"))
+
+
+def test_benefit_of_an_older_child_may_begin_without_a_birth(lives: list[Life]) -> None:
+    begun = 0
+    for life in lives:
+        paid = [row for row in life.ledger.rows if row.event == "child_birth" and "kinderbijslag" in row.text.lower()]
+        births = any(happening.event == "child_birth" for happening in life.happenings)
+        begun += bool(paid) and not births and min(row.day for row in paid) > life.start + 200
+    assert begun > 0
 
 
 def test_a_study_is_told_by_whichever_of_its_signs_comes_first(lives: list[Life]) -> None:
