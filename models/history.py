@@ -24,7 +24,7 @@ from models.words import as_large, text_column
 CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
     "survivor_benefit", "refund", "savings", "holiday_pay",
-    "final_settlement", "unemployment", "social_assistance", "loan", "damage", "back_pay", "internship",
+    "final_settlement", "social_assistance", "loan", "damage", "back_pay", "internship",
     "do_it_yourself",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.

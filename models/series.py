@@ -69,7 +69,7 @@ def _draft_salaries(course: Course, background: Background, events: tuple[str, .
     figures = (
         base_figures(course, background, at) | _payer_figures(course, at, runs) | _other_payers(course, at, party, runs)
     )
-    figures |= _replaced_payers(course, at, runs)
+    figures |= _replaced_payers(course, at, runs) | _as_party(course, at, runs)
     for name, flags in _told_credits(course).items():
         figures[name] = days_since_flagged(course, np.flatnonzero(flags), owner, days)
     figures["says_holiday_pay"] = course.concepts["holiday_pay"][at]
@@ -111,6 +111,17 @@ def _payers(course: Course, at: np.ndarray) -> np.ndarray:
     while (payer != payer[payer]).any():
         payer = payer[payer]
     return np.asarray(payer[account])
+
+
+def _as_party(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np.ndarray]:
+    """What `base_figures` says of an account, of a payer with all its accounts."""
+    days, cents, never = course.days[at], course.cents[at], parameters()["points"]["never_days"]
+    return {
+        "party_bookings": np.log1p(runs.rank),
+        "party_gap_days": np.minimum(days - runs.before(days, 1, -never), never),
+        "party_days": days - days[runs.first] if len(at) else days,
+        "party_ratio": ratio(cents, runs.before(cents, 1, 0.0)),
+    }
 
 
 def _known_before(
@@ -167,7 +178,7 @@ def _nearest_pay(lags: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 def _told_credits(course: Course) -> dict[str, np.ndarray]:
     """Credits that say how somebody lived before a salary: as a student, on a benefit, or paid off by an employer."""
-    benefit = course.concepts["unemployment"] | course.concepts["social_assistance"]
+    benefit = course.concepts["jobless_benefit"] | course.concepts["social_assistance"]
     return {
         "student_gap_days": _study_finance(course),
         "benefit_gap_days": benefit & (course.cents > 0),

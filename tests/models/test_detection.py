@@ -314,6 +314,7 @@ def test_an_employer_that_pays_from_another_account_stays_the_same_payer() -> No
     found = series_points(bookings, "job_change", "2026-06-01")
     # At first "Bakker BV" and "BAKKER B.V." are one account; the new account has a name that was met before.
     assert [figures["payer_salaries"] for _, figures in found] == [1.0, 2.0, 3.0, 4.0, 1.0]
+    assert [figures["party_days"] for _, figures in found][:4] == [0.0, 31.0, 59.0, 90.0]
     early = series_points(bookings[:3], "job_change", "2026-06-01")
     assert early == found[:3]
 
