@@ -44,7 +44,7 @@ from models.words import text_column
 _FORMAT = "3"
 _PERSON, _ABROAD = np.uint64(1), np.uint64(2)
 _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
-# Bookings of these are compared by probabilities that may be small (`models.series`).
+# Bookings of these are compared by probabilities that may be small (`models.absences`).
 _COMPARED = ("child_birth", "retirement", "study_start")
 _COMPARED_CONCEPTS = ("child_benefit", "social_insurance_bank", "student_finance")
 SCHEMA = arrow.schema(
@@ -196,7 +196,7 @@ def _are_of(state: arrow.Table, customer_ids: Iterable[str]) -> np.ndarray:
 def find_loud(rows: arrow.Table) -> np.ndarray:
     """Rows that may be a point of an event, or may change a point, refund or end of payments: one bool per row.
 
-    More than those of `models.points` and `models.series` (a test looks at every kind of point), never less. All other
+    More than those of `models.points` and the series (a test looks at every kind of point), never less. All other
     bookings are only ever counted by later points.
     """
     cents, facts = rows["cents"].to_numpy(), rows["facts"].to_numpy()

@@ -227,6 +227,23 @@ def _letters(names: np.ndarray) -> list[tuple[str, str]]:
     return list(zip(names, lower, strict=True))
 
 
+def payers(course: Course, at: np.ndarray) -> np.ndarray:
+    """One number per payer of these bookings: a new account belongs to whoever used its first booking's name before.
+
+    What comes later never changes whose account it is.
+    """
+    owner = course.owner[at]
+    keys = owner * (course.party.max(initial=0) + 1) + course.party[at]
+    _, opened, account = np.unique(keys, return_index=True, return_inverse=True)
+    unnamed = course.payer.max(initial=0) + 1 + course.party[at]
+    names = owner * (unnamed.max(initial=0) + 1) + np.where(course.payer[at] >= 0, course.payer[at], unnamed)
+    _, met, name = np.unique(names, return_index=True, return_inverse=True)
+    payer = account[met[name[opened]]]
+    while (payer != payer[payer]).any():
+        payer = payer[payer]
+    return np.asarray(payer[account])
+
+
 def is_salary(course: Course) -> np.ndarray:
     """Whether a booking is a credit that its text or code calls salary; friends who joke about wages pay none.
 

@@ -134,6 +134,17 @@ def evidence_of(*columns: np.ndarray) -> np.ndarray:
     return np.column_stack([*columns, *missing]).astype(np.int64)
 
 
+def numbered(event: int, at: np.ndarray) -> np.ndarray:
+    """The number of an event, as many times as there are points."""
+    return np.full(len(at), event, dtype=np.int64)
+
+
+def earlier(at: np.ndarray, runs: Runs, steps: int) -> np.ndarray:
+    """The booking so many steps before each of these in its run, -1 where there is none."""
+    back = runs.back(steps)
+    return np.where(back >= 0, at[np.maximum(back, 0)], -1) if len(at) else at
+
+
 def base_figures(course: Course, background: Background, at: np.ndarray) -> dict[str, np.ndarray]:
     """What is known with every booking: the account so far, the counterparty so far, the amount against income."""
     settings = parameters()["points"]
