@@ -24,6 +24,7 @@ from models.errors import LevensloopError, NoReleaseError
 from models.findings import read_findings
 from models.home import VAULT_KEY_FILE, VAULT_PASSPHRASE, Home
 from models.purposes import default_purposes
+from models.release import read_champion
 from models.signing import BOARD, Role
 from serving.client import Client, key_file_of, read_key
 from serving.clients import ROLES
@@ -45,6 +46,10 @@ _MONTHS = 18
 _KEPT, _WAIVED = timedelta(days=30), timedelta(days=7)  # the vault of the demo, and its waivers
 _TOO_SMALL = "demo waiver: the synthetic bank is too small to establish this"
 _FOUND = "demo waiver: this was found, and no bank may release with it; the demo is served to invented customers alone"
+_FIRST_RUN = (
+    "The first run takes five to ten minutes, most of it the audit.\n"
+    'Nothing is asked of you meanwhile: a line that says "Next:" is for who runs that step alone.'
+)
 _WHOLE = ".whole"  # stands in the bank's folder when all of its files are written
 
 
@@ -58,13 +63,14 @@ def run_demo(home: Home, *, customers: int, started: int = 0) -> None:
     home.path.mkdir(parents=True, exist_ok=True)
     until = min(_LAST_DAY, date.today() - timedelta(days=1))  # noqa: DTZ011 - a day for people, not a moment
     if not _has_release(home):
-        console.print(f"Everything is kept in {_relative(home.path)}. The first run takes some minutes.", markup=False)
+        console.print(f"Everything is kept in {_relative(home.path)}. {_FIRST_RUN}", markup=False)
         console.rule("1/3  A synthetic bank")
         if not (_bank(home) / _WHOLE).exists():
             _simulate(home, customers, until)
         console.rule("2/3  A trained and signed release")
         _train_and_sign(home)
     console.rule("3/3  The service")
+    console.print("Making statements and starting the service; up to a minute.")
     files = _write_statements(home, until)
     write_page_bookings(home, {CHILD: "child_benefit", TRAVEL: "plane_ticket"}, partial(_write_household, home))
     server = find_server(home.path / "run") or start_server(_settings(home), home.path / "run")
@@ -236,10 +242,14 @@ def _say_what_to_try(
         )
         console.print(f"    {shlex.join(parts)}\n", markup=False)
     console.print("The pages, in a browser. A link works once and for ten minutes; make another with")
-    way = ("--customer", CHILD, "--url", server.url, "--home", _relative(home.path))
-    console.print(f"    {shlex.join((verb, 'sign-in-link', '--role', 'customer', *way))}\n", markup=False)
+    way = ("--url", server.url, "--home", _relative(home.path))
+    for who in (("--role", "customer", "--customer", CHILD), ("--role", "operations", "--person", "Demo")):
+        console.print(f"    {shlex.join((verb, 'sign-in-link', *who, *way))}", markup=False)
+    console.print("(in the second, the role may also be board or colleague)\n")
     for what, link in find_page_links(home, server.url):
         console.print(f"({what})\n    {link}\n", markup=False)
+    report = home.reports / read_champion(home).release_id / "report-en.html"
+    console.print(f"What the board read before it signed: {_relative(report)}", markup=False)
     console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")
     console.print(f"Stop the service: make stop. Its log: {_relative(server.log)}")
 
