@@ -248,8 +248,9 @@ def _say_what_to_try(
     console.print("(in the second, the role may also be board or colleague)\n")
     for what, link in find_page_links(home, server.url):
         console.print(f"({what})\n    {link}\n", markup=False)
-    report = home.reports / read_champion(home).release_id / "report-en.html"
-    console.print(f"What the board read before it signed: {_relative(report)}", markup=False)
+    if champion := read_champion(home):
+        report = home.reports / champion.release_id / "report-en.html"
+        console.print(f"What the board read before it signed: {_relative(report)}", markup=False)
     console.print("Each statement is there as ING CSV (.csv) and as MT940 (.940): both give the same answer.")
     console.print(f"Stop the service: make stop. Its log: {_relative(server.log)}")
 
