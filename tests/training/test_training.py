@@ -146,7 +146,7 @@ def last_trip(found: pd.DataFrame) -> pd.Series:
 
 def test_a_refund_contradicts_a_trip(fitted: Fitted) -> None:
     until = date(2026, 10, 31)
-    bookings = persona("plane_ticket", seed=5, until=until)
+    bookings = persona("plane_ticket", seed=6, until=until)
     trip = last_trip(detections(fitted, bookings, until))
     paid = bookings[bookings["booking_id"].isin(trip["evidence"].split())]
     refund = paid.assign(

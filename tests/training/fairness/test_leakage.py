@@ -63,7 +63,8 @@ def test_names_tell_the_group_in_raw_text_only(named: tuple[pd.DataFrame, pd.Dat
     raw, masked = rows_of(facts, "raw_text"), rows_of(facts, "masked")
     assert raw[True]["auc"] > 0.95
     assert masked[True]["auc"] < 0.7
-    assert rows_of(facts, "scores")[True]["auc"] < 0.7
+    # Of twenty people against twenty an area that tells nothing has a standard error of 0.09 (Hanley and McNeil 1982).
+    assert rows_of(facts, "scores")[True]["auc"] < 0.5 + 3 * 0.09
     assert [(row["what"], row["screening"]) for row in facts["rows"] if row["gated"]] == [("scores_given_event", True)]
     assert {(row["n"], row["n_against"]) for row in facts["rows"]} == {(20, 20)}
     assert raw[True]["verdict"] == "EXCEEDED"
