@@ -407,9 +407,7 @@ def _never_by(labels: np.ndarray, ways: np.ndarray, *, classes: np.ndarray) -> n
 
     Many banks do not tell what was collected from what was paid, so what is collected may look paid.
     """
-    counted = np.stack(
-        [np.bincount(labels[ways == way], minlength=len(classes)) for way in (_PAID, _RECEIVED, _COLLECTED)]
-    )
+    counted = np.stack([np.bincount(labels[ways == way], minlength=len(classes)) for way in _WAYS])
     total = counted.sum(axis=0)
     counted[_PAID] += counted[_COLLECTED]
     return (counted <= _STRAY * total) & (total >= _ENOUGH_FOR_WAYS) & (classes != NONE)

@@ -94,11 +94,12 @@ def _payment_facts(bookings: pd.DataFrame, purposes: list[str]) -> Facts:
     number = {purpose: at + 1 for at, purpose in enumerate(purposes)}
     encoded = text_column(bookings, "purpose_code").dictionary_encode()
     codes = np.array([number.get(purpose, 0) for purpose in encoded.dictionary.to_pylist()], dtype=np.int64)
+    kinds = kind_codes(bookings)
     return Facts(
         credit=is_credit(bookings).astype(np.int64),
-        kind=kind_codes(bookings),
+        kind=kinds,
         step=np.clip(step, _LOWEST_STEP, _HIGHEST_STEP) - _LOWEST_STEP,
         is_round=(cents % _ROUND_CENTS == 0).astype(np.int64),
-        mandate=is_direct_debit(bookings).astype(np.int64),
+        mandate=is_direct_debit(bookings, kinds).astype(np.int64),
         purpose=codes[encoded.indices.to_numpy()],
     )

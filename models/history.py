@@ -197,8 +197,7 @@ def party_texts(bookings: pd.DataFrame) -> arrow.Array:
         return keys
     names = told.dictionary.to_numpy(zero_copy_only=False)
     # The sign keeps a name from ever being equal to an account.
-    letters = "~" + pd.Series([letters for _, letters in _letters(names)], dtype="str")
-    return compute.replace_with_mask(keys, unnamed, as_large(letters).take(told.indices))
+    return compute.replace_with_mask(keys, unnamed, as_large("~" + _letters(names)).take(told.indices))
 
 
 def payer_names(bookings: pd.DataFrame) -> np.ndarray:
@@ -211,8 +210,9 @@ def payer_names(bookings: pd.DataFrame) -> np.ndarray:
     asked = np.flatnonzero(signed_cents(bookings) >= lowest)
     names = np.full(len(bookings), "", dtype=object)
     told = text_column(bookings, "counterparty_name").take(arrow.array(asked)).dictionary_encode()
-    known = _letters(told.dictionary.to_numpy(zero_copy_only=False))
-    plain = [letters if len(letters.split()) > 1 or letters != name else "" for name, letters in known]
+    known = told.dictionary.to_numpy(zero_copy_only=False)
+    pairs = zip(known, _letters(known), strict=True)
+    plain = [letters if len(letters.split()) > 1 or letters != name else "" for name, letters in pairs]
     names[asked] = np.array([*plain, ""], dtype=object)[told.indices.to_numpy()]
     return names
 
@@ -221,10 +221,9 @@ def _payer_codes(names: np.ndarray) -> np.ndarray:
     return np.where(names == "", -1, pd.factorize(names)[0]).astype(np.int64)
 
 
-def _letters(names: np.ndarray) -> list[tuple[str, str]]:
-    """Each name and its letters in lower case."""
-    lower = pd.Series(names, dtype="str").str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
-    return list(zip(names, lower, strict=True))
+def _letters(names: np.ndarray) -> pd.Series:
+    """The letters of each name in lower case."""
+    return pd.Series(names, dtype="str").str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
 
 
 def payers(course: Course, at: np.ndarray) -> np.ndarray:
@@ -260,17 +259,12 @@ def is_income(course: Course) -> np.ndarray:
     """
     lowest = 100 * float(parameters()["series"]["lowest_pay"])
     told = course.concepts["refund"] | course.concepts["loan"] | course.concepts["damage"] | _is_allowance(course)
-    other = is_own_transfer(course) | course.person | told | (course.unexplained < 0.5)
+    other = course.is_own | course.person | told | (course.unexplained < 0.5)
     return (is_salary(course) | ((course.cents >= lowest) & ~other)) & ~course.concepts["final_settlement"]
 
 
 def _is_allowance(course: Course) -> np.ndarray:
     return course.concepts["internship"] & ~course.concepts["salary"]
-
-
-def is_own_transfer(course: Course) -> np.ndarray:
-    """Whether money moved between the customer's own accounts."""
-    return course.is_own
 
 
 def child_benefit_units(days: np.ndarray) -> np.ndarray:
@@ -304,7 +298,7 @@ class Background:
 def build_background(course: Course) -> Background:
     """Look at all bookings once."""
     runs = Runs(course.owner, course.party, np.sign(course.cents))
-    income = np.where(is_own_transfer(course), 0, np.maximum(course.cents, 0))
+    income = np.where(course.is_own, 0, np.maximum(course.cents, 0))
     return Background(
         salary_at=np.flatnonzero(is_salary(course)),
         income_sum=np.concatenate([[0], np.cumsum(income)]),

@@ -42,10 +42,13 @@ def is_credit(bookings: pd.DataFrame) -> np.ndarray:
     return np.asarray(credit, dtype=bool)
 
 
-def is_direct_debit(bookings: pd.DataFrame) -> np.ndarray:
-    """Whether a creditor collected the payment: it has a creditor identifier, or the code of a direct debit."""
+def is_direct_debit(bookings: pd.DataFrame, kinds: np.ndarray | None = None) -> np.ndarray:
+    """Whether a creditor collected the payment: it has a creditor identifier, or the code of a direct debit.
+
+    `kinds` are `kind_codes` of these bookings, for whoever has read them already.
+    """
     filled = compute.not_equal(text_column(bookings, "creditor_id"), "")
-    return np.asarray(filled, dtype=bool) | (kind_codes(bookings) == _KIND["SDD"])
+    return np.asarray(filled, dtype=bool) | ((kind_codes(bookings) if kinds is None else kinds) == _KIND["SDD"])
 
 
 def has_party_evidence(bookings: pd.DataFrame) -> bool:

@@ -14,7 +14,6 @@ from models.history import (
     Course,
     child_benefit_units,
     days_since_flagged,
-    is_own_transfer,
     monthly_income,
     parameters,
 )
@@ -165,7 +164,7 @@ def base_figures(course: Course, background: Background, at: np.ndarray) -> dict
         "party_gap_days": np.minimum(day - taken(course.days, back, -never), never),
         "party_days": day - course.days[background.party_first[at]],
         "party_ratio": ratio(cents, taken(course.cents, back, 0.0)),
-        "is_internal": is_own_transfer(course)[at],
+        "is_internal": course.is_own[at],
         "says_refund": course.concepts["refund"][at],
         "is_virtual": np.zeros(len(at)),
     }
@@ -182,7 +181,7 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     """Points of events that single bookings speak to, one per booking that may do so."""
     columns = [at for at, name in enumerate(course.classes) if name != NONE and name in events]
     likely = course.probabilities[:, columns] >= parameters()["points"]["lowest_probability"]
-    likely &= ~is_own_transfer(course)[:, None]  # money that stays one's own speaks to nothing
+    likely &= ~course.is_own[:, None]  # money that stays one's own speaks to nothing
     likely &= ~_too_little(course, [course.classes[column] for column in columns])
     if "overdraft" in course.classes and "overdraft" in events:
         # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.

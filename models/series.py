@@ -6,7 +6,7 @@ they look back only.
 import numpy as np
 
 from models.absences import draft_benefit_ends, draft_study_stops
-from models.history import Background, Course, is_own_transfer, parameters
+from models.history import Background, Course, parameters
 from models.lookback import (
     Runs,
     counts_within,
@@ -43,7 +43,7 @@ def _draft_windfalls(course: Course, background: Background, event: int) -> list
     """Large credits, unless their text tells where they come from; domain specification 1.3, windfall."""
     lowest = 100 * float(parameters()["series"]["lowest_windfall"])
     told = course.concepts["told_credit"]
-    at = np.flatnonzero((course.cents >= lowest) & ~told & ~is_own_transfer(course) & (course.kinds != "CASH"))
+    at = np.flatnonzero((course.cents >= lowest) & ~told & ~course.is_own & (course.kinds != "CASH"))
     at = at[_given_before(course, at) < float(parameters()["series"]["returned_share"]) * course.cents[at]]
     figures = base_figures(course, background, at)
     figures["probability"] = course.unexplained[at] >= _LIKELY

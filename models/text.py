@@ -24,7 +24,7 @@ TEXT_COLUMNS = ("counterparty_name", "remittance_information")
 PARTIES = ("none", "person", "payer", "company")
 _NOBODY, _PERSON, _PAYER, _COMPANY = range(len(PARTIES))
 _PLAIN, _MERCHANT, _CREDIT, _SALARY, _ONLINE, _LONG_ONLINE = range(6)  # what a booking's codes say of its other side
-_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "SDD", "CASH", "FEE", "INTERNAL")]
+_MERCHANT_KINDS = [KINDS.index(kind) for kind in ("CARD", "CASH", "FEE", "INTERNAL")]
 _CUT_FROM = 23  # characters: banks cut names at 24, 27, 32 or 35 (domain specification), and a space behind goes too
 _REQUEST = "payment_request"
 _UNKNOWN = ""  # stands for a word that may not be read
@@ -138,7 +138,7 @@ def _evidence(bookings: pd.DataFrame) -> np.ndarray:
     lengths = compute.utf8_length(text_column(bookings, "counterparty_name"))
     online = np.where(np.asarray(lengths) < _CUT_FROM, _ONLINE, _LONG_ONLINE)
     evidence = np.where(kinds == KINDS.index("IDEAL"), online, _PLAIN)
-    evidence = np.where(is_direct_debit(bookings) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, evidence)
+    evidence = np.where(is_direct_debit(bookings, kinds) | np.isin(kinds, _MERCHANT_KINDS), _MERCHANT, evidence)
     evidence = np.where((kinds == KINDS.index("SALARY")) & credit, _SALARY, evidence)
     return np.where((evidence == _PLAIN) & credit, _CREDIT, evidence)
 

@@ -50,14 +50,18 @@ def read(rows: pd.DataFrame, release: Fitted) -> Digest:
     return digest(rows.reset_index(drop=True), model=release, secret=SECRET)
 
 
+def of_four(bookings: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    customers = rng.choice(bookings["customer_id"].unique(), 4, replace=False)
+    return bookings[bookings["customer_id"].isin(customers)].reset_index(drop=True)
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), days=st.integers(1, 5), late=st.floats(0, 0.3), corrected=st.floats(0, 0.2))
 def test_day_by_day_equals_all_at_once(
     bookings: pd.DataFrame, small_release: Fitted, seed: int, days: int, late: float, corrected: float
 ) -> None:
     rng = np.random.default_rng(seed)
-    customers = rng.choice(bookings["customer_id"].unique(), 4, replace=False)
-    mine = bookings[bookings["customer_id"].isin(customers)].reset_index(drop=True)
+    mine = of_four(bookings, rng)
     as_of = rng.choice(mine["booking_date"].to_numpy()).astype("datetime64[D]").astype(date)
     cuts = np.sort(rng.choice(mine["booking_date"].to_numpy(), days - 1))
     step = np.searchsorted(cuts, mine["booking_date"].to_numpy(), side="right")
@@ -79,8 +83,7 @@ def test_night_after_night_who_did_not_change_is_told_the_same(
     bookings: pd.DataFrame, small_release: Fitted, seed: int, nights: int, late: float, corrected: float
 ) -> None:
     rng = np.random.default_rng(seed)
-    customers = rng.choice(bookings["customer_id"].unique(), 4, replace=False)
-    mine = bookings[bookings["customer_id"].isin(customers)].reset_index(drop=True)
+    mine = of_four(bookings, rng)
     days = mine["booking_date"].to_numpy().astype("datetime64[D]")
     # Nights that follow one another closely, so that most bookings change nothing.
     first = rng.choice(days)
@@ -97,7 +100,7 @@ def test_night_after_night_who_did_not_change_is_told_the_same(
         coming = pd.concat([fresh, wrong, mine[(step == night - 1) & is_corrected]])
         known = pd.concat([known, coming]).drop_duplicates("booking_id", keep="last")
         new = read(coming, small_release)
-        changed = set(customers)
+        changed = set(mine["customer_id"])
         if told is not None:
             changed = find_changed([state], new, after=before, up_to=as_of)
         state = update(state, new)

@@ -164,13 +164,11 @@ def _sell(life: Life, home: Home, day: int) -> None:
     key, cents = "home_notary_in", dice.whole(1_000_000, 32_000_000)
     if life.side.chance(figure("everyday", "evidence_elsewhere")["home_sale"]):
         key, cents = "home_payoff", -life.side.whole(800_000, 30_000_000)
-    booked = life.once("housing", key, day, cents, event="home_sale", role="primary")
+    first = booked = life.once("housing", key, day, cents, event="home_sale", role="primary")
     if dice.chance(0.6):
         at, cents = booked + dice.whole(-12, 14), -dice.whole(300_000, 700_000)
-        billed = life.once("housing", "home_sale_support", at, cents, event="home_sale", role="supporting")
-        life.happen("home_sale", min(billed, booked), booked)
-    else:
-        life.happen("home_sale", booked, booked)
+        first = min(booked, life.once("housing", "home_sale_support", at, cents, event="home_sale", role="supporting"))
+    life.happen("home_sale", first, booked)
     home.tenure = "none"
     if dice.chance(0.5):
         _move(life, home, day)
