@@ -50,9 +50,10 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
         return NamesRead(names, names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _entries_of(lexicon.intermediaries, names, table)
     titled = _starts_with(names, table, _TITLES)
-    app = _app_entries(names, table, lexicon.payment_requests)
+    itself = ~titled & _is_company(names, table, lexicon)
+    app = _app_entries(names, table, lexicon.payment_requests, company=itself)
     requested = names.any(app)
-    company = names.any(between) | (~titled & _is_company(names, table, lexicon))
+    company = names.any(between) | itself
     return NamesRead(
         words=names,
         itself=names.where(~app),
@@ -66,12 +67,17 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
 
 
 def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
-    """A terminal prefix, a legal form at the start or end (elsewhere it may be an initial), a known organisation."""
+    """A terminal prefix, a legal form at the start or end (elsewhere it may be an initial), a known organisation.
+
+    Or a trade at the end of a word, or an estate.
+    """
     first, last = names.firsts(-1), names.lasts(-1)
     form = table.is_in(lexicon.legal_forms)
     telling = table.is_in(lexicon.organisations)
     telling |= table.begins_with((*lexicon.legal_beginnings, *lexicon.organisation_beginnings))
+    telling |= table.ends_with(lexicon.trades)
     proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last] | names.any(telling[names.flat])
+    proven |= _is_estate(names, table, lexicon)
     phrases = table.find(names, first_words(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
     row = names.rows[phrases.at]
     proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True
@@ -80,11 +86,18 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     return proven
 
 
-def _app_entries(names: Ragged, table: WordTable, listed: frozenset[str]) -> np.ndarray:
+def _is_estate(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
+    """Whether a name begins as that of an estate does and goes on ("Erven K": a family name and an initial)."""
+    lengths = np.append([len(word) for word in table.words], 0)
+    spelled = np.bincount(names.rows, weights=lengths[names.flat] > 1, minlength=len(names))
+    return np.asarray(table.is_in(lexicon.estates)[names.firsts(-1)] & (spelled > 1))
+
+
+def _app_entries(names: Ragged, table: WordTable, listed: frozenset[str], *, company: np.ndarray) -> np.ndarray:
     """Which entries belong to an app of payment requests, "via" before it too; a name cut off may end in half of one.
 
-    Long names are cut sooner, and how long a name is must not decide whether it is read. A text that tells of a request
-    does not repeat the name of who asked.
+    Long names are cut sooner, and how long a name is must not decide whether it is read, unless a company stands in it
+    anyway. A text that tells of a request does not repeat the name of who asked.
     """
     app, via = _entries_of(listed, names, table), table.is_in(_VIA)[names.flat]
     last = names.starts[1:][names.lengths > 0] - 1
@@ -92,7 +105,7 @@ def _app_entries(names: Ragged, table: WordTable, listed: frozenset[str]) -> np.
     follows[last] = False
     ends = np.zeros(len(names), dtype=bool)
     ends[names.lengths > 0] = app[last]
-    for row in np.flatnonzero(names.any(via) & ~ends).tolist():
+    for row in np.flatnonzero(names.any(via) & ~ends & ~company).tolist():
         words = [table.words[word] for word in names.row(row)]
         behind = max(at for at, word in enumerate(words) if word in _VIA)
         tail = " ".join(words[behind + 1 :])
@@ -138,6 +151,8 @@ def _merchant_words(names: Ragged, between: np.ndarray, table: WordTable, lexico
     kept = ~between & ~table.is_in(_JOINTS)[names.flat]
     ended = table.is_in(country_codes())[names.lasts(-1)] & (names.lengths >= _FEWEST_WITH_CITY)
     kept[names.starts[1:][ended] - 1] = kept[names.starts[1:][ended] - 2] = False
+    estate = np.repeat(_is_estate(names, table, lexicon), names.lengths)
+    kept &= ~estate | table.is_in(lexicon.estates)[names.flat]  # whose it is stays unread
     prefixed = table.is_in(lexicon.terminal_prefixes)[names.firsts(-1)] & (names.lengths > 1)
     kept[names.starts[:-1][prefixed]] = False
     # A name of nothing but such words is the merchant's after all.

@@ -35,6 +35,7 @@ from models.lookback import is_first
 from models.matching import choose_detections
 from models.points import STRONG, Points
 from models.taxonomy import Taxonomy
+from models.telling import OVERDRAFT, careful_rule, certainty, tells_nothing, told_by_rule
 
 DETECTION_COLUMNS: tuple[str, ...] = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
@@ -44,7 +45,6 @@ DETECTION_DTYPES = {
     **dict.fromkeys(("onset_date", "detected_on"), "datetime64[s]"),
     "probability": "float64",
 }
-_RULE = "overdraft"  # told by a balance below zero: nothing to learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ class EventDetector(BaseEstimator):
         stacked = stack_views(views, len(customers))
         for event in stacked.events:
             points, mine = stacked.of_event(event), known[known["event"] == event]
-            if event == _RULE or not len(points.day) or not len(mine):
+            if event == OVERDRAFT or not len(points.day) or not len(mine):
                 continue
-            early = self._tells_nothing(points)
+            early = tells_nothing(points, self.history_days or {})
             examples = make_examples(
                 points, mine, customers=len(customers), views=len(views), early=early, partial=partial
             )
@@ -142,8 +142,8 @@ class EventDetector(BaseEstimator):
         for number in np.unique(points.event).tolist():
             event, at = points.events[number], np.flatnonzero(points.event == number)
             mine = points.part(at)
-            scores[at] = self._judge(event, mine) if event in self.forests_ else _careful_rule(mine)
-        scores[self._tells_nothing(points)] = 0.0
+            scores[at] = self._judge(event, mine) if event in self.forests_ else careful_rule(mine)
+        scores[tells_nothing(points, self.history_days or {})] = 0.0
         return scores
 
     def _judge(self, event: str, points: Points) -> np.ndarray:
@@ -163,26 +163,8 @@ class EventDetector(BaseEstimator):
         own_quiet = quiet[points.event[convincing]]
         made = convincing[choose_detections(group[convincing], points.day[convincing], own_quiet)]
         supports = scores >= thresholds[points.event] * settings["support_share"]
-        likely = np.where(points.event == _numbered(points, _RULE), scores, calibrated(scores, self.calibration_))
+        likely = np.where(points.event == _numbered(points, OVERDRAFT), scores, calibrated(scores, self.calibration_))
         return _describe(points, likely, supports, made, group, course)
-
-    def _tells_nothing(self, points: Points) -> np.ndarray:
-        """Points before which the account shows too little: what seems a first may have run for years elsewhere. And
-        signs of which none comes to what the event costs.
-
-        A counterparty whose signs were there too early stays unconvincing, unless its amount steps up by one child, or
-        to that of another contract (`[new_contract]` of `detection.toml`).
-        """
-        needed = self.history_days or {}
-        if not len(points.day):
-            return np.zeros(0, dtype=bool)
-        days = np.array([needed.get(event, 0) for event in points.events], dtype=np.float32)[points.event]
-        since = points.figure("party_first_history_days")
-        runs = (since >= 0) & (since < days)
-        units = points.figure("party_step_units")
-        goes_on = points.figure("earlier_signs") > 0
-        step = ((units > 0.5) & (units < 1.5)) | _is_new_contract(points)
-        return np.asarray((points.figure("history_days") < days) | (runs & ~(step & goes_on)) | _too_small(points))
 
     def _fit_event(self, event: str, examples: Examples, weight: float) -> list[Made]:
         """Forest, threshold and quiet days; the detections that come about on customers it was not fitted on."""
@@ -198,7 +180,7 @@ class EventDetector(BaseEstimator):
                 if labels[fit].any():
                     forest = self._learn(examples, fit, columns, trees="trees_in_folds")
                     scores[rest] = _blend(_likely(forest, matrix[rest]), examples.points.part(rest), trust)
-        scores[self._tells_nothing(examples.points)] = 0.0
+        scores[tells_nothing(examples.points, self.history_days or {})] = 0.0
         if not labels[use].any():
             return []
         self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
@@ -282,71 +264,18 @@ def _blend(learned: np.ndarray, points: Points, trust: float) -> np.ndarray:
 
     A series or an absence has no rule; there what was learned stands alone.
     """
-    learned = learned * _certainty(points)
-    ruled = np.where(points.figure("probability_max") >= 0, _careful_rule(points), learned)
-    return np.maximum(trust * learned + (1 - trust) * ruled, _told_by_rule(points))
-
-
-def _told_by_rule(points: Points) -> np.ndarray:
-    """A score for the first signs of two counterparties, or for one primary sign of a new company; else 0.
-
-    For events of `[told_by_rule]` of `detection.toml` alone. A landlord that takes the place of another at the same
-    amount is the same one under a new name.
-    """
-    settings = parameters()["told_by_rule"]
-    tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
-    together = points.figure("probability_sum")
-    two = (points.figure("parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
-    new = (points.figure("party_bookings") <= 0) & (np.abs(points.figure("other_ratio") - 1) > settings["same"])
-    primary = (points.figure("is_primary") > 0) & new & (points.figure("is_person") <= 0)
-    sure = points.figure("probability") * primary
-    return np.where(tells, settings["score"] * np.maximum(np.where(two, np.minimum(together / 2, 1.0), 0.0), sure), 0.0)
-
-
-def _is_new_contract(points: Points) -> np.ndarray:
-    """Whether a counterparty's amount jumps, for events in which that is another contract with it."""
-    settings = parameters()["new_contract"]
-    tells = np.array([event in settings["events"] for event in points.events], dtype=bool)[points.event]
-    return np.asarray(tells & (np.abs(points.figure("party_ratio") - 1) > settings["jump"]))
-
-
-def _too_small(points: Points) -> np.ndarray:
-    """Signs of which none so far comes to the least that one of this event does (`[lowest_largest]`)."""
-    lowest = np.array([100 * float(parameters()["lowest_largest"].get(event, 0)) for event in points.events])
-    return np.asarray((lowest > 0)[points.event] & (points.figure("log_amount_max") < np.log1p(lowest)[points.event]))
+    learned = learned * certainty(points)
+    ruled = np.where(points.figure("probability_max") >= 0, careful_rule(points), learned)
+    return np.maximum(trust * learned + (1 - trust) * ruled, told_by_rule(points))
 
 
 def _numbered(points: Points, event: str) -> int:
     return points.events.index(event) if event in points.events else -1
 
 
-def _certainty(points: Points) -> np.ndarray:
-    """What a score is held down by: no event is surer than the booking that tells it, whatever training made of it.
-
-    On texts that nobody has seen, doubtful bookings are doubtful in new ways.
-    """
-    is_sign = points.figure("probability_max") >= 0
-    return np.where(is_sign, points.figure("probability").clip(0, 1), 1.0)
-
-
 def _fallback_quiet(event: str) -> int:
     settings = parameters()["detector"]
-    return int(settings["overdraft_quiet_days" if event == _RULE else "fallback_quiet_days"])
-
-
-def _careful_rule(points: Points) -> np.ndarray:
-    """Score where nothing could be learned: a booking's own probability, for a first sign only.
-
-    Large credits count from three times the monthly income on (domain specification 1.3); own transfers never. An
-    account that goes below zero has done so, however often it did before.
-    """
-    probability = points.figure("probability").clip(0, 1)
-    again = parameters()["detector"]["again_after_days"]
-    first = (points.figure("earlier_signs") <= 0) | (points.figure("gap_days") > again)
-    names = np.array(points.events, dtype=object)[points.event]
-    large = points.figure("income_ratio") >= parameters()["series"]["large_income_ratio"]
-    fits = first & ((names != "windfall") | large) & (points.figure("is_internal") <= 0)
-    return np.where(fits | (names == _RULE), probability, 0.0)
+    return int(settings["overdraft_quiet_days" if event == OVERDRAFT else "fallback_quiet_days"])
 
 
 def describe_hits(

@@ -30,6 +30,8 @@ class Lexicon:
     organisations: frozenset[str]
     legal_forms: frozenset[str]
     legal_beginnings: tuple[str, ...]
+    trades: tuple[str, ...]
+    estates: frozenset[str]
     terminal_prefixes: frozenset[str]
     intermediaries: frozenset[str]
     payment_requests: frozenset[str]
@@ -125,6 +127,8 @@ def default_lexicon() -> Lexicon:
         frozenset(organisations),
         frozenset(form for form in forms if not form.endswith("*")),
         tuple(form[:-1] for form in forms if form.endswith("*")),
+        tuple(evidence["trades"]),
+        frozenset(evidence["estates"]),
         frozenset(evidence["terminal_prefixes"]),
         frozenset(evidence["intermediaries"]),
         frozenset(evidence["payment_requests"]),

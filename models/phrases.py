@@ -40,6 +40,11 @@ class WordTable:
         pattern = "|".join(re.escape(beginning) for beginning in beginnings)
         return np.append(compute.match_substring_regex(self._column, f"^(?:{pattern})"), False)
 
+    def ends_with(self, endings: Iterable[str]) -> np.ndarray:
+        """Whether each word ends with one of these."""
+        pattern = "|".join(re.escape(ending) for ending in endings)
+        return np.append(compute.match_substring_regex(self._column, f"(?:{pattern})$"), False)
+
     def values(self, of: Mapping[str, int] | Callable[[str], int], *, otherwise: int = -1) -> np.ndarray:
         """A whole number for each word by a table or a function; `otherwise` for an unlisted word and for no word."""
         numbers = np.full(len(self.words) + 1, otherwise, dtype=np.int64)

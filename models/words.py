@@ -22,6 +22,15 @@ _LEADING_LETTERS = 5  # "SALARIS2026" keeps its word, "ABC123" is a reference
 _SHORT = 4  # characters: "MD01" and "13e" are codes, longer mixtures are references
 _LONGEST = 24  # characters of a word in Latin letters
 _WORD = re.compile(r"[^\W_]+")
+# Number plates of Dutch cars; source: RDW, sidecodes 1 to 14. Whose car it is must not be read, that it is one may.
+_PLATES = r"(?i)(^|[\s(:,/])(?:" + "|".join(
+    re.sub("X+|9+", lambda part: f"{'[a-z]' if part[0][0] == 'X' else '[0-9]'}{{{len(part[0])}}}", code)
+    for code in (
+        "XX-99-99", "99-99-XX", "99-XX-99", "XX-99-XX", "XX-XX-99", "99-XX-XX", "99-XXX-9", "9-XXX-99", "XX-999-X",
+        "X-999-XX", "XXX-99-X", "X-99-XXX", "9-XX-999", "999-XX-9",
+    )
+) + r")($|[\s):,/.])"  # fmt: skip
+_PLATE = r"\1kenteken\2"
 _FOREIGN_LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 
 
@@ -41,8 +50,9 @@ def level_texts(texts: arrow.Array) -> arrow.Array:
     """Texts as words between single spaces: lower-case ASCII, every digit 0, references gone.
 
     A word with two digits or more is a reference and goes, unless it is short ("MD01") or letters with a number behind
-    ("SALARIS2026", of which the letters stay).
+    ("SALARIS2026", of which the letters stay). A number plate becomes the word for one.
     """
+    texts = compute.replace_substring_regex(texts, _PLATES, _PLATE)
     blocks = [_level_block(texts.slice(at, _BLOCK)) for at in range(0, len(texts), _BLOCK)]
     return arrow.concat_arrays(blocks) if blocks else arrow.array([], arrow.large_string())
 

@@ -11,7 +11,7 @@ import pytest
 
 from models.lexicon import default_lexicon
 from models.text import PARTIES, read_texts
-from models.words import clean_words
+from models.words import clean_many, clean_words
 
 DATA = tomllib.loads(resources.files("models").joinpath("lexicon.toml").read_text("utf-8"))
 ENTRIES = [
@@ -105,7 +105,7 @@ Dakdekker De Jong | dakrenovatie | - | SCT | contractor |
 VvE Parkzicht | bijdrage november | - | SDD | owners_association |
 Glazenwasser Piet | ramen wassen | - | SCT | home_upkeep | contractor
 # marriage
-Gemeente Haarlem | leges huwelijksvoltrekking | - | IDEAL | wedding municipality |
+Gemeente Haarlem | leges huwelijksvoltrekking | - | IDEAL | wedding_formalities municipality |
 Landgoed Duinrust | trouwlocatie restbetaling | - | SCT | wedding |
 M Vos | cadeau bruiloft Anne | - | SCT | wedding_guest | wedding
 M Vos | vrijgezellenfeest | - | SCT | wedding_guest |
@@ -298,6 +298,40 @@ def test_no_frequent_family_name_proves_a_company() -> None:
     told = [name for name, at in zip(surnames, texts.at, strict=True) if PARTIES[texts.party[at]] != "person"]
     assert len(surnames) == 1000
     assert told == []
+
+
+def test_no_family_name_ends_like_a_trade() -> None:
+    file = GAZETTEERS / "meertens_nl_surnames" / "family_names_freq_5_or_more.lst"
+    if not file.is_file():
+        pytest.skip("the list of family names is not beside this repository")
+    names = file.read_text("utf-8", errors="replace").splitlines()
+    words = {word for name in clean_many(names) for word in name}
+    assert len(words) > 100_000
+    assert [word for word in words if word.endswith(default_lexicon().trades)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "party"),
+    [
+        ("De Weet busverhuur", "company"), ("Gerritsen Verhuizingen", "company"),
+        ("Isolatiebedrijf Pluimers", "company"),
+        ("Kok Aankoopmakelaars", "company"), ("LOT Polish Airlines via", "company"),
+        ("Kerkhoven Renovaties", "company"),
+        ("Erven Bos Veenstra", "company"), ("ERVEN M. Kaya", "company"), ("Boedelrekening Timmermans", "company"),
+        ("Erven K", "person"), ("van Erven Dorens", "person"), ("J Jansen via", "person"), ("Anna Swinkels", "person"),
+        ("M Bishop", "person"), ("P van der Meerzorg", "person"),
+    ],
+)  # fmt: skip
+def test_a_trade_or_an_estate_in_a_name_proves_a_company(name: str, party: str) -> None:
+    assert concepts_of(name, "voor mei")[0] == party
+
+
+def test_whose_estate_it_is_stays_unread() -> None:
+    frame = pd.DataFrame({"counterparty_name": ["Erven Bos Veenstra"]}).assign(
+        remittance_information="afwikkeling", amount=10.0, credit_debit_indicator="CRDT", bank_transaction_code="SCT"
+    )
+    texts = read_texts(frame, names="as_persons")
+    assert [texts.table[word] for word in texts.merchant.row(0)] == ["erven"]
 
 
 def test_words_that_only_look_alike_have_another_concept_or_none() -> None:

@@ -27,6 +27,17 @@ def test_words_of_a_text(text: str, words: list[str]) -> None:
     assert clean_words(text) == words
 
 
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("LT-544-G 01-09-2026 t/m", True), ("mrb h-213-zs vanaf", True), ("polis 1-ABC-23.", True), ("12-XY-34", True),
+        ("99-XYZ-9", True), ("12-09-26", False), ("NL12-AB-34-CD", False), ("AB-12", False), ("A-1-B", False),
+    ],
+)  # fmt: skip
+def test_a_number_plate_is_read_as_one(text: str, plate: bool) -> None:
+    assert ("kenteken" in clean_words(text)) == plate
+
+
 def test_texts_that_differ_in_references_alone_are_one() -> None:
     texts = ["Factuur 20261 ref. AB12CD34", "factuur 20262  REF", "ref factuur", ""]
     assert level_texts(arrow.array(texts)).to_pylist() == ["factuur ref", "factuur ref", "ref factuur", ""]

@@ -106,8 +106,12 @@ def _move(life: Life, home: Home, day: int) -> None:
     home.tenure, home.new_event = "rent", "rental_move"
     if unseen:
         home.tenure, home.new_event = ("cash" if life.home.lives_by_cash else "none"), ""
+    surprises, before = figure("everyday", "housing_surprises"), home.cents
     home.cents = int(home.cents * dice.between(0.7, 1.5))
-    stays = was_rented and dice.chance(figure("everyday", "housing_surprises")["same_landlord"])
+    stays = was_rented and dice.chance(surprises["same_landlord"])
+    told = life.side.between(*surprises["same_landlord_rent"])
+    if stays and 2 - told < home.cents / before < told:  # between one landlord's rents only a jump is another home
+        home.cents = int(before * told)
     if not stays:
         home.payer = _payer(life, "rent")
     deposit = int(home.cents * dice.between(1, 2))

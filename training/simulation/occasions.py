@@ -4,8 +4,12 @@ Each event has one function with its id as name. A function writes the evidence 
 careful reader could know. The care events stand in `care`.
 """
 
+from itertools import pairwise
+
 from training.simulation.life import Life
 from training.simulation.parameters import figure
+
+_WEDDING_DAYS = 60  # between two bills of one wedding; domain specification 1.4, window
 
 
 def live_occasions(life: Life) -> None:
@@ -16,12 +20,21 @@ def live_occasions(life: Life) -> None:
 
 
 def marriage(life: Life, day: int) -> None:
-    """Fees, a venue, a photographer, clothes: a cluster over some months, in any order."""
-    days = []
+    """Fees and deeds, a venue, a photographer, clothes: a cluster over some months, in any order.
+
+    What the law asks of who marries tells it, else two firms that are paid within two months: one may be a guest's.
+    """
+    signs: list[tuple[int, bool]] = []
     for _ in range(life.dice.whole(3, 8)):
         at, cents = day + life.dice.whole(0, 150), -life.dice.whole(9_000, 450_000)
-        days.append(life.once("events", "wedding", at, cents, event="marriage", role="primary"))
-    life.happen("marriage", min(days), min(days))
+        formal = life.dice.chance(figure("everyday", "wedding_formalities"))
+        key, role = ("wedding_formalities", "primary") if formal else ("wedding", "supporting")
+        signs.append((life.once("events", key, at, cents, event="marriage", role=role), formal))
+    signs.sort()
+    told = [at for at, formal in signs if formal]
+    told += [at for (before, _), (at, _) in pairwise(signs) if at - before <= _WEDDING_DAYS]
+    if told:
+        life.happen("marriage", signs[0][0], min(told))
 
 
 def cohabitation_start(life: Life, day: int) -> None:
