@@ -16,9 +16,9 @@ OVERDRAFT = "overdraft"  # told by a balance below zero: nothing to learn
 def tells_nothing(points: Points, history_days: Mapping[str, int]) -> np.ndarray:
     """Points that cannot tell their event, whatever was learned.
 
-    The account shows too little before them, so that what seems a first may have run for years elsewhere; or their signs
-    come to less than the event costs, lack support, or go on with another's contract. A counterparty whose signs were
-    there too early stays unconvincing, unless its amount steps up by one child, or to that of another contract.
+    The account shows too little before them, so that what seems a first may have run for years elsewhere; or their
+    signs come to less than the event costs, lack support, or go on with another's contract. A counterparty whose signs
+    were there too early stays unconvincing, unless its amount steps up by one child, or to that of another contract.
 
     Parameters
     ----------
