@@ -210,7 +210,8 @@ def _describe(
 ) -> list[Hit]:
     """Onset and evidence of each detection: the supporting points before it that hang together, and those after.
 
-    A counterparty whose signs are new tells by their number: those before the detection belong to it, too.
+    A counterparty whose signs are new tells by their number: those before the detection belong to it, too. A second
+    detection begins after the first was made, so that no two of one event have the same onset.
     """
     window, most = parameters()["points"]["window_days"], parameters()["detector"]["evidence_at_most"]
     bounds = np.append(made, len(group))
@@ -230,12 +231,13 @@ def _describe(
         end = min(int(ends[n]), int(bounds[n + 1]))
         later = np.arange(at + 1, at + 1 + np.searchsorted(points.day[at + 1 : end], points.day[at] + window, "right"))
         chain = points.evidence[first : at + 1].ravel()
+        days, since = day_of_row[chain[chain >= 0]], points.day[made[n - 1]] if n and lower > begins[n] else -1
         rows = np.concatenate([chain, points.evidence[later[supports[later]]].ravel()])
         hits.append(
             Hit(
                 customer=int(points.customer[at]),
                 event=points.events[points.event[at]],
-                onset=int(day_of_row[chain[chain >= 0]].min()),
+                onset=int(days[days > since].min(initial=points.day[at])),
                 detected=int(points.day[at]),
                 probability=float(scores[at]),
                 evidence=tuple(dict.fromkeys(rows[rows >= 0].tolist()))[:most],

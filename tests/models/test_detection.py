@@ -183,6 +183,28 @@ def test_sums_of_the_largest_amounts_do_not_wrap() -> None:
     assert (points.figure("income_ratio") >= 0).all()
 
 
+def test_two_detections_of_an_event_never_begin_on_one_day() -> None:
+    # Below zero twice on one day: the second time lies in the quiet days of the first and belongs to the third.
+    rows = [
+        ("2026-08-11", "-10.00"), ("2026-08-11", "5.00"), ("2026-08-11", "-3.00"), ("2026-08-20", "50.00"),
+        ("2026-09-19", "-1.00"),
+    ]  # fmt: skip
+    records = [
+        {"customer_id": "anna", "booking_id": str(at), "booking_date": day, "amount": "1.00", "counterparty_name": "x",
+         "credit_debit_indicator": "DBIT", "balance_after": balance}
+        for at, (day, balance) in enumerate(rows)
+    ]  # fmt: skip
+    bookings = bookings_from_records(records, source="test").frame
+    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
+    course = build_course(bookings, texts, sure, classes=np.array(["overdraft"]), as_of=date(2026, 10, 1))
+    points = collect_points(draft_series(course, build_background(course), ("overdraft",)), course, ("overdraft",))
+    detector = EventDetector().fit([Points.empty()], np.array([]), pd.DataFrame({"customer_id": [], "event": []}))
+    found = [
+        (np.datetime64(hit.onset, "D"), np.datetime64(hit.detected, "D")) for hit in detector.detect(points, course)
+    ]
+    assert [tuple(map(str, days)) for days in found] == [("2026-08-11", "2026-08-11"), ("2026-09-19", "2026-09-19")]
+
+
 def test_interest_tells_an_overdraft_until_a_balance_is_known() -> None:
     rows = [("2026-01-02", ""), ("2026-02-02", "-10.00"), ("2026-03-02", "")]
     records = [
