@@ -98,8 +98,8 @@ def _lacks_support(points: Points) -> np.ndarray:
     settings = parameters()["support"]
     many = points.figure("signs") >= _of_event(points, settings["bookings"], np.inf)
     dear = points.figure("log_amount") >= np.log1p(100 * _of_event(points, settings["euros"], np.inf))
-    told = (points.figure("is_primary") > 0) | (points.figure("parties") >= settings["parties"]) | many | dear
-    return _is_one_of(points, settings["events"]) & ~told
+    parties = points.figure("parties") >= _of_event(points, settings["parties"], -np.inf)
+    return np.asarray(~((points.figure("is_primary") > 0) | parties | many | dear))
 
 
 def _of_event(points: Points, by_event: Mapping[str, float], otherwise: float) -> np.ndarray:

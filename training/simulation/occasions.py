@@ -96,8 +96,7 @@ def car_purchase(life: Life, day: int) -> None:
         return
     days = []
     if dice.chance(0.75):
-        price = -dice.whole(120_000, 2_400_000)
-        days.append(life.once("events", "car_dealer", day, price, event="car_purchase", role="primary", given=plate))
+        days.append(_pay_car(life, day, plate))
     if dice.chance(0.8) or not days:
         days.append(
             life.once(
@@ -107,6 +106,16 @@ def car_purchase(life: Life, day: int) -> None:
         )  # fmt: skip
     life.happen("car_purchase", min(days), min(days))
     _keep_new_car(life, day, plate)
+
+
+def _pay_car(life: Life, day: int, plate: dict[str, str]) -> int:
+    """A dealer's price, or a round sum to a person."""
+    private = figure("everyday", "private_sellers")
+    key, cents = "car_dealer", -life.dice.whole(120_000, 2_400_000)
+    if life.side.chance(private["share"]):
+        low, high = private["euros"]
+        key, cents = "car_seller", -10_000 * life.side.whole(low // 100, high // 100)
+    return life.once("events", key, day, cents, event="car_purchase", role="primary", given=plate)
 
 
 def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool = False) -> tuple[int, int]:
