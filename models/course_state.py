@@ -18,6 +18,7 @@ import pyarrow.compute as compute
 
 from models.bookings import amount_cents, signed_cents
 from models.canonical import framed_sha256
+from models.classifier import Judged
 from models.detection import Model, admit
 from models.events import describe_hits, no_detections
 from models.history import (
@@ -30,6 +31,7 @@ from models.history import (
     party_texts,
     payer_names,
     speaks_to_any,
+    unexplained_by,
 )
 from models.lookback import day_keys
 from models.payments import kind_codes
@@ -105,7 +107,7 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
     keys = frozenset(zip(bookings["customer_id"], account.tolist(), bookings["booking_id"], strict=True))
     kept = admit(bookings, model.screening)
     texts = read_texts(kept, names=model.classifier.names_)
-    probabilities, classes = model.classifier.probabilities_of(kept, texts), model.classifier.classes_
+    judged, classes = model.classifier.judge(kept, texts), model.classifier.classes_
     facts = _facts(kept, texts)
     unknown = kept["balance_after"].isna().to_numpy(dtype=bool)
     columns = {
@@ -120,8 +122,8 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
         "saying": _saying_hashes(texts, secret),
         "facts": facts,
         "balance": np.where(unknown, np.nan, amount_cents(kept["balance_after"])),
-        "unexplained": 1 - np.ascontiguousarray(probabilities[:, classes != NONE]).sum(axis=1),
-        "told": _told(probabilities, classes, facts),
+        "unexplained": unexplained_by(judged.probabilities, classes)[judged.at],
+        "told": _told(judged, classes, facts),
     }
     return Digest(merge(no_state(), arrow.table(columns, schema=SCHEMA)), keys)
 
@@ -284,6 +286,7 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
     bounds = np.searchsorted(owner, np.arange(len(names) + 1))
     days = state["day"].to_numpy().astype(np.int64)
     facts = state["facts"].to_numpy()
+    probabilities, document = _probabilities(state, len(classes))
     return Course(
         customers=names,
         row=np.arange(len(state)),
@@ -302,7 +305,8 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
         balance=state["balance"].to_numpy(),
         concepts={name: (facts & _bit(name)).astype(bool) for name in facts_told()},
         classes=tuple(str(name) for name in classes),
-        probabilities=_probabilities(state, len(classes)),
+        probabilities=probabilities,
+        document=document,
         unexplained=state["unexplained"].to_numpy(),
         bounds=bounds,
         as_of=int(np.datetime64(as_of, "D").astype(np.int64)),
@@ -334,24 +338,28 @@ def _bit(fact: str) -> np.uint64:
     return np.uint64(4 << list(facts_told()).index(fact))
 
 
-def _told(probabilities: np.ndarray, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:
+def _told(judged: Judged, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:
     """Probabilities that detection looks at, the others zero; distinct rows are kept once."""
-    seen = probabilities >= parameters()["points"]["lowest_probability"]
     compared = (facts & np.bitwise_or.reduce([_bit(name) for name in _COMPARED_CONCEPTS])) != 0
-    seen |= compared[:, None] & np.isin(classes, _COMPARED)
+    at, kinds = pd.factorize(2 * judged.at + compared)
+    probabilities = judged.probabilities[kinds // 2]
+    seen = probabilities >= parameters()["points"]["lowest_probability"]
+    seen |= (kinds % 2 == 1)[:, None] & np.isin(classes, _COMPARED)
     seen[:, classes == NONE] = False
     rows = np.where(seen, probabilities, 0.0)
-    filled = seen.any(axis=1)
-    told = np.full(len(rows), b"", dtype=object)
-    told[filled] = [row.tobytes() for row in rows[filled]]
-    return arrow.array(told, arrow.binary()).dictionary_encode()
+    filled = seen.any(axis=1).tolist()
+    told = [row.tobytes() if some else b"" for row, some in zip(rows, filled, strict=True)]
+    return arrow.array(told, arrow.binary()).dictionary_encode().take(arrow.array(at))
 
 
-def _probabilities(state: arrow.Table, classes: int) -> np.ndarray:
+def _probabilities(state: arrow.Table, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of probabilities, and which of them each booking has."""
     told = state["told"].unify_dictionaries().combine_chunks()
+    if isinstance(told, arrow.ChunkedArray):  # no rows
+        return np.zeros((0, classes)), np.zeros(0, dtype=np.int64)
     empty = bytes(8 * classes)
     rows = b"".join(row or empty for row in told.dictionary.to_pylist())
-    return np.frombuffer(rows, dtype=np.float64).reshape(-1, classes)[told.indices.to_numpy()]
+    return np.frombuffer(rows, dtype=np.float64).reshape(-1, classes), told.indices.to_numpy().astype(np.int64)
 
 
 def _codes(state: arrow.Table, name: str) -> np.ndarray:

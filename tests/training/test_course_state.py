@@ -175,7 +175,7 @@ def test_small_probabilities_that_detection_compares_are_kept(bookings: pd.DataF
     one = one.reset_index(drop=True)
     texts = read_texts(one, names=small_release.classifier.names_)
     classes = small_release.classifier.classes_
-    expected = small_release.classifier.probabilities_of(one, texts)[0, classes.tolist().index("retirement")]
+    expected = small_release.classifier.judge(one, texts).probabilities[0, classes.tolist().index("retirement")]
     state = update(no_state(), read(one, small_release))
     course = course_of(state, classes=classes, as_of=date(2026, 10, 31))
     assert 0 < expected < 0.05
