@@ -33,7 +33,7 @@ from models.history import (
     speaks_to_any,
     unexplained_by,
 )
-from models.lookback import day_keys
+from models.lookback import Runs, day_keys, group_starts, window_starts
 from models.payments import kind_codes
 from models.places import is_abroad
 from models.points import collect_points, draft_signs
@@ -49,6 +49,8 @@ _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.absences`).
 _COMPARED = ("child_birth", "retirement", "study_start")
 _COMPARED_CONCEPTS = ("child_benefit", "social_insurance_bank", "student_finance")
+# What `find_gathered` and `update` look at.
+_GATHERED_BY = ("customer_id", "booking_id", "account", "day", "cents", "facts", "balance")
 SCHEMA = arrow.schema(
     [
         ("customer_id", arrow.dictionary(arrow.int32(), arrow.string())),
@@ -79,6 +81,10 @@ class Digest:
         """What is about these customers alone."""
         keys = frozenset(key for key in self.keys if key[0] in customer_ids)
         return Digest(keep_customers(self.rows, customer_ids), keys)
+
+    def select(self, columns: Iterable[str]) -> "Digest":
+        """These columns of the rows."""
+        return Digest(self.rows.select(list(columns)), self.keys)
 
     def followed_by(self, new: "Digest") -> "Digest":
         """Both as one: what was told last of a booking holds."""
@@ -198,8 +204,8 @@ def _are_of(state: arrow.Table, customer_ids: Iterable[str]) -> np.ndarray:
 def find_loud(rows: arrow.Table) -> np.ndarray:
     """Rows that may be a point of an event, or may change a point, refund or end of payments: one bool per row.
 
-    More than those of `models.points` and the series (a test looks at every kind of point), never less. All other
-    bookings are only ever counted by later points.
+    With `find_gathered` more than those of `models.points` and the series (a test looks at every kind of point), never
+    less. All other bookings are only ever counted by later points.
     """
     cents, facts = rows["cents"].to_numpy(), rows["facts"].to_numpy()
     series = parameters()["series"]
@@ -208,9 +214,34 @@ def find_loud(rows: arrow.Table) -> np.ndarray:
     own = (rows["kind"].to_numpy() == KINDS.index("INTERNAL")) | ((facts & _bit("savings")) != 0)
     loud |= (cents >= 100 * min(float(series["lowest_pay"]), float(series["lowest_windfall"]))) & ~own
     paid = np.bitwise_or.reduce([_bit(name) for name in (*_COMPARED_CONCEPTS, "salary", "refund")])
-    loud |= ((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0)
-    loud |= ((facts & _bit("do_it_yourself")) != 0) & (cents < 0)
-    return loud | (rows["balance"].to_numpy() < 0)
+    return loud | (((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0))
+
+
+def _may_gather(rows: arrow.Table) -> np.ndarray:
+    return _are_materials(rows) | (rows["balance"].to_numpy() < 0)
+
+
+def _are_materials(rows: arrow.Table) -> np.ndarray:
+    return ((rows["facts"].to_numpy() & _bit("do_it_yourself")) != 0) & (rows["cents"].to_numpy() < 0)
+
+
+def find_gathered(rows: arrow.Table) -> np.ndarray:
+    """Rows that are a point by what came before them alone: materials that add up, an account that goes below zero.
+
+    The rows are those of whole customers in order; one bool per row.
+    """
+    owner, gathered = _owners(rows)[0], np.zeros(len(rows), dtype=bool)
+    bought = np.flatnonzero(_are_materials(rows))
+    keys = day_keys(owner[bought], rows["day"].to_numpy()[bought])
+    near = window_starts(keys, group_starts(owner[bought]), parameters()["points"]["window_days"])
+    spent = np.concatenate([[0], np.cumsum(-rows["cents"].to_numpy()[bought])])
+    gathered[bought] = spent[1:] - spent[near] >= 100 * float(parameters()["series"]["lowest_materials"])
+    balance = rows["balance"].to_numpy()
+    known = np.flatnonzero(np.isfinite(balance))
+    negative = balance[known] < 0
+    before = Runs(owner[known], _codes(rows, "account")[known]).before(negative, 1, 0.0)
+    gathered[known[negative & (before == 0)]] = True
+    return gathered
 
 
 def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
@@ -226,7 +257,7 @@ def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
     return due & ((rows["facts"].to_numpy() & paid) != 0) & (rows["cents"].to_numpy() > 0)
 
 
-def find_changed(earlier: Iterable[arrow.Table], new: Digest, *, after: date, up_to: date) -> set[str]:
+def find_changed(earlier: arrow.Table, newer: Digest, new: Digest, *, after: date, up_to: date) -> set[str]:
     """Customers of whom another event may be told on the second day than on the first.
 
     Their bookings tell of an event or of a day that was judged already, were told before in another way, or a payment
@@ -235,17 +266,25 @@ def find_changed(earlier: Iterable[arrow.Table], new: Digest, *, after: date, up
 
     Parameters
     ----------
-    earlier : iterable of Table
-        What was known on the first day; it may hold bookings of later days.
+    earlier, newer : Table, Digest
+        What was known on the first day, in two parts; they may hold bookings of later days.
     """
     begin, end = (np.datetime64(day, "D").astype(np.int64) for day in (after, up_to))
     days = new.rows["day"].to_numpy()
     changed = _customers_at(new.rows, (find_loud(new.rows) & (days <= end)) | (days <= begin))
-    for rows in earlier:
-        days = rows["day"].to_numpy()
-        some = ((days > begin) & (days <= end)) | falls_due(rows, after, up_to)
+    for rows in (earlier, newer.rows):
+        known = rows["day"].to_numpy()
+        some = ((known > begin) & (known <= end)) | falls_due(rows, after, up_to)
         some[find_told_again(rows, new)] = True
         changed |= _customers_at(rows, some)
+    asked = _customers_at(new.rows, _may_gather(new.rows) & (days <= end)) - changed
+    if asked:
+        state = update(
+            keep_customers(earlier.select(_GATHERED_BY), asked), newer.of_customers(asked).select(_GATHERED_BY)
+        )
+        state = update(state, new.of_customers(asked).select(_GATHERED_BY))
+        known = state["day"].to_numpy()
+        changed |= _customers_at(state, find_gathered(state) & (known > begin) & (known <= end))
     return changed
 
 
