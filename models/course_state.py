@@ -313,10 +313,8 @@ def detect_state(state: arrow.Table, *, as_of: date, model: Model) -> pd.DataFra
     background, events = build_background(course), tuple(sorted(model.taxonomy.ids))
     drafts = [draft_signs(course, background, events), *draft_series(course, background, events)]
     hits = model.detector.detect(collect_points(drafts, course, events), course)
-    told = np.unique([row for hit in hits for row in hit.evidence]).astype(np.int64)
-    ids = np.full(len(state), "", dtype=object)  # few are ever told, so few become texts
-    ids[told] = state["booking_id"].take(arrow.array(told)).to_numpy()
-    return describe_hits(hits, course, ids, find_refunds(course), taxonomy=model.taxonomy, as_of=as_of)
+    refunds = find_refunds(course)
+    return describe_hits(hits, course, state["booking_id"], refunds, taxonomy=model.taxonomy, as_of=as_of)
 
 
 def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course:

@@ -93,7 +93,7 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
 def detect_prepared(prepared: Prepared, detector: EventDetector, taxonomy: Taxonomy, *, as_of: date) -> pd.DataFrame:
     """The table of `detect_events` for customers who were prepared already."""
     hits = detector.detect(prepared.points, prepared.course)
-    ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
+    ids = text_column(prepared.bookings, "booking_id")
     refunds = find_refunds(prepared.course)
     return describe_hits(hits, prepared.course, ids, refunds, taxonomy=taxonomy, as_of=as_of)
 
