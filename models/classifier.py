@@ -203,13 +203,11 @@ class BookingClassifier(ClassifierMixin, BaseEstimator):
         said = texts.spoken if len(self.classes_) == 1 else self.space_.said_words(texts)
         return distinct_rows(join_rows(texts.merchant, said))[texts.at]
 
-    def probabilities_of(self, bookings: pd.DataFrame, texts: Texts) -> np.ndarray:
-        """As `predict_proba`, for whoever has read the texts already (`models.text.read_texts` with `names_`)."""
-        judged = self.judge(bookings, texts)
-        return judged.probabilities[judged.at]
-
     def judge(self, bookings: pd.DataFrame, texts: Texts | None = None) -> Judged:
-        """What `classify` and `predict_proba` go by, once per distinct document."""
+        """What `classify` and `predict_proba` go by, once per distinct document.
+
+        `texts` are for whoever has read them already (`models.text.read_texts` with `names_`).
+        """
         check_is_fitted(self, "classes_")
         if len(self.classes_) == 1 or not len(bookings):
             some = len(bookings)

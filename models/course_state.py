@@ -18,6 +18,7 @@ import pyarrow.compute as compute
 
 from models.bookings import amount_cents, signed_cents
 from models.canonical import framed_sha256
+from models.classifier import Judged
 from models.detection import Model, admit
 from models.events import describe_hits, no_detections
 from models.history import (
@@ -30,8 +31,9 @@ from models.history import (
     party_texts,
     payer_names,
     speaks_to_any,
+    unexplained_by,
 )
-from models.lookback import day_keys
+from models.lookback import Runs, day_keys, group_starts, window_starts
 from models.payments import kind_codes
 from models.places import is_abroad
 from models.points import collect_points, draft_signs
@@ -47,6 +49,8 @@ _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.absences`).
 _COMPARED = ("child_birth", "retirement", "study_start")
 _COMPARED_CONCEPTS = ("child_benefit", "social_insurance_bank", "student_finance")
+# What `find_gathered` and `update` look at.
+_GATHERED_BY = ("customer_id", "booking_id", "account", "day", "cents", "facts", "balance")
 SCHEMA = arrow.schema(
     [
         ("customer_id", arrow.dictionary(arrow.int32(), arrow.string())),
@@ -78,6 +82,10 @@ class Digest:
         keys = frozenset(key for key in self.keys if key[0] in customer_ids)
         return Digest(keep_customers(self.rows, customer_ids), keys)
 
+    def select(self, columns: Iterable[str]) -> "Digest":
+        """These columns of the rows."""
+        return Digest(self.rows.select(list(columns)), self.keys)
+
     def followed_by(self, new: "Digest") -> "Digest":
         """Both as one: what was told last of a booking holds."""
         return Digest(update(self.rows, new), self.keys | new.keys)
@@ -105,7 +113,7 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
     keys = frozenset(zip(bookings["customer_id"], account.tolist(), bookings["booking_id"], strict=True))
     kept = admit(bookings, model.screening)
     texts = read_texts(kept, names=model.classifier.names_)
-    probabilities, classes = model.classifier.probabilities_of(kept, texts), model.classifier.classes_
+    judged, classes = model.classifier.judge(kept, texts), model.classifier.classes_
     facts = _facts(kept, texts)
     unknown = kept["balance_after"].isna().to_numpy(dtype=bool)
     columns = {
@@ -120,8 +128,8 @@ def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
         "saying": _saying_hashes(texts, secret),
         "facts": facts,
         "balance": np.where(unknown, np.nan, amount_cents(kept["balance_after"])),
-        "unexplained": 1 - np.ascontiguousarray(probabilities[:, classes != NONE]).sum(axis=1),
-        "told": _told(probabilities, classes, facts),
+        "unexplained": unexplained_by(judged.probabilities, classes)[judged.at],
+        "told": _told(judged, classes, facts),
     }
     return Digest(merge(no_state(), arrow.table(columns, schema=SCHEMA)), keys)
 
@@ -196,8 +204,8 @@ def _are_of(state: arrow.Table, customer_ids: Iterable[str]) -> np.ndarray:
 def find_loud(rows: arrow.Table) -> np.ndarray:
     """Rows that may be a point of an event, or may change a point, refund or end of payments: one bool per row.
 
-    More than those of `models.points` and the series (a test looks at every kind of point), never less. All other
-    bookings are only ever counted by later points.
+    With `find_gathered` more than those of `models.points` and the series (a test looks at every kind of point), never
+    less. All other bookings are only ever counted by later points.
     """
     cents, facts = rows["cents"].to_numpy(), rows["facts"].to_numpy()
     series = parameters()["series"]
@@ -206,9 +214,34 @@ def find_loud(rows: arrow.Table) -> np.ndarray:
     own = (rows["kind"].to_numpy() == KINDS.index("INTERNAL")) | ((facts & _bit("savings")) != 0)
     loud |= (cents >= 100 * min(float(series["lowest_pay"]), float(series["lowest_windfall"]))) & ~own
     paid = np.bitwise_or.reduce([_bit(name) for name in (*_COMPARED_CONCEPTS, "salary", "refund")])
-    loud |= ((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0)
-    loud |= ((facts & _bit("do_it_yourself")) != 0) & (cents < 0)
-    return loud | (rows["balance"].to_numpy() < 0)
+    return loud | (((rows["kind"].to_numpy() == KINDS.index("SALARY")) | ((facts & paid) != 0)) & (cents > 0))
+
+
+def _may_gather(rows: arrow.Table) -> np.ndarray:
+    return _are_materials(rows) | (rows["balance"].to_numpy() < 0)
+
+
+def _are_materials(rows: arrow.Table) -> np.ndarray:
+    return ((rows["facts"].to_numpy() & _bit("do_it_yourself")) != 0) & (rows["cents"].to_numpy() < 0)
+
+
+def find_gathered(rows: arrow.Table) -> np.ndarray:
+    """Rows that are a point by what came before them alone: materials that add up, an account that goes below zero.
+
+    The rows are those of whole customers in order; one bool per row.
+    """
+    owner, gathered = _owners(rows)[0], np.zeros(len(rows), dtype=bool)
+    bought = np.flatnonzero(_are_materials(rows))
+    keys = day_keys(owner[bought], rows["day"].to_numpy()[bought])
+    near = window_starts(keys, group_starts(owner[bought]), parameters()["points"]["window_days"])
+    spent = np.concatenate([[0], np.cumsum(-rows["cents"].to_numpy()[bought])])
+    gathered[bought] = spent[1:] - spent[near] >= 100 * float(parameters()["series"]["lowest_materials"])
+    balance = rows["balance"].to_numpy()
+    known = np.flatnonzero(np.isfinite(balance))
+    negative = balance[known] < 0
+    before = Runs(owner[known], _codes(rows, "account")[known]).before(negative, 1, 0.0)
+    gathered[known[negative & (before == 0)]] = True
+    return gathered
 
 
 def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
@@ -224,7 +257,7 @@ def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
     return due & ((rows["facts"].to_numpy() & paid) != 0) & (rows["cents"].to_numpy() > 0)
 
 
-def find_changed(earlier: Iterable[arrow.Table], new: Digest, *, after: date, up_to: date) -> set[str]:
+def find_changed(earlier: arrow.Table, newer: Digest, new: Digest, *, after: date, up_to: date) -> set[str]:
     """Customers of whom another event may be told on the second day than on the first.
 
     Their bookings tell of an event or of a day that was judged already, were told before in another way, or a payment
@@ -233,17 +266,25 @@ def find_changed(earlier: Iterable[arrow.Table], new: Digest, *, after: date, up
 
     Parameters
     ----------
-    earlier : iterable of Table
-        What was known on the first day; it may hold bookings of later days.
+    earlier, newer : Table, Digest
+        What was known on the first day, in two parts; they may hold bookings of later days.
     """
     begin, end = (np.datetime64(day, "D").astype(np.int64) for day in (after, up_to))
     days = new.rows["day"].to_numpy()
     changed = _customers_at(new.rows, (find_loud(new.rows) & (days <= end)) | (days <= begin))
-    for rows in earlier:
-        days = rows["day"].to_numpy()
-        some = ((days > begin) & (days <= end)) | falls_due(rows, after, up_to)
+    for rows in (earlier, newer.rows):
+        known = rows["day"].to_numpy()
+        some = ((known > begin) & (known <= end)) | falls_due(rows, after, up_to)
         some[find_told_again(rows, new)] = True
         changed |= _customers_at(rows, some)
+    asked = _customers_at(new.rows, _may_gather(new.rows) & (days <= end)) - changed
+    if asked:
+        state = update(
+            keep_customers(earlier.select(_GATHERED_BY), asked), newer.of_customers(asked).select(_GATHERED_BY)
+        )
+        state = update(state, new.of_customers(asked).select(_GATHERED_BY))
+        known = state["day"].to_numpy()
+        changed |= _customers_at(state, find_gathered(state) & (known > begin) & (known <= end))
     return changed
 
 
@@ -272,10 +313,8 @@ def detect_state(state: arrow.Table, *, as_of: date, model: Model) -> pd.DataFra
     background, events = build_background(course), tuple(sorted(model.taxonomy.ids))
     drafts = [draft_signs(course, background, events), *draft_series(course, background, events)]
     hits = model.detector.detect(collect_points(drafts, course, events), course)
-    told = np.unique([row for hit in hits for row in hit.evidence]).astype(np.int64)
-    ids = np.full(len(state), "", dtype=object)  # few are ever told, so few become texts
-    ids[told] = state["booking_id"].take(arrow.array(told)).to_numpy()
-    return describe_hits(hits, course, ids, find_refunds(course), taxonomy=model.taxonomy, as_of=as_of)
+    refunds = find_refunds(course)
+    return describe_hits(hits, course, state["booking_id"], refunds, taxonomy=model.taxonomy, as_of=as_of)
 
 
 def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course:
@@ -284,6 +323,7 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
     bounds = np.searchsorted(owner, np.arange(len(names) + 1))
     days = state["day"].to_numpy().astype(np.int64)
     facts = state["facts"].to_numpy()
+    probabilities, document = _probabilities(state, len(classes))
     return Course(
         customers=names,
         row=np.arange(len(state)),
@@ -302,7 +342,8 @@ def course_of(state: arrow.Table, *, classes: np.ndarray, as_of: date) -> Course
         balance=state["balance"].to_numpy(),
         concepts={name: (facts & _bit(name)).astype(bool) for name in facts_told()},
         classes=tuple(str(name) for name in classes),
-        probabilities=_probabilities(state, len(classes)),
+        probabilities=probabilities,
+        document=document,
         unexplained=state["unexplained"].to_numpy(),
         bounds=bounds,
         as_of=int(np.datetime64(as_of, "D").astype(np.int64)),
@@ -334,24 +375,28 @@ def _bit(fact: str) -> np.uint64:
     return np.uint64(4 << list(facts_told()).index(fact))
 
 
-def _told(probabilities: np.ndarray, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:
+def _told(judged: Judged, classes: np.ndarray, facts: np.ndarray) -> arrow.Array:
     """Probabilities that detection looks at, the others zero; distinct rows are kept once."""
-    seen = probabilities >= parameters()["points"]["lowest_probability"]
     compared = (facts & np.bitwise_or.reduce([_bit(name) for name in _COMPARED_CONCEPTS])) != 0
-    seen |= compared[:, None] & np.isin(classes, _COMPARED)
+    at, kinds = pd.factorize(2 * judged.at + compared)
+    probabilities = judged.probabilities[kinds // 2]
+    seen = probabilities >= parameters()["points"]["lowest_probability"]
+    seen |= (kinds % 2 == 1)[:, None] & np.isin(classes, _COMPARED)
     seen[:, classes == NONE] = False
     rows = np.where(seen, probabilities, 0.0)
-    filled = seen.any(axis=1)
-    told = np.full(len(rows), b"", dtype=object)
-    told[filled] = [row.tobytes() for row in rows[filled]]
-    return arrow.array(told, arrow.binary()).dictionary_encode()
+    filled = seen.any(axis=1).tolist()
+    told = [row.tobytes() if some else b"" for row, some in zip(rows, filled, strict=True)]
+    return arrow.array(told, arrow.binary()).dictionary_encode().take(arrow.array(at))
 
 
-def _probabilities(state: arrow.Table, classes: int) -> np.ndarray:
+def _probabilities(state: arrow.Table, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of probabilities, and which of them each booking has."""
     told = state["told"].unify_dictionaries().combine_chunks()
+    if isinstance(told, arrow.ChunkedArray):  # no rows
+        return np.zeros((0, classes)), np.zeros(0, dtype=np.int64)
     empty = bytes(8 * classes)
     rows = b"".join(row or empty for row in told.dictionary.to_pylist())
-    return np.frombuffer(rows, dtype=np.float64).reshape(-1, classes)[told.indices.to_numpy()]
+    return np.frombuffer(rows, dtype=np.float64).reshape(-1, classes), told.indices.to_numpy().astype(np.int64)
 
 
 def _codes(state: arrow.Table, name: str) -> np.ndarray:

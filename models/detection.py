@@ -93,7 +93,7 @@ def detect_events(bookings: pd.DataFrame, *, as_of: date, release: Model) -> pd.
 def detect_prepared(prepared: Prepared, detector: EventDetector, taxonomy: Taxonomy, *, as_of: date) -> pd.DataFrame:
     """The table of `detect_events` for customers who were prepared already."""
     hits = detector.detect(prepared.points, prepared.course)
-    ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
+    ids = text_column(prepared.bookings, "booking_id")
     refunds = find_refunds(prepared.course)
     return describe_hits(hits, prepared.course, ids, refunds, taxonomy=taxonomy, as_of=as_of)
 
@@ -165,14 +165,25 @@ def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:
     """Screen, classify and lay out the courses and points of some customers."""
     kept = admit(bookings, model.screening)
     texts = read_texts(kept, names=model.classifier.names_)
-    return prepare_screened(kept, texts, model.classifier.probabilities_of(kept, texts), as_of=as_of, model=model)
+    judged = model.classifier.judge(kept, texts)
+    return prepare_screened(kept, texts, judged.probabilities, as_of=as_of, model=model, documents=judged.at)
 
 
 def prepare_screened(
-    kept: pd.DataFrame, texts: Texts, probabilities: np.ndarray, *, as_of: date, model: Model
+    kept: pd.DataFrame,
+    texts: Texts,
+    probabilities: np.ndarray,
+    *,
+    as_of: date,
+    model: Model,
+    documents: np.ndarray | None = None,
 ) -> Prepared:
-    """Courses and points of bookings that passed screening, with their texts read and their probabilities given."""
-    course = build_course(kept, texts, probabilities, classes=model.classifier.classes_, as_of=as_of)
+    """Courses and points of bookings that passed screening, with their texts read and their probabilities given.
+
+    `documents` is the row of probabilities of each booking, where bookings share rows.
+    """
+    classes = model.classifier.classes_
+    course = build_course(kept, texts, probabilities, classes=classes, as_of=as_of, documents=documents)
     background, events = build_background(course), tuple(sorted(model.taxonomy.ids))
     drafts = [draft_signs(course, background, events), *draft_series(course, background, events)]
     return Prepared(kept, course, collect_points(drafts, course, events))

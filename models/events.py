@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold
@@ -283,7 +284,7 @@ def _fallback_quiet(event: str) -> int:
 def describe_hits(
     hits: list[Hit],
     course: Course,
-    booking_ids: np.ndarray,
+    booking_ids: arrow.Array,
     refunds: dict[int, int],
     *,
     taxonomy: Taxonomy,
@@ -291,6 +292,8 @@ def describe_hits(
 ) -> pd.DataFrame:
     """Hits as the table of detections (DETECTION_COLUMNS); `refunds` maps a booking's row to its refund's day."""
     today = int(np.datetime64(as_of, "D").astype(np.int64))
+    told = sorted({row for hit in hits for row in hit.evidence})  # few are ever told, so few become texts
+    ids = dict(zip(told, booking_ids.take(arrow.array(told, arrow.int64())).to_pylist(), strict=True))
     rows = []
     for hit in hits:
         event = taxonomy.event(hit.event)
@@ -309,7 +312,7 @@ def describe_hits(
                 round(hit.probability, 6),
                 status,
                 event.offer_class,
-                " ".join(str(booking_ids[row]) for row in hit.evidence),
+                " ".join(ids[row] for row in hit.evidence),
             )
         )
     table = pd.DataFrame(rows, columns=list(DETECTION_COLUMNS))

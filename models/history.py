@@ -47,7 +47,8 @@ class Course:
     customer's first booking; `payer` a number for the name of who paid, -1 where it is not asked (`payer_names`);
     `kinds` the kind of payment; `saying` a number for what its text speaks to; `person` whether the other side is a
     private person; `concepts` what the texts tell by name (`facts_told`); `unexplained` the probability that a booking
-    speaks to no event; `bounds` are the slices of the customers.
+    speaks to no event; `bounds` are the slices of the customers. `probabilities` has a row per distinct document (what
+    the classifier tells apart) and a column per class; `document` is the row of each booking.
     """
 
     customers: np.ndarray
@@ -68,6 +69,7 @@ class Course:
     concepts: dict[str, np.ndarray]
     classes: tuple[str, ...]
     probabilities: np.ndarray
+    document: np.ndarray
     unexplained: np.ndarray
     bounds: np.ndarray
     as_of: int
@@ -86,16 +88,24 @@ class Course:
         """Probability per booking that it speaks to this event; zeros where the classifier does not know it."""
         if event not in self.classes:
             return np.zeros(len(self.row))
-        return self.probabilities[:, self.classes.index(event)]
+        return np.asarray(self.probabilities[:, self.classes.index(event)][self.document])
 
 
 def build_course(
-    bookings: pd.DataFrame, texts: Texts, probabilities: np.ndarray, *, classes: np.ndarray, as_of: date
+    bookings: pd.DataFrame,
+    texts: Texts,
+    probabilities: np.ndarray,
+    *,
+    classes: np.ndarray,
+    as_of: date,
+    documents: np.ndarray | None = None,
 ) -> Course:
     """Order bookings by customer and day; ties go by booking id, so that any input order is one course.
 
-    Absences are judged as of `as_of`; bookings after it must not be in the frame.
+    Absences are judged as of `as_of`; bookings after it must not be in the frame. `documents` is the row of
+    probabilities of each booking; without it every booking has its own.
     """
+    documents = np.arange(len(bookings)) if documents is None else documents
     days = bookings["booking_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     encoded = text_column(bookings, "customer_id").dictionary_encode()
     names = encoded.dictionary.to_numpy(zero_copy_only=False)
@@ -126,12 +136,18 @@ def build_course(
         balance=balance[order],
         concepts={name: speaks_to_any(texts, concepts)[order] for name, concepts in facts_told().items()},
         classes=tuple(str(name) for name in classes),
-        probabilities=probabilities[order],
-        # Contiguous, or numpy would add one row alone in another order than many.
-        unexplained=1 - np.ascontiguousarray(probabilities[:, classes != NONE]).sum(axis=1)[order],
+        probabilities=probabilities,
+        document=documents[order],
+        unexplained=unexplained_by(probabilities, classes)[documents[order]],
         bounds=bounds,
         as_of=int(np.datetime64(as_of, "D").astype(np.int64)),
     )
+
+
+def unexplained_by(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Per row the probability of no event."""
+    # Contiguous, or numpy would add one row alone in another order than many.
+    return np.asarray(1 - np.ascontiguousarray(probabilities[:, classes != NONE]).sum(axis=1))
 
 
 @cache

@@ -180,26 +180,31 @@ def ratio(now: np.ndarray, before: np.ndarray) -> np.ndarray:
 def draft_signs(course: Course, background: Background, events: tuple[str, ...]) -> Draft:
     """Points of events that single bookings speak to, one per booking that may do so."""
     columns = [at for at, name in enumerate(course.classes) if name != NONE and name in events]
-    likely = course.probabilities[:, columns] >= parameters()["points"]["lowest_probability"]
-    likely &= ~course.is_own[:, None]  # money that stays one's own speaks to nothing
-    likely &= ~_too_little(course, [course.classes[column] for column in columns])
+    said = course.probabilities[:, columns] >= parameters()["points"]["lowest_probability"]
+    # Money that stays one's own speaks to nothing.
+    near = np.flatnonzero(said.any(axis=1)[course.document] & ~course.is_own)
+    likely = said[course.document[near]]
+    likely &= ~_too_little(course.cents[near], [course.classes[column] for column in columns])
     if "overdraft" in course.classes and "overdraft" in events:
         # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.
-        likely[:, columns.index(course.classes.index("overdraft"))] &= ~_balance_known(course)
-    at, column = np.nonzero(likely)
+        likely[:, columns.index(course.classes.index("overdraft"))] &= ~_balance_known(course)[near]
+    place, column = np.nonzero(likely)
+    at = near[place]
     event = np.array([events.index(course.classes[column]) for column in columns], dtype=np.int64)[column]
     order = np.lexsort((at, event, course.owner[at]))
     at, event = at[order], event[order]
     # How sure is sure differs from bank to bank.
     sure = parameters()["points"]["sure_probability"]
     own = np.array(columns, dtype=np.int64)[column[order]]
-    probability = np.minimum(course.probabilities[at, own].astype(np.float64) / sure, 1.0)
+    told = course.probabilities[course.document[at]]
+    mine = told[np.arange(len(at)), own]
+    probability = np.minimum(mine.astype(np.float64) / sure, 1.0)
     figures = base_figures(course, background, at)
     figures |= _sign_figures(course, at, course.owner[at] * len(events) + event, probability)
     figures["is_primary"] = _is_primary(course, at, event, events)
-    best = course.probabilities[at][:, columns].max(axis=1) if columns else np.zeros(0)
+    best = told[:, columns].max(axis=1) if columns else np.zeros(0)
     figures["says_child_budget"] = course.concepts["child_budget"][at]  # a benefit of about the same amount
-    figures["rival"] = np.where(best > course.probabilities[at, own], np.minimum(best / sure, 1.0), 0.0)
+    figures["rival"] = np.where(best > mine, np.minimum(best / sure, 1.0), 0.0)
     return Draft(event, at, course.days[at], evidence_of(at), figures)
 
 
@@ -214,11 +219,10 @@ def _is_primary(course: Course, at: np.ndarray, event: np.ndarray, events: tuple
     return primary
 
 
-def _too_little(course: Course, events: list[str]) -> np.ndarray:
+def _too_little(cents: np.ndarray, events: list[str]) -> np.ndarray:
     """Credits too low to speak to each event, shape (bookings, events): friends share costs in the same words."""
     lowest = [100 * float(parameters()["lowest_credits"].get(event, 0)) for event in events]
-    cents = course.cents[:, None]
-    return np.asarray((cents > 0) & (cents < np.array(lowest).reshape(1, -1)))
+    return np.asarray((cents[:, None] > 0) & (cents[:, None] < np.array(lowest).reshape(1, -1)))
 
 
 def _balance_known(course: Course) -> np.ndarray:

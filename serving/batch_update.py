@@ -123,7 +123,7 @@ class Updating(Scoring):
         """Those of whom something else may be told than what was told last."""
         if part.told is None or part.told.as_of > self.night.as_of:
             return allowed
-        changed = find_changed((part.rows, part.newer.rows), new, after=part.told.as_of, up_to=self.night.as_of)
+        changed = find_changed(part.rows, part.newer, new, after=part.told.as_of, up_to=self.night.as_of)
         return allowed & (changed | (allowed - part.told.customers))
 
     def _keep(self, part: Part, new: Digest, allowed: set[str]) -> Part:

@@ -106,7 +106,8 @@ def last_day(bookings: pd.DataFrame) -> date:
 def measure_points(fitted: Fitted, bookings: pd.DataFrame) -> None:
     """Points with all figures and their detections, beside a loop over signs that makes six of the figures."""
     texts = read_texts(bookings, names=fitted.classifier.names_)
-    likely = fitted.classifier.probabilities_of(bookings, texts)
+    judged = fitted.classifier.judge(bookings, texts)
+    likely = judged.probabilities[judged.at]
     ways = {
         "points and detections": lambda: detected(fitted, made(fitted, bookings, texts, likely)),
         "courses and points": lambda: made(fitted, bookings, texts, likely),
@@ -141,14 +142,14 @@ def loop_over_signs(course: Course) -> list[tuple[float, ...]]:
     figures = []
     for begin, end in zip(course.bounds[:-1], course.bounds[1:], strict=True):
         for column in range(course.probabilities.shape[1]):
-            likely = course.probabilities[begin:end, column]
+            likely = course.probabilities[course.document[begin:end], column]
             signs = begin + np.flatnonzero(likely >= _LOWEST)
             for n, sign in enumerate(signs):
                 near = [at for at in signs[: n + 1] if course.days[at] >= course.days[sign] - _WINDOW]
                 of_party = [at for at in signs[: n + 1] if course.party[at] == course.party[sign]]
                 figures.append(
                     (
-                        float(sum(course.probabilities[at, column] for at in near)),
+                        float(sum(course.probabilities[course.document[at], column] for at in near)),
                         float(len({course.days[at] for at in near})),
                         float(len({course.party[at] for at in near})),
                         float(course.days[sign] - course.days[of_party[0]]),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.bookings import load_bookings
+from models.bookings import bookings_from_columns, load_bookings
 from models.course_state import (
     Digest,
     course_of,
@@ -18,6 +18,7 @@ from models.course_state import (
     digest,
     falls_due,
     find_changed,
+    find_gathered,
     find_loud,
     keep_customers,
     no_state,
@@ -30,6 +31,7 @@ from training.fitting import Fitted
 
 SECRET = "0123456789abcdef"  # noqa: S105 - of hashes in a test
 TEXTS = ("SVB KINDERBIJSLAG", "huur", "salaris")
+NOTHING = Digest(no_state(), frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def test_night_after_night_who_did_not_change_is_told_the_same(
     step = np.searchsorted(ends, days)
     step = np.where(rng.random(len(mine)) < late, rng.integers(0, nights, len(mine)), step)
     is_corrected = (rng.random(len(mine)) < corrected) & (step < nights - 1)
-    state, told, before = no_state(), None, None
+    state, newer, told, before = no_state(), NOTHING, None, None
     known = mine[:0]
     for night, end in enumerate(ends):
         as_of = end.astype(date)
@@ -102,9 +104,12 @@ def test_night_after_night_who_did_not_change_is_told_the_same(
         new = read(coming, small_release)
         changed = set(mine["customer_id"])
         if told is not None:
-            changed = find_changed([state], new, after=before, up_to=as_of)
-        state = update(state, new)
-        found = [detect_state(keep_customers(state, changed), as_of=as_of, model=small_release)]
+            changed = find_changed(state, newer, new, after=before, up_to=as_of)
+        newer = newer.followed_by(new)
+        if rng.random() < 0.3:
+            state, newer = update(state, newer), NOTHING
+        whole = update(state, newer)
+        found = [detect_state(keep_customers(whole, changed), as_of=as_of, model=small_release)]
         if told is not None:
             found.append(status_on(told[~told["customer_id"].isin(changed)], as_of, small_release.taxonomy))
         told = join_detections(found).sort_values("customer_id", kind="stable", ignore_index=True)
@@ -113,7 +118,7 @@ def test_night_after_night_who_did_not_change_is_told_the_same(
 
 
 def test_every_booking_that_makes_a_point_is_loud(bookings: pd.DataFrame, small_release: Fitted) -> None:
-    """A new kind of point must be added to `find_loud`, or a night would be told as the one before."""
+    """A new kind of point must be in `find_loud` or `find_gathered`, or a night would be told as the one before."""
     as_of = date(2026, 10, 31)
     mine = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)].reset_index(drop=True)
     prepared = prepare(mine, as_of=as_of, model=small_release)
@@ -122,11 +127,44 @@ def test_every_booking_that_makes_a_point_is_loud(bookings: pd.DataFrame, small_
     last = np.array([row[row >= 0][-1] for row in points.evidence])
     ids = prepared.bookings["booking_id"].to_numpy(dtype=object)
     owners = prepared.bookings["customer_id"].to_numpy(dtype=object)
-    loud = set(zip(*(np.array(state[name].to_pylist(), dtype=object)[find_loud(state)]
+    loud = set(zip(*(np.array(state[name].to_pylist(), dtype=object)[find_loud(state) | find_gathered(state)]
                      for name in ("customer_id", "booking_id")), strict=True))  # fmt: skip
     assert {points.events[event] for event in np.unique(points.event)} >= {"child_birth", "windfall", "job_change"}
     assert {pair for pair in zip(owners[last], ids[last], strict=True) if pair not in loud} == set()
     assert 0 < len(loud) < len(state) / 3
+
+
+def shopping(name: str, days: list[str], amounts: list[str], balances: list[str]) -> pd.DataFrame:
+    """Card payments of one customer."""
+    columns = {
+        "customer_id": ["one"] * len(days), "booking_id": days, "booking_date": days, "amount": amounts,
+        "credit_debit_indicator": ["DBIT"] * len(days), "counterparty_name": [name] * len(days),
+        "balance_after": balances, "bank_transaction_code": ["PMNT-CCRD-POSD"] * len(days),
+        "remittance_information": ["betaalautomaat"] * len(days),
+    }  # fmt: skip
+    return bookings_from_columns(columns, source="test").frame
+
+
+@pytest.mark.parametrize(
+    ("name", "amounts", "balances", "changed"),
+    [
+        ("GAMMA BOUWMARKT ZWOLLE", ["700.00", "700.00", "50.00", "60.00"], ["90", "80", "70", "60"], [False, True]),
+        ("JUMBO ZWOLLE", ["10.00"] * 4, ["20", "10", "-5", "-15"], [True, False]),
+        ("JUMBO ZWOLLE", ["10.00"] * 4, ["20", "-10", "-5", "15"], [False, False]),
+        ("JUMBO ZWOLLE", ["10.00"] * 4, ["-20", "10", "-5", "-15"], [True, False]),
+    ],
+    ids=["materials that add up", "below zero", "above zero again", "below zero again"],
+)
+def test_what_only_adds_to_earlier_bookings_changes_nothing_until_it_is_enough(
+    name: str, amounts: list[str], balances: list[str], changed: list[bool], small_release: Fitted
+) -> None:
+    days = ["2026-05-01", "2026-05-10", "2026-05-20", "2026-05-21"]
+    mine = shopping(name, days, amounts, balances)
+    for at, told in zip((2, 3), changed, strict=True):
+        night, before = date.fromisoformat(days[at]), date.fromisoformat(days[at - 1])
+        rows, last, new = (read(mine[a:b], small_release) for a, b in ((0, 1), (1, at), (at, at + 1)))
+        found = find_changed(rows.rows, last, new, after=before, up_to=night)
+        assert found == ({"one"} if told else set())
 
 
 def test_a_payment_that_is_overdue_is_noticed_on_that_day(bookings: pd.DataFrame, small_release: Fitted) -> None:
@@ -175,7 +213,7 @@ def test_small_probabilities_that_detection_compares_are_kept(bookings: pd.DataF
     one = one.reset_index(drop=True)
     texts = read_texts(one, names=small_release.classifier.names_)
     classes = small_release.classifier.classes_
-    expected = small_release.classifier.probabilities_of(one, texts)[0, classes.tolist().index("retirement")]
+    expected = small_release.classifier.judge(one, texts).probabilities[0, classes.tolist().index("retirement")]
     state = update(no_state(), read(one, small_release))
     course = course_of(state, classes=classes, as_of=date(2026, 10, 31))
     assert 0 < expected < 0.05

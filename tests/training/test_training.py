@@ -20,12 +20,13 @@ from pyarrow import parquet
 from models import answering
 from models.answering import classify_file, detect_file, explain_file
 from models.bookings import load_bookings, write_bookings
-from models.detection import classify_bookings, detect_events
+from models.detection import classify_bookings, detect_events, prepare_screened
 from models.events import DETECTION_COLUMNS
 from models.explaining import explain_detections
 from models.matching import Spans, match_hits
 from models.screening import default_screening
 from models.taxonomy import default_taxonomy
+from models.text import read_texts
 from training.dataset import Dataset, load_dataset, split_as_given
 from training.fitting import Fitted
 from training.run import build_facts
@@ -105,6 +106,20 @@ def test_labels_of_bookings_do_not_depend_on_the_bookings_beside_them(
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, check_exact=True)
     likely = [fitted.classifier.predict_proba(mine[at : at + rows]) for at in range(0, len(mine), rows)]
     np.testing.assert_array_equal(np.concatenate(likely), fitted.classifier.predict_proba(mine))
+
+
+def test_points_are_the_same_whether_bookings_share_a_row_of_probabilities_or_not(
+    fitted: Fitted, small_dataset: Dataset
+) -> None:
+    kept, day = small_dataset.bookings[:20_000], date(2026, 10, 31)
+    texts = read_texts(kept, names=fitted.classifier.names_)
+    judged = fitted.classifier.judge(kept, texts)
+    shared = prepare_screened(kept, texts, judged.probabilities, as_of=day, model=fitted, documents=judged.at)
+    own = prepare_screened(kept, texts, judged.probabilities[judged.at], as_of=day, model=fitted)
+    assert len(judged.probabilities) < len(kept) / 2
+    np.testing.assert_array_equal(shared.points.matrix, own.points.matrix)
+    np.testing.assert_array_equal(shared.points.evidence, own.points.evidence)
+    np.testing.assert_array_equal(shared.course.likely("child_birth"), own.course.likely("child_birth"))
 
 
 @pytest.mark.parametrize(("kind", "mixed"), [("csv", True), ("parquet", False)])

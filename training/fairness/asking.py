@@ -108,7 +108,9 @@ def ask(
         judged = release.classifier.judge(admitted, texts)
         answers.append(add_screened(given, screened, release.classifier.answer(judged)))
         at.append(rows)
-        prepared = prepare_screened(admitted, texts, judged.probabilities[judged.at], as_of=as_of, model=release)
+        prepared = prepare_screened(
+            admitted, texts, judged.probabilities, as_of=as_of, model=release, documents=judged.at
+        )
         for name, detector in asked.items():
             found[name].append(detect_prepared(prepared, detector, release.taxonomy, as_of=as_of))
     tables = {name: join_detections(parts) for name, parts in found.items()}

@@ -15,6 +15,7 @@ import pytest
 import models.text
 from models.bookings import load_bookings
 from models.candidate import write_candidate
+from models.classifier import Judged
 from models.detection import detect_events
 from models.errors import UnreadableDataError, UsageError
 from models.home import Home
@@ -112,9 +113,11 @@ class TurkishNamesAreTold:
         turkish = bookings["counterparty_name"].str.contains(self._last).to_numpy()
         return told.assign(probability=told["probability"] + self._by * turkish)
 
-    def probabilities_of(self, bookings: pd.DataFrame, texts: models.text.Texts) -> np.ndarray:
+    def judge(self, bookings: pd.DataFrame, texts: models.text.Texts) -> Judged:
         turkish = bookings["counterparty_name"].str.contains(self._last).to_numpy()
-        return np.asarray(self._classifier.probabilities_of(bookings, texts) + self._by * turkish[:, None])
+        judged = self._classifier.judge(bookings, texts)
+        told = judged.probabilities[judged.at] + self._by * turkish[:, None]
+        return Judged(told, judged.known[judged.at], np.arange(len(bookings)))
 
 
 def test_a_planted_name_bias_is_found_however_small(bookings: pd.DataFrame, small_release: Fitted) -> None:
