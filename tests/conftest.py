@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from models.board import sign_release
 from models.candidate import Candidate, write_candidate
@@ -43,6 +44,15 @@ PEOPLE: dict[Role, str] = {
     "owner": "Anna", "data_protection_officer": "Bram", "ethics_chair": "Chris", "operations": "Dana",
 }  # fmt: skip
 RECALL = "recall/child_birth/origin:turkish"
+
+
+def pytest_configure() -> None:
+    """Keep linear algebra to one thread, here and in processes that tests start: workers of pytest share the cores.
+
+    With more, threads wait on each other longer than they work (`training.fitting.one_thread`).
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
