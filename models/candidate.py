@@ -17,8 +17,6 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, get_args
 
-import skops.io
-
 from models.canonical import canonical_json, framed_sha256, moment_text, parse_json, read_json, sha256_of
 from models.durable import READ_ONLY, lock_folder, sync_folder, write_durably
 from models.errors import IntegrityError, NoReleaseError, UsageError
@@ -115,6 +113,8 @@ def write_candidate(
     UsageError
         The permission says neither or both, or the facts are no JSON data.
     """
+    import skops.io  # here, for it takes two seconds and most verbs write no model
+
     _validate_permission(permission)
     policy = packaged_policy() if policy_toml is None else policy_toml
     files = {

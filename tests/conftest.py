@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from models.board import sign_release
 from models.candidate import Candidate, write_candidate
@@ -43,6 +44,15 @@ PEOPLE: dict[Role, str] = {
     "owner": "Anna", "data_protection_officer": "Bram", "ethics_chair": "Chris", "operations": "Dana",
 }  # fmt: skip
 RECALL = "recall/child_birth/origin:turkish"
+
+
+def pytest_configure() -> None:
+    """Keep linear algebra to one thread, here and in processes that tests start: workers of pytest share the cores.
+
+    With more, threads wait on each other longer than they work (`training.fitting.one_thread`).
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,14 @@ def make_board(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Board]
         return Board(home, dict(keys))
 
     return make
+
+
+LONGEST = ("tests/acceptance/test_demo.py", "tests/spec/test_life_events.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin, one per worker: begun last, one worker would wait for the other."""
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 def count_hits_plainly(detected: list[int], spans: list[tuple[int, int]]) -> int:

@@ -30,7 +30,7 @@ class Demo:
             "COLUMNS": "300",
         }
         self.printed = ""
-        self.run("levensloop demo --customers 60")
+        self.run("levensloop demo --customers 40")
 
     def run(self, command: str, *, expected: int = 0) -> subprocess.CompletedProcess[str]:
         """Run one command line in the folder, as somebody would paste it."""
@@ -83,7 +83,7 @@ def test_the_three_printed_commands_give_their_answers_and_again_after_a_restart
     answers(demo)
     release = (demo.folder / ".demo" / "releases" / "champion.json").read_text()
     demo.run("levensloop stop")
-    demo.run("levensloop demo --customers 60")
+    demo.run("levensloop demo --customers 40")
     answers(demo)
     assert (demo.folder / ".demo" / "releases" / "champion.json").read_text() == release
 

@@ -1,10 +1,13 @@
 """Texts: what is dropped, what is masked, and which words share a meaning."""
 
+import tomllib
+from importlib import resources
+
 import pandas as pd
 import pytest
 
 from models.lexicon import default_lexicon
-from models.places import is_abroad
+from models.places import dutch_place_names, foreign_city_names, is_abroad
 from models.text import PARTIES, read_texts
 from models.words import clean_words
 
@@ -240,3 +243,8 @@ def test_the_lexicon_has_no_special_categories() -> None:
 def test_abroad_is_told_by_what_a_card_terminal_says(name: str, remittance: str, code: str, abroad: bool) -> None:
     frame = booking(name, remittance, code=code).assign(currency="EUR")
     assert is_abroad(frame).tolist() == [abroad]
+
+
+def test_names_of_towns_abroad_that_are_dutch_too_are_those_of_geonames() -> None:
+    told = tomllib.loads(resources.files("models").joinpath("towns.toml").read_text("utf-8"))["dutch_too"]
+    assert told == sorted(foreign_city_names() & dutch_place_names())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from packaging.requirements import Requirement
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from models.bookings import RowProblem
 from training.dataset import Dataset
@@ -32,7 +32,7 @@ def test_a_logged_model_asks_for_exact_libraries_and_never_for_our_private_name(
 
 
 def test_fitting_keeps_linear_algebra_to_one_thread() -> None:
-    with one_thread():
+    with threadpool_limits(limits=2, user_api="blas"), one_thread():  # tests have one thread anyway
         used = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
     assert used
     assert set(used) == {1}

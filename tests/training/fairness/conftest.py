@@ -11,7 +11,8 @@ import pytest
 from models.bookings import load_bookings
 from training.dataset import permitted_bookings
 from training.fairness.naive import fit_naive
-from training.fairness.traps import run_traps
+from training.fairness.trap_banks import build_bank, trap_table
+from training.fairness.traps import measure_trap, run_traps
 from training.fitting import Fitted, one_thread
 from training.labels import label_bookings, load_labels
 from training.simulation import simulate
@@ -34,8 +35,13 @@ def small_bank_of(folder: Path, *, customers: int, months: int, seed: int) -> Sm
 
 @pytest.fixture(scope="session")
 def trap_facts(small_release: Fitted, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Any]]]:
-    """What `run_traps` says by trap, of a small release beside two naive models that were fitted on two banks."""
+    """What `run_traps` says by trap of a small release beside a naive model, then a naive one of another bank alone."""
     banks = [small_bank_of(tmp_path_factory.mktemp("bank"), customers=60, months=12, seed=seed) for seed in (5, 8)]
     with one_thread():
         naive = [fit_naive(bank.frame, bank.told) for bank in banks]
-    return [{fact["trap"]: fact for fact in run_traps(small_release, naive=model)} for model in naive]
+    facts = {fact["trap"]: fact for fact in run_traps(small_release, naive=naive[0])}
+    other = {}
+    for trap in trap_table()["trap"]:  # the release says the same a second time
+        bank = build_bank(trap)
+        other[trap["id"]] = {"naive": measure_trap(bank, naive[1].detect(bank.bookings), trap)}
+    return [facts, other]

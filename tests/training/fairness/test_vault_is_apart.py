@@ -15,6 +15,7 @@ from models.home import VAULT_VARIABLES, Home
 from serving.running import build_environment
 from serving.settings import read_settings
 from training.fairness.vault import create_vault, open_vault
+from training.simulation import simulate
 
 ROOT = Path(__file__).parents[3]
 VAULT = {"training.fairness.vault", "training.fairness.vault_key"}
@@ -80,6 +81,14 @@ def test_no_module_of_training_or_serving_leads_to_the_vault() -> None:
     assert reachable("training.commands", imports) & VAULT
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank just large enough to train on: what is looked at is which files and modules a training touches."""
+    folder = tmp_path_factory.mktemp("few")
+    simulate(customers=12, months=8, seed=5, out=folder, rates="enriched")
+    return folder
+
+
 def make_vault(folder: Path, groups: Path) -> tuple[Home, Path]:
     home, key = Home(folder / "home"), folder / "audit" / "vault.key"
     create_vault(
@@ -124,29 +133,29 @@ def holds_nothing_of_the_vault(folder: Path, *, known_module: str, known_file: s
 
 
 @pytest.mark.slow
-def test_training_with_the_key_in_its_environment_does_not_get_it(small_bank: Path, tmp_path: Path) -> None:
-    home, key = make_vault(tmp_path, small_bank / "vault" / "groups.csv")
+def test_training_with_the_key_in_its_environment_does_not_get_it(few: Path, tmp_path: Path) -> None:
+    home, key = make_vault(tmp_path, few / "vault" / "groups.csv")
     tables = ("labels", "events", "permissions", "splits")
-    given = [part for name in tables for part in (f"--{name}", str(small_bank / f"{name}.csv"))]
-    command = [sys.executable, "-m", "models.command_line", "train", "--bookings", str(small_bank / "bookings.parquet")]
+    given = [part for name in tables for part in (f"--{name}", str(few / f"{name}.csv"))]
+    command = [sys.executable, "-m", "models.command_line", "train", "--bookings", str(few / "bookings.parquet")]
     environ = environment(tmp_path, home, key)
     done = subprocess.run([*command, *given], env=environ, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr
     holds_nothing_of_the_vault(tmp_path, known_module="training.fitting", known_file="labels.csv")
     # Nothing that training can read afterwards opens the vault: every file of its home and of the bank is tried.
     tried = 0
-    for path in [*home.path.rglob("*"), *small_bank.rglob("*")]:
+    for path in [*home.path.rglob("*"), *few.rglob("*")]:
         if path.is_file():
             tried += 1
             with pytest.raises(UnreadableDataError):
                 open_vault(home, key_file=path, passphrase=WORDS, purpose="fairness_audit", who="training")
     assert tried > 20
-    assert len(open_vault(home, key_file=key, passphrase=WORDS, purpose="fairness_audit", who="audit").attributes) == 40
+    assert len(open_vault(home, key_file=key, passphrase=WORDS, purpose="fairness_audit", who="audit").attributes) == 12
 
 
 @pytest.mark.slow
-def test_the_verbs_of_the_vault_are_seen_by_the_same_watch(small_bank: Path, tmp_path: Path) -> None:
-    home, key = make_vault(tmp_path, small_bank / "vault" / "groups.csv")
+def test_the_verbs_of_the_vault_are_seen_by_the_same_watch(few: Path, tmp_path: Path) -> None:
+    home, key = make_vault(tmp_path, few / "vault" / "groups.csv")
     command = [sys.executable, "-m", "models.command_line", "vault", "status"]
     subprocess.run(command, env=environment(tmp_path, home, key), capture_output=True, timeout=200, check=True)
     files, modules, variables = watched(tmp_path)
