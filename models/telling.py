@@ -99,7 +99,8 @@ def _lacks_support(points: Points) -> np.ndarray:
     many = points.figure("signs") >= _of_event(points, settings["bookings"], np.inf)
     dear = points.figure("log_amount") >= np.log1p(100 * _of_event(points, settings["euros"], np.inf))
     parties = points.figure("parties") >= _of_event(points, settings["parties"], -np.inf)
-    return np.asarray(~((points.figure("is_primary") > 0) | parties | many | dear))
+    private = _is_one_of(points, settings["from_companies"]) & (points.figure("is_person") > 0)
+    return np.asarray(~((points.figure("is_primary") > 0) & ~private | parties | many | dear))
 
 
 def _of_event(points: Points, by_event: Mapping[str, float], otherwise: float) -> np.ndarray:

@@ -333,6 +333,8 @@ def test_a_first_rent_of_a_company_tells_a_move_and_a_movers_bill_does_not_alone
         ("driving_licence", [("CBR", "praktijkexamen")], [False]),
         ("rental_move", [("Verhuisbedrijf Een BV", "verhuizing")], [True]),
         ("rental_move", [("Ymere", "waarborgsom")], [False]),
+        ("car_purchase", [("Mw J Jansen", "auto"), ("RDW", "tenaamstelling")], [True, False]),
+        ("car_purchase", [("Autobedrijf Een", "occasion")], [False]),
         ("business_start", [("Boekhoudpakket BV", "boekhoudsoftware")], [True]),
         ("business_start", [("KVK", "inschrijving handelsregister")], [False]),
     ],

@@ -26,14 +26,11 @@ def separation(life: Life, day: int) -> None:
         at, cents = day + dice.whole(0, 50), -dice.whole(15_000, 250_000)
         helped.append(life.once("events", "separation_help", at, cents, event="separation", role="primary"))
     paid = [] if alone else _pay_alimony(life, day + 15)
-    signs = sorted([*helped, *paid])
-    if alone:
-        life.happen("separation", signs[0], signs[1])
-    elif helped and paid:
-        # Two kinds of evidence tell it as soon as both are there.
-        life.happen("separation", signs[0], max(min(helped), paid[0]))
-    elif len(paid) > 2:
-        life.happen("separation", paid[0], paid[2])
+    helped.sort()
+    # Two bills, a bill and alimony, or three months of alimony tell it, whichever is there first.
+    told = [*helped[1:2], *paid[2:3], *(max(bill, first) for bill in helped[:1] for first in paid[:1])]
+    if told:
+        life.happen("separation", min(helped + paid), min(told))
 
 
 def _pay_alimony(life: Life, day: int) -> list[int]:

@@ -85,7 +85,7 @@ def windfall(life: Life, day: int) -> None:
 def car_purchase(life: Life, day: int) -> None:
     """A dealer or a private seller, the registration, then road tax and insurance for the new plate.
 
-    Some pay from another account: then the tax of the new plate tells the car.
+    A dealer or the registration tells it. Some pay from another account: then the tax of the new plate tells the car.
     """
     dice = life.dice
     plate = {"plate": life.fill("{plate}", day)}
@@ -94,28 +94,29 @@ def car_purchase(life: Life, day: int) -> None:
         if taxed:
             life.happen("car_purchase", min(insured, taxed), taxed)
         return
-    days = []
-    if dice.chance(0.75):
-        days.append(_pay_car(life, day, plate))
-    if dice.chance(0.8) or not days:
-        days.append(
+    private = life.side.chance(figure("everyday", "private_sellers")["share"])
+    paid = _pay_car(life, day, plate, private=private) if dice.chance(0.75) else 0
+    told = [paid] if paid and not private else []
+    if dice.chance(0.8) or not paid:
+        told.append(
             life.once(
                 "events", "car_registration", day + 1, -dice.whole(1_100, 4_500), code="IDEAL", event="car_purchase",
                 role="primary", shifted=False, given=plate,
             )
         )  # fmt: skip
-    life.happen("car_purchase", min(days), min(days))
-    _keep_new_car(life, day, plate)
+    kept = [at for at in _keep_new_car(life, day, plate) if at]
+    told = told or kept
+    if told:
+        life.happen("car_purchase", paid or min(told), min(told))
 
 
-def _pay_car(life: Life, day: int, plate: dict[str, str]) -> int:
-    """A dealer's price, or a round sum to a person."""
-    private = figure("everyday", "private_sellers")
-    key, cents = "car_dealer", -life.dice.whole(120_000, 2_400_000)
-    if life.side.chance(private["share"]):
-        low, high = private["euros"]
-        key, cents = "car_seller", -10_000 * life.side.whole(low // 100, high // 100)
-    return life.once("events", key, day, cents, event="car_purchase", role="primary", given=plate)
+def _pay_car(life: Life, day: int, plate: dict[str, str], *, private: bool) -> int:
+    """A dealer's price, or a round sum to a person, which may be for anything: it tells once something else does."""
+    key, cents, role = "car_dealer", -life.dice.whole(120_000, 2_400_000), "primary"
+    if private:
+        low, high = figure("everyday", "private_sellers")["euros"]
+        key, cents, role = "car_seller", -10_000 * life.side.whole(low // 100, high // 100), "supporting"
+    return life.once("events", key, day, cents, event="car_purchase", role=role, given=plate)
 
 
 def _keep_new_car(life: Life, day: int, plate: dict[str, str], *, unseen: bool = False) -> tuple[int, int]:
