@@ -38,8 +38,8 @@ FEATURES: tuple[str, ...] = (
     "party_bookings", "party_gap_days", "party_days", "party_ratio", "is_internal", "says_refund", "is_virtual",
     # of a booking that may be a sign
     "probability", "rival", "probability_max", "probability_sum", "signs", "strong_signs", "signs_days", "parties",
-    "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days", "chain_days",
-    "quiet_days", "chain_history_days", "sign_party_signs", "sign_party_gap_days", "sign_party_days",
+    "new_parties", "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days",
+    "chain_days", "quiet_days", "chain_history_days", "sign_party_signs", "sign_party_gap_days", "sign_party_days",
     "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "ratio_before", "step_units",
     "says_child_budget", "is_primary", "party_step_units", "birth_misfit",
     # of a series
@@ -241,6 +241,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
     strong = probability >= STRONG
     logs = np.log1p(np.abs(course.cents[at]))
     before = np.where(np.arange(len(at)) > start, np.arange(len(at)) - 1, -1)
+    runs = Runs(group, course.party[at])
     return {
         "probability": probability,
         "probability_max": largest_within(near, probability),
@@ -248,7 +249,8 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
         "signs": np.arange(len(at)) - near + 1,
         "strong_signs": counts_within(near, strong),
         "signs_days": counts_within(near, is_first(group, days)),
-        "parties": distinct_within(near, Runs(group, course.party[at]).back(1)),
+        "parties": distinct_within(near, runs.back(1)),
+        "new_parties": counts_within(near, runs.rank == 0),
         "sayings": distinct_within(near, Runs(group, course.saying[at]).back(1)),
         "log_amount_sum": np.log1p(_AMOUNT_STEPS * sums_within(near, logs / _AMOUNT_STEPS)),
         "log_amount_max": largest_within(near, logs),

@@ -70,7 +70,7 @@ def told_by_rule(points: Points) -> np.ndarray:
     settings = parameters()["told_by_rule"]
     tells = _is_one_of(points, settings["events"])
     together = points.figure("probability_sum")
-    two = (points.figure("parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
+    two = (points.figure("new_parties") >= 2) & (together >= settings["least"]) & (points.figure("earlier_strong") <= 0)
     new = (points.figure("party_bookings") <= 0) & (np.abs(points.figure("other_ratio") - 1) > settings["same"])
     primary = (points.figure("is_primary") > 0) & new & (points.figure("is_person") <= 0)
     sure = points.figure("probability") * primary
@@ -98,7 +98,7 @@ def _lacks_support(points: Points) -> np.ndarray:
     settings = parameters()["support"]
     many = points.figure("signs") >= _of_event(points, settings["bookings"], np.inf)
     dear = points.figure("log_amount") >= np.log1p(100 * _of_event(points, settings["euros"], np.inf))
-    parties = points.figure("parties") >= _of_event(points, settings["parties"], -np.inf)
+    parties = points.figure("new_parties") >= _of_event(points, settings["parties"], -np.inf)
     private = _is_one_of(points, settings["from_companies"]) & (points.figure("is_person") > 0)
     return np.asarray(~((points.figure("is_primary") > 0) & ~private | parties | many | dear))
 

@@ -348,6 +348,17 @@ def test_one_primary_sign_tells_and_a_supporting_one_waits_for_another(
     assert tells_nothing(points, {}).tolist() == silent
 
 
+def test_running_rent_is_no_second_sign_beside_a_movers_bill() -> None:
+    rows = [
+        ("2026-01-01", "800.00", "DBIT", "Ymere", "huur"),
+        ("2026-04-01", "800.00", "DBIT", "Ymere", "huur"),
+        ("2026-04-10", "300.00", "DBIT", "Verhuisbedrijf Een BV", "verhuizing"),
+        ("2026-04-20", "30.00", "DBIT", "PostNL", "adreswijziging"),
+    ]
+    points = sign_points(table(*rows), "rental_move", "2026-05-01")
+    assert tells_nothing(points, {}).tolist() == [False, False, True, False]
+
+
 def test_a_package_of_lessons_tells_by_itself() -> None:
     bookings = table(("2026-03-02", "900.00", "DBIT", "Rijschool Een", "lespakket"))
     points = sign_points(bookings, "driving_licence", "2026-04-01")
