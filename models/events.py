@@ -36,7 +36,7 @@ from models.lookback import is_first
 from models.matching import choose_detections
 from models.points import STRONG, Points
 from models.taxonomy import Taxonomy
-from models.telling import OVERDRAFT, careful_rule, certainty, tells_nothing, told_by_rule
+from models.telling import OVERDRAFT, careful_rule, certainty, lacks_support, tells_nothing, told_by_rule
 
 DETECTION_COLUMNS: tuple[str, ...] = (
     "customer_id", "event", "onset_date", "detected_on", "probability", "status", "offer_class", "evidence",
@@ -164,6 +164,7 @@ class EventDetector(BaseEstimator):
         own_quiet = quiet[points.event[convincing]]
         made = convincing[choose_detections(group[convincing], points.day[convincing], own_quiet)]
         supports = scores >= thresholds[points.event] * settings["support_share"]
+        supports |= lacks_support(points) & (points.figure("probability") >= STRONG)
         likely = np.where(points.event == _numbered(points, OVERDRAFT), scores, calibrated(scores, self.calibration_))
         return _describe(points, likely, supports, made, group, course)
 

@@ -32,6 +32,7 @@ class Lexicon:
     legal_beginnings: tuple[str, ...]
     trades: tuple[str, ...]
     estates: frozenset[str]
+    web_shops: tuple[str, ...]
     terminal_prefixes: frozenset[str]
     intermediaries: frozenset[str]
     payment_requests: frozenset[str]
@@ -129,6 +130,7 @@ def default_lexicon() -> Lexicon:
         tuple(form[:-1] for form in forms if form.endswith("*")),
         tuple(evidence["trades"]),
         frozenset(evidence["estates"]),
+        tuple(evidence["web_shops"]),
         frozenset(evidence["terminal_prefixes"]),
         frozenset(evidence["intermediaries"]),
         frozenset(evidence["payment_requests"]),

@@ -17,6 +17,7 @@ import pyarrow as arrow
 import pyarrow.compute as compute
 from babel import Locale
 
+from models.lexicon import default_lexicon
 from models.payments import is_by_card
 from models.words import clean_many, text_column
 
@@ -36,7 +37,8 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     Told by the country of the terminal: its code at the end of the name or of the text (ISO 3166 alpha-3), behind
     `Land:` (ABN AMRO), at the end behind a comma (alpha-2, ABN AMRO and Rabobank), its Dutch or English name at the
     end; by the place of the terminal where that is all a bank writes; by a word for it, a rate of exchange, an amount
-    in another currency, or a currency of the booking other than the euro.
+    in another currency, or a currency of the booking other than the euro. Shops on the web tell nothing: what they sell
+    is booked where they pay taxes.
     """
     abroad = np.zeros(len(bookings), dtype=bool)
     card = np.flatnonzero(is_by_card(bookings))
@@ -48,7 +50,8 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     coded = _matches(names.dictionary, _ends_with(_BLANK, "iso3", "NLD"))[names.indices.to_numpy()]
     told = _tells_abroad(texts.dictionary)[texts.indices.to_numpy()]
     currency = compute.is_in(text_column(bookings, "currency").take(at), arrow.array(["", "EUR"], arrow.large_string()))
-    abroad[card] = coded | told | ~np.asarray(currency, dtype=bool)
+    on_the_web = _matches(names.dictionary, _web_shops())[names.indices.to_numpy()]
+    abroad[card] = (coded | told | ~np.asarray(currency, dtype=bool)) & ~on_the_web
     return abroad
 
 
@@ -60,6 +63,13 @@ def _tells_abroad(texts: arrow.Array) -> np.ndarray:
 
 def _matches(texts: arrow.Array, pattern: str) -> np.ndarray:
     return np.asarray(compute.match_substring_regex(texts, pattern), dtype=bool)
+
+
+@cache
+def _web_shops() -> str:
+    """A pattern for the names of shops on the web, behind the prefix of a payment service too."""
+    named = "|".join(shop.replace(" ", r"\W?") for shop in default_lexicon().web_shops)
+    return rf"(?i)^(?:\w+\s?\*\s?)?(?:{named})\b"
 
 
 @cache

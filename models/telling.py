@@ -34,7 +34,7 @@ def tells_nothing(points: Points, history_days: Mapping[str, int]) -> np.ndarray
     goes_on = points.figure("earlier_signs") > 0
     step = ((units > 0.5) & (units < 1.5)) | _is_new_contract(points)
     too_early = (points.figure("history_days") < days) | (runs & ~(step & goes_on))
-    return np.asarray(too_early | _too_small(points) | _lacks_support(points) | _is_same_contract(points))
+    return np.asarray(too_early | _too_small(points) | lacks_support(points) | _is_same_contract(points))
 
 
 def certainty(points: Points) -> np.ndarray:
@@ -93,7 +93,7 @@ def _is_same_contract(points: Points) -> np.ndarray:
     return np.asarray((np.abs(points.figure("other_ratio") - 1) <= share) & (others >= settings["fewest"]))
 
 
-def _lacks_support(points: Points) -> np.ndarray:
+def lacks_support(points: Points) -> np.ndarray:
     """Signs that only support their event, before there are as many as tell it (`[support]` of `detection.toml`)."""
     settings = parameters()["support"]
     many = points.figure("signs") >= _of_event(points, settings["bookings"], np.inf)

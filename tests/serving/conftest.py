@@ -262,7 +262,7 @@ def make_served() -> Callable[..., Any]:
     def make(board: Any, *, value: float = 0.9, fairness: dict[str, Any] | None = None, **changes: Any) -> Any:
         names = ["counterparty_name", "remittance_information", "credit_debit_indicator", "label"]
         frame = pd.DataFrame([(*text, label) for label, text in SERVED.items()] * 40, columns=names)
-        frame["amount"] = 20.0 + value
+        frame["amount"] = 320.0 + value
         nobody = pd.DataFrame(columns=["customer_id", "event", "onset_date"])
         facts = {"headline": {"name": "macro_f1", "value": value, "n": 4000}}
         return board.candidate(
@@ -311,7 +311,7 @@ def question() -> dict[str, Any]:
     """Half a year at the baker's, then the first child benefit."""
 
     def row(at: str, day: str, name: str, text: str, sign: str) -> dict[str, Any]:
-        changes = {"amount": "20.00", "credit_debit_indicator": sign, "balance_after": "500.00"}
+        changes = {"amount": "320.00", "credit_debit_indicator": sign, "balance_after": "500.00"}
         return make_booking(
             booking_id=at, booking_date=day, counterparty_name=name, remittance_information=text, **changes
         )

@@ -44,7 +44,7 @@ BAKER, BENEFIT, TICKET = (
 def row(customer_id: str, booking_id: str, day: str, texts: tuple[str, str, str], **changes: str) -> dict[str, str]:
     name, text, sign = texts
     return {
-        "customer_id": customer_id, "booking_id": booking_id, "booking_date": day, "amount": "20.00",
+        "customer_id": customer_id, "booking_id": booking_id, "booking_date": day, "amount": "320.00",
         "credit_debit_indicator": sign, "counterparty_name": name, "remittance_information": text, **changes,
     }  # fmt: skip
 
@@ -370,7 +370,7 @@ BAD = [
     (b'{"customer_id": "\\ud800"}', "is not a JSON object"),
     (b'{"customer_id": "a\\u0000b"}', "holds a character that no database keeps"),
     (json.dumps(row("", "b1", "2026-10-01", BENEFIT)).encode(), "customer_id is empty, which detection needs"),
-    (json.dumps({**row("c-00", "b1", "2026-10-01", BENEFIT), "amount": 20.5}).encode(),
+    (json.dumps({**row("c-00", "b1", "2026-10-01", BENEFIT), "amount": 320.5}).encode(),
      "amount is not a text; write every value as a text, amounts too"),
     (json.dumps(row("c-00", "b1", "QXMARKER", BENEFIT)).encode(),
      "booking_date is not a date (YYYY-MM-DD) from 1970 to 2199"),

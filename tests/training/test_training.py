@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -162,6 +163,12 @@ def last_trip(found: pd.DataFrame) -> pd.Series:
 def test_a_refund_contradicts_a_trip(fitted: Fitted) -> None:
     until = date(2026, 10, 31)
     bookings = persona("plane_ticket", seed=6, until=until)
+    ticket = bookings.tail(1).assign(
+        booking_id="ticket", booking_date=pd.Timestamp("2026-10-28"), amount=Decimal("412.00"), counterparty_iban="",
+        credit_debit_indicator="DBIT", bank_transaction_code="IDEAL", counterparty_name="Transavia",
+        remittance_information="vliegticket boeking 4471029",
+    )  # fmt: skip
+    bookings = pd.concat([bookings, ticket], ignore_index=True)
     trip = last_trip(detections(fitted, bookings, until))
     paid = bookings[bookings["booking_id"].isin(trip["evidence"].split())]
     refund = paid.assign(
