@@ -34,7 +34,8 @@ def tells_nothing(points: Points, history_days: Mapping[str, int]) -> np.ndarray
     goes_on = points.figure("earlier_signs") > 0
     step = ((units > 0.5) & (units < 1.5)) | _is_new_contract(points)
     too_early = (points.figure("history_days") < days) | (runs & ~(step & goes_on))
-    return np.asarray(too_early | _too_small(points) | lacks_support(points) | _is_same_contract(points))
+    other = _too_small(points) | _is_no_newborn(points) | lacks_support(points) | _is_same_contract(points)
+    return np.asarray(too_early | other)
 
 
 def certainty(points: Points) -> np.ndarray:
@@ -83,6 +84,12 @@ def _is_new_contract(points: Points) -> np.ndarray:
     return np.asarray(
         _is_one_of(points, settings["events"]) & (np.abs(points.figure("party_ratio") - 1) > settings["jump"])
     )
+
+
+def _is_no_newborn(points: Points) -> np.ndarray:
+    """Child benefit that begins or rises by another amount than that of a child of 0-5 years: an older child moved in."""
+    birth = _is_one_of(points, ("child_birth",))
+    return birth & (points.figure("birth_misfit") > parameters()["absence"]["highest_misfit"])
 
 
 def _is_same_contract(points: Points) -> np.ndarray:

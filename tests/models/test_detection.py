@@ -374,6 +374,14 @@ def test_a_back_payment_of_child_benefit_is_no_sign_of_a_birth() -> None:
     assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-10-01"]
 
 
+@pytest.mark.parametrize(
+    ("amount", "silent"), [("291.49", False), ("145.75", False), ("582.98", False), ("353.95", True), ("416.42", True)]
+)
+def test_benefit_of_an_older_child_tells_no_birth(amount: str, silent: bool) -> None:
+    bookings = table(("2025-10-01", amount, "CRDT", "SVB", "kinderbijslag 3e kwartaal"))
+    assert tells_nothing(sign_points(bookings, "child_birth", "2025-11-01"), {}).tolist() == [silent]
+
+
 def test_another_centre_for_the_same_child_and_alimony_to_another_account_tell_nothing() -> None:
     for event, text, amounts in (
         ("childcare_start", "kinderopvang", ("900.00", "700.00")),
