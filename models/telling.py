@@ -88,8 +88,9 @@ def _is_new_contract(points: Points) -> np.ndarray:
 
 def _is_no_newborn(points: Points) -> np.ndarray:
     """Child benefit that begins or rises by another amount than that of a child of 0-5 years: an older one moved in."""
-    birth = _is_one_of(points, ("child_birth",))
-    return birth & (points.figure("birth_misfit") > parameters()["absence"]["highest_misfit"])
+    paid = (points.figure("direction") > 0) & (points.figure("says_child_budget") <= 0)
+    misfit = points.figure("birth_misfit") > parameters()["absence"]["highest_misfit"]
+    return _is_one_of(points, ("child_birth",)) & paid & misfit
 
 
 def _is_same_contract(points: Points) -> np.ndarray:
