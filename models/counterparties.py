@@ -50,14 +50,15 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
         return NamesRead(names, names, names, ~nobody, nobody, nobody, nobody, nobody)
     between = _entries_of(lexicon.intermediaries, names, table)
     titled = _starts_with(names, table, _TITLES)
-    itself = ~titled & _is_company(names, table, lexicon)
+    estate = _is_estate(names, table, lexicon)
+    itself = ~titled & (_is_company(names, table, lexicon) | estate)
     app = _app_entries(names, table, lexicon.payment_requests, company=itself)
     requested = names.any(app)
     company = names.any(between) | itself
     return NamesRead(
         words=names,
         itself=names.where(~app),
-        merchant=_merchant_words(names, between, table, lexicon),
+        merchant=_merchant_words(names, between, estate, table, lexicon),
         company=company,
         requested=requested,
         app_first=_begins_with_app(names, requested, table, lexicon.payment_requests),
@@ -69,7 +70,7 @@ def read_names(names: Ragged, table: WordTable, lexicon: Lexicon, *, mode: Names
 def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
     """A terminal prefix, a legal form at the start or end (elsewhere it may be an initial), a known organisation.
 
-    Or a trade at the end of a word, or an estate.
+    Or a trade at the end of a word.
     """
     first, last = names.firsts(-1), names.lasts(-1)
     form = table.is_in(lexicon.legal_forms)
@@ -77,7 +78,6 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     telling |= table.begins_with((*lexicon.legal_beginnings, *lexicon.organisation_beginnings))
     telling |= table.ends_with(lexicon.trades)
     proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last] | names.any(telling[names.flat])
-    proven |= _is_estate(names, table, lexicon)
     phrases = table.find(names, first_words(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
     row = names.rows[phrases.at]
     proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True
@@ -88,8 +88,7 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
 
 def _is_estate(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray:
     """Whether a name begins as that of an estate does and goes on ("Erven K": a family name and an initial)."""
-    lengths = np.append([len(word) for word in table.words], 0)
-    spelled = np.bincount(names.rows, weights=lengths[names.flat] > 1, minlength=len(names))
+    spelled = np.bincount(names.rows, weights=table.lengths[names.flat] > 1, minlength=len(names))
     return np.asarray(table.is_in(lexicon.estates)[names.firsts(-1)] & (spelled > 1))
 
 
@@ -124,9 +123,8 @@ def _begins_with_app(names: Ragged, requested: np.ndarray, table: WordTable, lis
 
 def _is_initialled(names: Ragged, table: WordTable) -> np.ndarray:
     """One letter in front and a word behind it: "R Mulder", though T-Mobile too where nothing else proves it."""
-    lengths = np.append([len(word) for word in table.words], 0)
-    begins = lengths[names.firsts(-1)] == 1
-    return np.asarray(begins & names.any(lengths[names.flat] > 1))
+    begins = table.lengths[names.firsts(-1)] == 1
+    return np.asarray(begins & names.any(table.lengths[names.flat] > 1))
 
 
 def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np.ndarray:
@@ -146,13 +144,14 @@ def _entries_of(listed: frozenset[str], names: Ragged, table: WordTable) -> np.n
     return np.cumsum(between)[:-1] > 0
 
 
-def _merchant_words(names: Ragged, between: np.ndarray, table: WordTable, lexicon: Lexicon) -> Ragged:
+def _merchant_words(
+    names: Ragged, between: np.ndarray, estate: np.ndarray, table: WordTable, lexicon: Lexicon
+) -> Ragged:
     """The merchant itself: without terminal prefix, intermediary, city and country of a card terminal."""
     kept = ~between & ~table.is_in(_JOINTS)[names.flat]
     ended = table.is_in(country_codes())[names.lasts(-1)] & (names.lengths >= _FEWEST_WITH_CITY)
     kept[names.starts[1:][ended] - 1] = kept[names.starts[1:][ended] - 2] = False
-    estate = np.repeat(_is_estate(names, table, lexicon), names.lengths)
-    kept &= ~estate | table.is_in(lexicon.estates)[names.flat]  # whose it is stays unread
+    kept &= ~np.repeat(estate, names.lengths) | table.is_in(lexicon.estates)[names.flat]  # whose it is stays unread
     prefixed = table.is_in(lexicon.terminal_prefixes)[names.firsts(-1)] & (names.lengths > 1)
     kept[names.starts[:-1][prefixed]] = False
     # A name of nothing but such words is the merchant's after all.

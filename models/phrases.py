@@ -31,6 +31,11 @@ class WordTable:
     def _column(self) -> arrow.Array:
         return arrow.array(self.words, arrow.string())
 
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Letters of each word; 0 for no word."""
+        return np.append([len(word) for word in self.words], 0)
+
     def is_in(self, words: Iterable[str]) -> np.ndarray:
         """Whether each word is one of these."""
         return np.append(compute.is_in(self._column, arrow.array(list(words), arrow.string())), False)

@@ -56,10 +56,9 @@ def careful_rule(points: Points) -> np.ndarray:
     probability = points.figure("probability").clip(0, 1)
     again = parameters()["detector"]["again_after_days"]
     first = (points.figure("earlier_signs") <= 0) | (points.figure("gap_days") > again)
-    names = np.array(points.events, dtype=object)[points.event]
     large = points.figure("income_ratio") >= parameters()["series"]["large_income_ratio"]
-    fits = first & ((names != "windfall") | large) & (points.figure("is_internal") <= 0)
-    return np.where(fits | (names == OVERDRAFT), probability, 0.0)
+    fits = first & (~_is_one_of(points, ("windfall",)) | large) & (points.figure("is_internal") <= 0)
+    return np.where(fits | _is_one_of(points, (OVERDRAFT,)), probability, 0.0)
 
 
 def told_by_rule(points: Points) -> np.ndarray:

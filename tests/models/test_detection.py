@@ -47,6 +47,16 @@ def sign_points(bookings: pd.DataFrame, event: str, as_of: str) -> Points:
     return collect_points([draft_signs(course, build_background(course), (event,))], course, (event,))
 
 
+def with_balances(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    """Payments of one customer, given the day and the balance after each."""
+    records = [
+        {"customer_id": "anna", "booking_id": str(at), "booking_date": day, "amount": "1.00", "counterparty_name": "x",
+         "credit_debit_indicator": "DBIT", "balance_after": balance}
+        for at, (day, balance) in enumerate(rows)
+    ]  # fmt: skip
+    return bookings_from_records(records, source="test").frame
+
+
 def test_screened_bookings_stay_outside_and_telling_shops_lose_their_names() -> None:
     bookings = table(
         ("2026-01-09", "10.00", "DBIT", "CCV*MOSKEE EL VOORBEELD", ""),
@@ -81,12 +91,7 @@ def test_child_benefit_that_does_not_come_is_a_point_only_when_it_is_overdue_and
 def test_an_account_below_zero_is_one_point_per_time_it_goes_there() -> None:
     rows = [("2026-01-02", "50.00"), ("2026-01-03", "-10.00"), ("2026-01-04", "-20.00"), ("2026-01-09", "5.00"),
             ("2026-01-12", "-1.00")]  # fmt: skip
-    records = [
-        {"customer_id": "anna", "booking_id": day, "booking_date": day, "amount": "1.00", "counterparty_name": "x",
-         "credit_debit_indicator": "DBIT", "balance_after": balance}
-        for day, balance in rows
-    ]  # fmt: skip
-    bookings = bookings_from_records(records, source="test").frame
+    bookings = with_balances(rows)
     assert [day for day, _ in series_points(bookings, "overdraft", "2026-02-01")] == ["2026-01-03", "2026-01-12"]
 
 
@@ -189,12 +194,7 @@ def test_two_detections_of_an_event_never_begin_on_one_day() -> None:
         ("2026-08-11", "-10.00"), ("2026-08-11", "5.00"), ("2026-08-11", "-3.00"), ("2026-08-20", "50.00"),
         ("2026-09-19", "-1.00"),
     ]  # fmt: skip
-    records = [
-        {"customer_id": "anna", "booking_id": str(at), "booking_date": day, "amount": "1.00", "counterparty_name": "x",
-         "credit_debit_indicator": "DBIT", "balance_after": balance}
-        for at, (day, balance) in enumerate(rows)
-    ]  # fmt: skip
-    bookings = bookings_from_records(records, source="test").frame
+    bookings = with_balances(rows)
     texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
     course = build_course(bookings, texts, sure, classes=np.array(["overdraft"]), as_of=date(2026, 10, 1))
     points = collect_points(draft_series(course, build_background(course), ("overdraft",)), course, ("overdraft",))
@@ -207,12 +207,7 @@ def test_two_detections_of_an_event_never_begin_on_one_day() -> None:
 
 def test_interest_tells_an_overdraft_until_a_balance_is_known() -> None:
     rows = [("2026-01-02", ""), ("2026-02-02", "-10.00"), ("2026-03-02", "")]
-    records = [
-        {"customer_id": "anna", "booking_id": day, "booking_date": day, "amount": "1.00", "counterparty_name": "x",
-         "credit_debit_indicator": "DBIT", "balance_after": balance}
-        for day, balance in rows
-    ]  # fmt: skip
-    points = sign_points(bookings_from_records(records, source="test").frame, "overdraft", "2026-03-02")
+    points = sign_points(with_balances(rows), "overdraft", "2026-03-02")
     assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-01-02"]
 
 

@@ -9,8 +9,6 @@ from itertools import pairwise
 from training.simulation.life import Life
 from training.simulation.parameters import figure
 
-_WEDDING_DAYS = 60  # between two bills of one wedding; domain specification 1.4, window
-
 
 def live_occasions(life: Life) -> None:
     """Write every planned event of this module."""
@@ -24,15 +22,16 @@ def marriage(life: Life, day: int) -> None:
 
     What the law asks of who marries tells it, else two firms that are paid within two months: one may be a guest's.
     """
+    forms = figure("everyday", "wedding_formalities")
     signs: list[tuple[int, bool]] = []
     for _ in range(life.dice.whole(3, 8)):
         at, cents = day + life.dice.whole(0, 150), -life.dice.whole(9_000, 450_000)
-        formal = life.dice.chance(figure("everyday", "wedding_formalities"))
+        formal = life.dice.chance(forms["share"])
         key, role = ("wedding_formalities", "primary") if formal else ("wedding", "supporting")
         signs.append((life.once("events", key, at, cents, event="marriage", role=role), formal))
     signs.sort()
     told = [at for at, formal in signs if formal]
-    told += [at for (before, _), (at, _) in pairwise(signs) if at - before <= _WEDDING_DAYS]
+    told += [at for (before, _), (at, _) in pairwise(signs) if at - before <= forms["apart_days"]]
     if told:
         life.happen("marriage", signs[0][0], min(told))
 
