@@ -96,8 +96,11 @@ def _is_same_contract(points: Points) -> np.ndarray:
     """Whether a payment to somebody new goes on with what was paid to another before (`[same_contract]`)."""
     settings = parameters()["same_contract"]
     share = _of_event(points, settings["share"], -1.0)
+    large = _of_event(points, settings["euros"], -np.inf)
+    same = np.abs(points.figure("other_ratio") - 1) <= share
+    small = np.expm1(points.figure("log_amount_max")) < 100 * large
     others = points.figure("earlier_signs") - points.figure("sign_party_signs")
-    return np.asarray((np.abs(points.figure("other_ratio") - 1) <= share) & (others >= settings["fewest"]))
+    return np.asarray((same | small) & (others >= settings["fewest"]))
 
 
 def lacks_support(points: Points) -> np.ndarray:

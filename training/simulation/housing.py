@@ -139,10 +139,11 @@ def _move(life: Life, home: Home, day: int) -> None:
 def _buy(life: Life, home: Home, day: int) -> None:
     """Valuation, adviser and inspection come before the notary; the first instalment follows the month after.
 
-    Some pay their own means from another account: then the first instalment tells the purchase.
+    Some pay their own means from another account: then the first instalment ever tells the purchase. Another lender's
+    alone tells none, for a mortgage may move.
     """
     dice, signs = life.dice, [life.until]
-    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["home_purchase"])
+    alone = life.side.chance(figure("everyday", "evidence_elsewhere")["home_purchase"]) and home.tenure != "own"
     for _ in range(dice.whole(0, 2) if alone else dice.whole(1, 3)):
         cents = -dice.whole(15_000, 450_000)
         booked = life.once(
