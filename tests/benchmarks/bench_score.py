@@ -1,9 +1,9 @@
 """What a night costs: CPU time and peak memory of `levensloop score`, as processes on a signed release, as ratios.
 
 Score against merely reading the Parquet into a frame, and against reading it with its checks; one, two and four times
-the bookings; Spark on two cores; an update with one day's bookings against a full run. Then the arithmetic for a large
-bank. What a run on ten bookings costs (the start) is taken off. Run:
-`python tests/benchmarks/bench_score.py [repeats] [copies]`.
+the customers, all of them different; Spark on two cores; an update with one day's bookings against a full run. Then the
+arithmetic for a large bank. What the same command costs on a few customers (its start) is taken off. Run:
+`python tests/benchmarks/bench_score.py [repeats] [customers]`.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 import sqlalchemy as sa
-from bench_scaling import AS_OF, MOST_MEMORY, Cost, copy_of
+from bench_scaling import AS_OF, MOST_MEMORY, Cost
 
 from models.board import sign_release
 from models.bookings import load_bookings, write_bookings
@@ -38,6 +38,7 @@ from training.simulation import simulate
 
 CUSTOMERS, MONTHS, SEED = 40, 18, 7
 TIMES = (1, 2, 4)
+FEW = 3  # customers, for what a start costs
 MOST_OF_READING, MOST_UNEVEN, LEAST_UPDATE = 8.0, 1.15, 20.0  # goals of the night
 MOST_OF_SPARK = 2.0  # its start takes longer than a small bank; choice of ours
 BANK_CUSTOMERS, BANK_NEW, CORES = 8_000_000, 24_000_000, 2
@@ -45,13 +46,12 @@ READ = "import sys, pyarrow.parquet as p; p.read_table(sys.argv[1]).to_pandas()"
 CHECK = "import sys; from models.bookings import load_bookings as r; r(sys.argv[1])"
 
 
-def main(repeats: int, copies: int) -> None:
+def main(repeats: int, customers: int) -> None:
     """Make a bank and a signed release, run everything, print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_release(folder)
-        rows, new, customers = make_tables(folder, copies)
-        allow_all(folder, copies)
+        rows, new, customers = make_tables(folder, customers)
 
         def best(*command: str | Path) -> Cost:
             costs = [run(folder, *command) for _ in range(repeats)]
@@ -72,12 +72,9 @@ def main(repeats: int, copies: int) -> None:
             memory = costs[n].megabytes
             judge(f"{n} times the bookings, memory ({memory:.0f} MB)", memory / costs[1].megabytes, MOST_MEMORY)
         race_spark(folder, rows=TIMES[-1] * rows)
-        costs_of_update = []
-        for _ in range(repeats):  # from the state of the night before; a second update with the same day is another one
-            run(folder, *score("before", AS_OF - timedelta(days=1)), "--keep-state")
-            costs_of_update.append(run(folder, *score("since"), "--update").seconds)
-        update = min(costs_of_update) - start.seconds
+        update = update_cost(folder, "before", "since", repeats) - update_cost(folder, "0", "00", repeats)
         full = costs[TIMES[-1]].seconds - start.seconds
+        run(folder, *score("before", AS_OF - timedelta(days=1)), "--keep-state")
         judge(
             f"full run ({full:.1f} s) against an update with a day ({update:.2f} s)",
             full / update,
@@ -86,6 +83,15 @@ def main(repeats: int, copies: int) -> None:
         )
         size = sum(path.stat().st_size for path in (folder / "home" / "batch").glob("state-*/*.parquet"))
         say_bank(update, full, rows=TIMES[-1] * rows, new=new, customers=TIMES[-1] * customers, size=size)
+
+
+def update_cost(folder: Path, before: str, since: str, repeats: int) -> float:
+    """Seconds of the quickest update, each from the state of the night before: a second one has less to do."""
+    costs = []
+    for _ in range(repeats):
+        run(folder, *score(before, AS_OF - timedelta(days=1)), "--keep-state")
+        costs.append(run(folder, *score(since), "--update").seconds)
+    return min(costs)
 
 
 def judge(title: str, ratio: float, limit: float, *, least: bool = False) -> None:
@@ -187,32 +193,36 @@ def make_release(folder: Path) -> None:
     promote_release(home, candidate.id, who="bench", why="bench", at=at, allow_demo=True)
 
 
-def make_tables(folder: Path, copies: int) -> tuple[int, int, int]:
-    """Tables of ten bookings, one, two and four times the bookings; the largest before and on its last day.
+def make_tables(folder: Path, customers: int) -> tuple[int, int, int]:
+    """Tables of a few customers and of one, two and four times the customers; the largest before and on its last day.
 
-    Returns bookings of one time, new bookings of the last day, and customers of one time.
+    Returns bookings of one time, new bookings of the last day, and customers of one time. All of them allow offers.
     """
-    one = load_bookings(folder / "bank" / "bookings.parquet").frame
-    one = one[one["booking_date"] <= pd.Timestamp(AS_OF)].reset_index(drop=True)
-    write_bookings(copy_of(one[:10], 0), folder / "0.parquet")
-    for n in TIMES:
-        table = pd.concat([copy_of(one, k) for k in range(n * copies)])
-        table = table.sort_values("booking_date", kind="stable", ignore_index=True)
-        write_bookings(table, folder / f"{n}.parquet")
+    simulate(customers=TIMES[-1] * customers, months=MONTHS, seed=SEED + 1, out=folder / "crowd", rates="natural")
+    table = load_bookings(folder / "crowd" / "bookings.parquet").frame
+    table = table[table["booking_date"] <= pd.Timestamp(AS_OF)]
+    table = table.sort_values("booking_date", kind="stable", ignore_index=True)
+    names = sorted(table["customer_id"].unique())
     last = table["booking_date"] == pd.Timestamp(AS_OF)
-    write_bookings(table[~last].reset_index(drop=True), folder / "before.parquet")
-    write_bookings(table[last].reset_index(drop=True), folder / "since.parquet")
-    return copies * len(one), int(last.sum()), copies * one["customer_id"].nunique()
+    few = table["customer_id"].isin(names[:FEW])
+    ones = table[table["customer_id"].isin(names[: len(names) // TIMES[-1]])]
+    tables = {
+        **{str(n): table[table["customer_id"].isin(names[: n * len(names) // TIMES[-1]])] for n in TIMES},
+        "0": table[few & ~last], "00": table[few & last], "before": table[~last], "since": table[last],
+    }  # fmt: skip
+    for name, part in tables.items():
+        write_bookings(part.reset_index(drop=True), folder / f"{name}.parquet")
+    allow_all(folder, names)
+    return len(ones), int(last.sum()), ones["customer_id"].nunique()
 
 
-def allow_all(folder: Path, copies: int) -> None:
+def allow_all(folder: Path, customers: list[str]) -> None:
     """Everybody allows offers of the bank's own products."""
     purposes, at = default_purposes(), datetime.now(UTC) - timedelta(minutes=1)
     notice = purposes.purpose("own_product_offers")
-    customers = load_bookings(folder / "bank" / "bookings.parquet").frame["customer_id"].unique()
     store = open_store(Home(folder / "home").database_url)
     with store.write() as connection:
-        for customer in (f"{name}-{k}" for name in customers for k in range(TIMES[-1] * copies)):
+        for customer in customers:
             event = PermissionEvent(
                 customer_id=customer, purpose=notice.id, action="consented", notice_version=notice.notice_version,
                 notice_sha256=notice.notice_sha256, language="nl", channel="page", actor="customer", at=at,
@@ -222,4 +232,4 @@ def allow_all(folder: Path, copies: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(given) for given in (*sys.argv[1:], *("2", "3")[len(sys.argv) - 1 :])))
+    main(*(int(given) for given in (*sys.argv[1:], *("2", "500")[len(sys.argv) - 1 :])))

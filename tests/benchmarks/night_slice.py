@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 from bench_scaling import AS_OF, Cost, copy_of
-from bench_score import BANK_CUSTOMERS, BANK_NEW, CORES, TIMES, allow_all, make_release, run, score
+from bench_score import BANK_CUSTOMERS, BANK_NEW, CORES, allow_all, make_release, run, score
 
 from models.bookings import load_bookings, open_writer
 
@@ -27,15 +27,15 @@ def main(copies: int) -> None:
         folder = Path(name)
         make_release(folder)
         earlier, new, customers = make_slice(folder, copies)
-        allow_all(folder, -(-copies // TIMES[-1]))
-        print(f"{customers:,} customers, {earlier:,} earlier bookings, {new:,} of the last day", flush=True)
+        allow_all(folder, customers)
+        print(f"{len(customers):,} customers, {earlier:,} earlier bookings, {new:,} of the last day", flush=True)
         before = AS_OF - timedelta(days=1)
         full = judge_night("full run", folder, score("before", before)[:-1], "before", "--keep-state")
         update = judge_night("update with the last day", folder, score("since")[:-1], "since", "--update")
-        say_bank(full, update, earlier=earlier, customers=customers)
+        say_bank(full, update, earlier=earlier, customers=len(customers))
 
 
-def make_slice(folder: Path, copies: int) -> tuple[int, int, int]:
+def make_slice(folder: Path, copies: int) -> tuple[int, int, list[str]]:
     """Two datasets in the folder: `before`, a file a month, and `since`; how many bookings each has, and customers."""
     known = load_bookings(folder / "bank" / "bookings.parquet").frame
     known = known[known["booking_date"] <= pd.Timestamp(AS_OF)].reset_index(drop=True)
@@ -48,7 +48,8 @@ def make_slice(folder: Path, copies: int) -> tuple[int, int, int]:
             for first in range(0, copies, _COPIES_AT_ONCE):
                 some = range(first, min(first + _COPIES_AT_ONCE, copies))
                 add(pd.concat([copy_of(part.reset_index(drop=True), k) for k in some], ignore_index=True))
-    return copies * int((~last).sum()), copies * int(last.sum()), copies * known["customer_id"].nunique()
+    customers = [f"{name}-{k}" for name in known["customer_id"].unique() for k in range(copies)]
+    return copies * int((~last).sum()), copies * int(last.sum()), customers
 
 
 def judge_night(
