@@ -96,11 +96,9 @@ def _is_same_contract(points: Points) -> np.ndarray:
     """Whether a payment to somebody new goes on with what was paid to another before (`[same_contract]`)."""
     settings = parameters()["same_contract"]
     share = _of_event(points, settings["share"], -1.0)
-    large = _of_event(points, settings["euros"], -np.inf)
     same = np.abs(points.figure("other_ratio") - 1) <= share
-    small = np.expm1(points.figure("log_amount_max")) < 100 * large
     others = points.figure("earlier_signs") - points.figure("sign_party_signs")
-    return np.asarray((same | small) & (others >= settings["fewest"]))
+    return np.asarray((same | _none_comes_to(points, settings["euros"])) & (others >= settings["fewest"]))
 
 
 def lacks_support(points: Points) -> np.ndarray:
@@ -125,5 +123,10 @@ def _is_one_of(points: Points, events: Container[str]) -> np.ndarray:
 
 def _too_small(points: Points) -> np.ndarray:
     """Signs of which none so far comes to the least that one of this event does (`[lowest_largest]`)."""
-    lowest = 100 * _of_event(points, parameters()["lowest_largest"], 0.0)
-    return np.asarray((lowest > 0) & (points.figure("log_amount_max") < np.log1p(lowest)))
+    return _none_comes_to(points, parameters()["lowest_largest"])
+
+
+def _none_comes_to(points: Points, euros: Mapping[str, float]) -> np.ndarray:
+    """Points of these events whose largest sign within the window is below so many euros."""
+    least = np.log1p(100 * _of_event(points, euros, 0.0)).astype(np.float32)
+    return np.asarray((least > 0) & (points.figure("log_amount_max").astype(np.float32) < least))

@@ -396,10 +396,22 @@ def test_a_contract_that_goes_on_under_another_name_tells_nothing(event: str, te
         ("2026-05-01", "812.40", "DBIT", "Een Hypotheken Vastgoed BV", text),
         ("2026-06-01", "815.00", "DBIT", "Twee Hypotheken Vastgoed BV", text),
         ("2026-07-01", "815.00", "DBIT", "Twee Hypotheken Vastgoed BV", text),
-        ("2026-08-03", "990.00", "DBIT", "Drie Hypotheken Vastgoed BV", text),  # another home
+        ("2026-08-03", "990.00", "DBIT", "Drie Hypotheken Vastgoed BV", text),  # another home, or another lender
     ]
     points = sign_points(table(*rows, bank_transaction_code="OV"), event, "2026-11-01")
-    assert tells_nothing(points, {}).tolist() == [False, False, True, True, False]
+    assert tells_nothing(points, {}).tolist() == [False, False, True, True, event == "home_purchase"]
+
+
+def test_own_means_tell_the_next_home_where_another_lender_alone_does_not() -> None:
+    text = "rente en aflossing hypotheek"
+    rows = [
+        ("2026-04-01", "812.40", "DBIT", "Een Hypotheken BV", text),
+        ("2026-05-01", "812.40", "DBIT", "Een Hypotheken BV", text),
+        ("2026-06-22", "5000.00", "DBIT", "Derdengelden Notariaat De Linde", "eigen middelen aankoop woning"),
+        ("2026-07-01", "990.00", "DBIT", "Twee Hypotheken BV", text),
+    ]
+    points = sign_points(table(*rows, bank_transaction_code="OV"), "home_purchase", "2026-11-01")
+    assert tells_nothing(points, {}).tolist() == [False, False, False, False]
 
 
 def test_an_employer_that_pays_from_another_account_stays_the_same_payer() -> None:
