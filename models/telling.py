@@ -93,7 +93,10 @@ def _is_no_newborn(points: Points) -> np.ndarray:
 
 
 def _is_same_contract(points: Points) -> np.ndarray:
-    """Whether a payment to somebody new goes on with what was paid to another before (`[same_contract]`)."""
+    """Whether a payment to somebody new goes on with what was paid to another before (`[same_contract]`).
+
+    By the amounts of the two, or because nothing near is as large as what another contract of this event begins with.
+    """
     settings = parameters()["same_contract"]
     share = _of_event(points, settings["share"], -1.0)
     same = np.abs(points.figure("other_ratio") - 1) <= share
@@ -129,4 +132,4 @@ def _too_small(points: Points) -> np.ndarray:
 def _none_comes_to(points: Points, euros: Mapping[str, float]) -> np.ndarray:
     """Points of these events whose largest sign within the window is below so many euros."""
     least = np.log1p(100 * _of_event(points, euros, 0.0)).astype(np.float32)
-    return np.asarray((least > 0) & (points.figure("log_amount_max").astype(np.float32) < least))
+    return np.asarray((least > 0) & (points.figure("log_amount_max") < least))
