@@ -1,6 +1,7 @@
 """Who stands on the other side: a company when something proves it, else a person whose name is masked."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -104,21 +105,28 @@ def _app_entries(names: Ragged, table: WordTable, listed: frozenset[str], *, com
     follows[last] = False
     ends = np.zeros(len(names), dtype=bool)
     ends[names.lengths > 0] = app[last]
+    begun = _beginnings(listed)
     for row in np.flatnonzero(names.any(via) & ~ends & ~company).tolist():
         words = [table.words[word] for word in names.row(row)]
         behind = max(at for at, word in enumerate(words) if word in _VIA)
-        tail = " ".join(words[behind + 1 :])
-        if any(phrase.startswith(tail) for phrase in listed):
+        if " ".join(words[behind + 1 :]) in begun:
             app[names.starts[row] + behind : names.starts[row + 1]] = True
     return np.asarray(app | (via & follows))
 
 
 def _begins_with_app(names: Ragged, requested: np.ndarray, table: WordTable, listed: frozenset[str]) -> np.ndarray:
     begun = np.zeros(len(names), dtype=bool)
+    whole, cut = tuple(listed), _beginnings(listed)
     for row in np.flatnonzero(requested).tolist():
-        name = " ".join(table.words[word] for word in names.row(row))
-        begun[row] = any(name.startswith(phrase) or phrase.startswith(name) for phrase in listed)
+        name = " ".join([table.words[word] for word in names.row(row).tolist()])
+        begun[row] = name.startswith(whole) or name in cut
     return begun
+
+
+@cache
+def _beginnings(phrases: frozenset[str]) -> frozenset[str]:
+    """All that a phrase can be when its end is cut off, nothing and the whole of it too."""
+    return frozenset(phrase[:length] for phrase in phrases for length in range(len(phrase) + 1))
 
 
 def _is_initialled(names: Ragged, table: WordTable) -> np.ndarray:

@@ -44,10 +44,10 @@ class Lexicon:
         return sorted({*self.words.values(), *self.beginnings.values()})
 
     @cached_property
-    def organisation_beginnings(self) -> tuple[str, ...]:
-        """Beginnings of names of organisations, sorted."""
+    def organisation_beginnings(self) -> frozenset[str]:
+        """Beginnings of names of organisations."""
         listed = self.organisations & self.beginnings.keys()
-        return tuple(sorted(beginning for beginning in listed if len(beginning) >= _SHORTEST_ORGANISATION))
+        return frozenset(beginning for beginning in listed if len(beginning) >= _SHORTEST_ORGANISATION)
 
     @cached_property
     def single_words(self) -> tuple[str, ...]:
@@ -75,7 +75,8 @@ class Lexicon:
 
     def is_organisation(self, phrase: str) -> bool:
         """Whether a word or phrase names an organisation, also when its listed beginning goes on."""
-        return phrase in self.organisations or phrase.startswith(self.organisation_beginnings)
+        begun = (phrase[:n] for n in range(_SHORTEST_ORGANISATION, len(phrase) + 1))
+        return phrase in self.organisations or any(part in self.organisation_beginnings for part in begun)
 
     def completed(self, stub: str) -> str:
         """The only word that a cut-off last word can be, else the stub itself."""

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as compute
 
@@ -71,25 +72,35 @@ class WordTable:
         meaning
             What a phrase (words and single spaces) stands for, "" for nothing.
         """
-        most = self.values(starts, otherwise=0)
-        places = np.flatnonzero(most[texts.flat] > 0)
-        room = np.repeat(texts.starts[1:], texts.lengths)[places] - places
-        longest = cache(lambda numbers: self._longest(numbers, meaning))
-        found = [
-            (int(at), *match)
-            for at, words in zip(places.tolist(), np.minimum(room, most[texts.flat[places]]).tolist(), strict=True)
-            if (match := longest(tuple(texts.flat[at : at + words].tolist())))
-        ]
-        at, words, value = zip(*found, strict=True) if found else ((), (), ())
-        return Found(np.array(at, dtype=np.int64), np.array(words, dtype=np.int64), list(value))
+        most = self.values(starts, otherwise=0)[texts.flat]
+        places = np.flatnonzero(most > 0)
+        words = np.minimum(np.repeat(texts.starts[1:], texts.lengths)[places] - places, most[places])
+        firsts, at = self._distinct_windows(texts.flat, places, words)
+        windows = zip(places[firsts].tolist(), words[firsts].tolist(), strict=True)
+        told = [self._longest(texts.flat[begin : begin + count].tolist(), meaning) for begin, count in windows]
+        length = np.array([length for length, _ in told], dtype=np.int64)[at]
+        found = np.flatnonzero(length > 0)
+        return Found(places[found], length[found], [told[n][1] for n in at[found].tolist()])
 
-    def _longest(self, numbers: Sequence[int], meaning: Callable[[str], str]) -> tuple[int, str] | None:
+    def _distinct_windows(
+        self, flat: np.ndarray, places: np.ndarray, words: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where each distinct run of words begins first, as a position in `places`, and which run each place begins."""
+        at = np.zeros(len(places), dtype=np.int64)
+        for n in range(words.max(initial=0)):
+            inside = words > n
+            word = np.full(len(places), len(self.words))
+            word[inside] = flat[places[inside] + n]
+            at = pd.factorize(at * (len(self.words) + 1) + word)[0]
+        return np.unique(at, return_index=True)[1], at
+
+    def _longest(self, numbers: Sequence[int], meaning: Callable[[str], str]) -> tuple[int, str]:
         words = [self.words[number] for number in numbers]
         for n in range(len(words), 0, -1):
             value = meaning(" ".join(words[:n]))
             if value:
                 return n, value
-        return None
+        return 0, ""
 
 
 def first_words(phrases: Iterable[str]) -> dict[str, int]:

@@ -96,11 +96,15 @@ class _Suspects:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the names of `_Part` become: with their words in other orders, whole, and cut off where banks cut."""
+    """What the names of `_Part` become: with their words in other orders, and whole.
+
+    `cut` are those (positions) that end where banks cut, in the beginning of a word of any category.
+    """
 
     turned: arrow.Array
     whole: arrow.Array
-    cut: arrow.Array
+    cut: np.ndarray
+    cut_names: arrow.Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ class Screening:
         judged = self._judged_names(plain)
         by_name = match(turn_around(judged), self.sieve.name)
         cut = np.flatnonzero(self._are_cut(names))
-        by_name[cut] |= match(judged.take(cut), self.sieve.cut)
+        by_name[cut] |= self.sieve.cut.end(judged.take(cut))
         by_name |= is_one_of(join_spelled_letters(plain), self.sieve.whole_names)
         texts, text_at = encode(as_arrow(bookings["remittance_information"]))
         if self.sieve.is_digit_blind:
@@ -268,8 +272,9 @@ class Screening:
         raw_names, at = _may_hold(bookings["counterparty_name"], suspects.by_name if suspects else everything)
         plain = self._plain_names(raw_names)
         name = _Part(self._judged_names(plain), at)
-        cut = compute.if_else(self._are_cut(raw_names), name.values, "")
-        names = _Names(turn_around(name.values), join_spelled_letters(plain), cut)
+        cut = np.flatnonzero(self._are_cut(raw_names))
+        cut = cut[self.sieve.cut.end(name.values.take(cut))]
+        names = _Names(turn_around(name.values), join_spelled_letters(plain), cut, name.values.take(cut))
         raw_texts, at = _may_hold(bookings["remittance_information"], suspects.by_text if suspects else everything)
         text = _Part(self._judged_texts(raw_texts), at)
         hits = [self._hits(category, name, names, text) for category in self.categories]
@@ -336,7 +341,8 @@ class Screening:
         # One call for names and texts: compiling the pattern is what costs time when the bookings are few.
         by_words = match(arrow.concat_arrays([names.turned, text.values]), category.words)
         payer, other = by_words[: len(names.turned)], by_words[len(names.turned) :]
-        payer = payer | match(names.turned, category.name_words) | match(names.cut, category.cut_words)
+        payer = payer | match(names.turned, category.name_words)
+        payer[names.cut] |= category.cut_words.end(names.cut_names)
         payer |= is_one_of(names.whole, category.whole_names)
         other = other | match(text.values, category.text_words)
         return _Found(name.rows(payer), text.rows(other), [_hits_rule(rule, name, text) for rule in category.rules])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from models.screening_text import compile_cut_words, compile_words
+from models.screening_text import CutWords, compile_words, cut_words
 
 Where = Literal["any", "name", "text"]
 
@@ -28,7 +28,7 @@ class Category:
     words: str
     name_words: str
     text_words: str
-    cut_words: str
+    cut_words: CutWords
     whole_names: frozenset[str]
     creditor_ids: frozenset[str]
     rules: tuple[Rule, ...]
@@ -81,7 +81,7 @@ def build_category(raw: dict[str, Any]) -> Category:
         words=compile_words(words),
         name_words=compile_words(name_words),
         text_words=compile_words(raw.get("text_words", [])),
-        cut_words=compile_cut_words(words + name_words),
+        cut_words=cut_words(words + name_words),
         whole_names=frozenset(raw.get("whole_names", [])),
         creditor_ids=frozenset(raw.get("creditor_ids", [])),
         rules=tuple(_build_rule(rule) for rule in raw.get("rule", [])),

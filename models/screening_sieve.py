@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.screening_text import any_of, compile_cut_words, compile_word, is_glued, plain_letters
+from models.screening_text import CutWords, any_of, compile_word, cut_words, is_glued, plain_letters
 
 _TELLING = 4  # letters from which on a part stands for its phrase; shorter parts stand in too many other words
 _GAP = re.compile(r"[*#]")
@@ -26,7 +26,7 @@ class Sieve:
     name: str
     text: str
     is_digit_blind: bool
-    cut: str
+    cut: CutWords
     whole_names: frozenset[str]
     creditor_ids: frozenset[str]
 
@@ -57,7 +57,7 @@ def build_sieve(categories: Iterable[Mapping[str, Any]], ordinary: Iterable[str]
         name=any_of(dict.fromkeys(_part(word, avoided) for word in name)),
         text=_any_digits(any_of(dict.fromkeys(_part(word, avoided) for word in text))),
         is_digit_blind=all(_any_digits(pattern) == pattern for pattern in same),
-        cut=compile_cut_words(dict.fromkeys(cut)),
+        cut=cut_words(dict.fromkeys(cut)),
         whole_names=frozenset(whole),
         creditor_ids=frozenset(creditors),
     )

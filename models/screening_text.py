@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,32 @@ _LETTERS = {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "
 PARTS_BREAK = " | "
 # From this many letters on, a phrase is also found when its spaces got lost.
 _GLUE_FROM = 9
+_SPACE = 0x20
+_PLAIN_BYTES = np.array([ord(chr(at).lower()) if chr(at).isalnum() else _SPACE for at in range(128)], dtype=np.uint8)
+_WORD_START = re.compile(r"\b\w", re.ASCII)  # as `\b` is in the other patterns
 # A cut word counts from this many letters and this share of the whole on; a cut phrase needs part of a second word.
 _CUT_FROM, _CUT_SHARE = 5, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class CutWords:
+    """Beginnings of words and phrases that a name ends in when it was cut off; sets, not a pattern.
+
+    `bounded` begin a word of the name, `parts` may stand at the end of one. RE2 keeps every beginning that may still go
+    on in mind, so that one pattern for all costs 75 microseconds per name; looking them up costs 2.
+    """
+
+    bounded: frozenset[str]
+    parts: frozenset[str]
+
+    def end(self, names: arrow.Array) -> np.ndarray:
+        """Which names (as the screening judges them) end in one of the beginnings."""
+        lengths = sorted({len(part) for part in self.parts})
+        return np.array([self._ends(name, lengths) for name in names.to_pylist()], dtype=bool)
+
+    def _ends(self, name: str, lengths: list[int]) -> bool:
+        begins = (found.start() for found in _WORD_START.finditer(name))
+        return any(name[at:] in self.bounded for at in begins) or any(name[-n:] in self.parts for n in lengths)
 
 
 def as_arrow(texts: pd.Series) -> arrow.Array:
@@ -56,6 +81,39 @@ def is_one_of(texts: arrow.Array, values: Iterable[str]) -> np.ndarray:
 
 def normalise_text(texts: arrow.Array) -> arrow.Array:
     """Lower case without diacritics, invisible characters and punctuation, one space between words."""
+    # Most texts are ASCII without a quote: all that happens to them happens to their bytes, in a fifth of the time.
+    quoted = compute.or_(compute.match_substring(texts, "'"), compute.match_substring(texts, "`"))
+    simple = np.asarray(compute.and_not(compute.string_is_ascii(texts), quoted), dtype=bool)
+    if simple.all():
+        return _normalise_bytes(texts)
+    parts = [
+        _normalise_bytes(texts.filter(arrow.array(simple))),
+        _normalise_letters(texts.filter(arrow.array(~simple))),
+    ]
+    place = np.empty(len(texts), dtype=np.int64)
+    place[np.argsort(~simple, kind="stable")] = np.arange(len(texts))
+    return arrow.concat_arrays(parts).take(arrow.array(place))
+
+
+def _normalise_bytes(texts: arrow.Array) -> arrow.Array:
+    """ASCII texts: bytes other than letters and digits become one space between words."""
+    if not len(texts):
+        return texts
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    data = _PLAIN_BYTES[np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]]
+    starts, kept = offsets - offsets[0], data != _SPACE
+    behind = np.append(False, kept[:-1])[: len(data)]  # a space behind a word stays, unless its row begins with it
+    behind[starts[starts < len(data)]] = False
+    kept |= behind
+    counted = np.zeros(len(data) + 1, dtype=np.int32)
+    np.cumsum(kept, out=counted[1:])
+    levelled = arrow.Array.from_buffers(
+        texts.type, len(texts), [None, arrow.py_buffer(counted[starts]), arrow.py_buffer(data[kept])], null_count=0
+    )
+    return compute.ascii_rtrim_whitespace(levelled)
+
+
+def _normalise_letters(texts: arrow.Array) -> arrow.Array:
     texts = compute.utf8_normalize(texts, form="NFKD")
     texts = compute.replace_substring_regex(texts, r"[\p{Mn}\p{Cf}]+", "")
     texts = compute.utf8_lower(texts)
@@ -102,9 +160,13 @@ def compile_words(words: Iterable[str]) -> str:
     return any_of(compile_word(word) for word in words)
 
 
-def compile_cut_words(words: Iterable[str]) -> str:
-    """One pattern for the last word of a name that was cut off."""
-    return any_of(pattern for word in words if (pattern := _compile_cut(word)))
+def cut_words(words: Iterable[str]) -> "CutWords":
+    """The beginnings of the words of a list that are long enough to tell their word."""
+    listed = list(words)
+    bounded = {cut for word in listed if not word.startswith("*") for cut in _cuts(word)}
+    return CutWords(
+        frozenset(bounded), frozenset(cut for word in listed if word.startswith("*") for cut in _cuts(word))
+    )
 
 
 def place_of_account(accounts: arrow.Array, *, home_country: str, sepa_countries: frozenset[str]) -> np.ndarray:
@@ -154,14 +216,8 @@ def compile_word(word: str) -> str:
     return (r"\w*" if word.startswith("*") else r"\b") + body + (r"\w*" if word.endswith("*") else r"\b")
 
 
-def _compile_cut(word: str) -> str:
-    """Every beginning of the word that is long enough, at the end of the name; "" for short words."""
+def _cuts(word: str) -> list[str]:
+    """Every beginning of the word that is long enough to tell it and is not all of it; none for short words."""
     stem = word.strip("*").split("*")[0]
     shortest = max(_CUT_FROM, math.ceil(len(stem) * _CUT_SHARE), stem.find(" ") + 3)
-    if not stem.isascii() or len(stem) <= shortest:
-        return ""
-    rest = ""
-    for letter in reversed(stem[shortest:-1]):
-        rest = f"(?:{re.escape(letter)}{rest})?"
-    start = r"\w*" if word.startswith("*") else r"\b"
-    return f"{start}{re.escape(stem[:shortest])}{rest}$"
+    return [stem[:length] for length in range(shortest, len(stem))] if stem.isascii() else []

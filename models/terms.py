@@ -14,7 +14,7 @@ from scipy import sparse
 
 from models.features import STEPS, Documents, Facts
 from models.lexicon import default_lexicon
-from models.ragged import Ragged, join_rows, ragged
+from models.ragged import Ragged, join_rows, pairs_in_rows, ragged
 from models.statements.codes import KINDS
 from models.text import PARTIES, Texts
 
@@ -129,11 +129,8 @@ class TermSpace:
         alone = Ragged(at["concept"] + concepts.flat, concepts.starts)
         party = np.repeat(texts.party, concepts.lengths)
         with_party = Ragged(at["concept_party"] + concepts.flat * len(PARTIES) + party, concepts.starts)
-        rows = [concepts.row(row).tolist() for row in np.flatnonzero(concepts.lengths > 1).tolist()]
-        both = ragged([[a * count + b for n, a in enumerate(row) for b in row[n + 1 :]] for row in rows])
-        lengths = np.zeros(len(concepts), dtype=np.int64)
-        lengths[concepts.lengths > 1] = both.lengths
-        pairs = Ragged(at["concept_pair"] + both.flat, np.append(0, np.cumsum(lengths)))
+        first, second = pairs_in_rows(concepts)
+        pairs = Ragged(at["concept_pair"] + first.flat * count + second.flat, first.starts)
         return join_rows(alone, with_party, pairs)
 
     def _fact_terms(self, concepts: Ragged, party: np.ndarray, facts: Facts) -> Ragged:
