@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from models.lexicon import Lexicon
-from models.phrases import WordTable, first_words
+from models.phrases import WordTable, openings
 from models.places import country_codes
 from models.ragged import Ragged
 
@@ -79,10 +79,10 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     telling |= table.begins_with((*lexicon.legal_beginnings, *lexicon.organisation_beginnings))
     telling |= table.ends_with(lexicon.trades)
     proven = table.is_in(lexicon.terminal_prefixes)[first] | form[first] | form[last] | names.any(telling[names.flat])
-    phrases = table.find(names, first_words(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
+    phrases = table.find(names, openings(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
     row = names.rows[phrases.at]
     proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True
-    known = table.find(names, lexicon.phrase_starts, lambda p: p if lexicon.is_organisation(p) else "")
+    known = table.find(names, lexicon.openings, lambda p: p if lexicon.is_organisation(p) else "")
     proven[names.rows[known.at]] = True
     return proven
 
@@ -136,7 +136,7 @@ def _is_initialled(names: Ragged, table: WordTable) -> np.ndarray:
 
 
 def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np.ndarray:
-    found = table.find(names, first_words(phrases), lambda phrase: phrase if phrase in phrases else "")
+    found = table.find(names, openings(phrases), lambda phrase: phrase if phrase in phrases else "")
     started = np.zeros(len(names), dtype=bool)
     row = names.rows[found.at]
     started[row[found.at == names.starts[row]]] = True
@@ -145,7 +145,7 @@ def _starts_with(names: Ragged, table: WordTable, phrases: frozenset[str]) -> np
 
 def _entries_of(listed: frozenset[str], names: Ragged, table: WordTable) -> np.ndarray:
     """Which entries belong to one of the listed phrases."""
-    found = table.find(names, first_words(listed), lambda phrase: phrase if phrase in listed else "")
+    found = table.find(names, openings(listed), lambda phrase: phrase if phrase in listed else "")
     between = np.zeros(len(names.flat) + 1, dtype=np.int64)
     np.add.at(between, found.at, 1)
     np.add.at(between, found.at + found.words, -1)

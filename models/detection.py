@@ -225,11 +225,10 @@ def _order_of(customers: arrow.Array, *, rows: int) -> tuple[np.ndarray | None, 
     if (owner[1:] < owner[:-1]).any():
         order = np.argsort(owner, kind="stable")
         owner = owner[order]
-    cuts = [0]
-    for start in (*(np.flatnonzero(owner[1:] != owner[:-1]) + 1).tolist(), len(owner)):
-        if start - cuts[-1] >= rows or start == len(owner):
-            cuts.append(start)
-    return order, cuts
+    parts = max(1, round(len(owner) / rows))  # of about one size: a rest of a few bookings costs as much as many
+    firsts = np.append(np.flatnonzero(owner[1:] != owner[:-1]) + 1, len(owner))
+    cuts = firsts[np.searchsorted(firsts, np.arange(1, parts + 1) * len(owner) / parts)]
+    return order, [0, *np.unique(cuts).tolist()]
 
 
 def _validate(bookings: pd.DataFrame) -> None:

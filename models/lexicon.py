@@ -12,7 +12,7 @@ from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
-from models.phrases import first_words
+from models.phrases import Openings, openings
 from models.words import clean_many
 
 _SHORTEST_BEGINNING = 3  # characters
@@ -55,9 +55,9 @@ class Lexicon:
         return tuple(sorted({word for phrase in (*self.words, *self.beginnings) for word in phrase.split()}))
 
     @cached_property
-    def phrase_starts(self) -> dict[str, int]:
-        """First words of all phrases of several words that have a concept or name an organisation."""
-        return first_words(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
+    def openings(self) -> Openings:
+        """How phrases of several words begin that have a concept or name an organisation."""
+        return openings(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
 
     def concept(self, word: str) -> str:
         """Concept of a single clean word, "" when it has none; Dutch compounds are told by their start or end."""

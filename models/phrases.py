@@ -62,22 +62,22 @@ class WordTable:
             numbers[:-1] = [of(word) for word in self.words]
         return numbers
 
-    def find(self, texts: Ragged, starts: dict[str, int], meaning: Callable[[str], str]) -> Found:
+    def find(self, texts: Ragged, openings: "Openings", meaning: Callable[[str], str]) -> Found:
         """Phrases that mean something, of each first word the longest, in order of position.
 
         Parameters
         ----------
-        starts
-            Words that begin a phrase, with the most words such a phrase has. Few words do, so few places are looked at.
+        openings
+            How the phrases begin. Few words begin one, so few places are looked at.
         meaning
             What a phrase (words and single spaces) stands for, "" for nothing.
         """
-        most = self.values(starts, otherwise=0)[texts.flat]
+        most = self.values(openings.most, otherwise=0)[texts.flat]
         places = np.flatnonzero(most > 0)
         words = np.minimum(np.repeat(texts.starts[1:], texts.lengths)[places] - places, most[places])
         firsts, at = self._distinct_windows(texts.flat, places, words)
         windows = zip(places[firsts].tolist(), words[firsts].tolist(), strict=True)
-        told = [self._longest(texts.flat[begin : begin + count].tolist(), meaning) for begin, count in windows]
+        told = [self._longest(texts.flat[begin : begin + n].tolist(), openings, meaning) for begin, n in windows]
         length = np.array([length for length, _ in told], dtype=np.int64)[at]
         found = np.flatnonzero(length > 0)
         return Found(places[found], length[found], [told[n][1] for n in at[found].tolist()])
@@ -94,19 +94,30 @@ class WordTable:
             at = pd.factorize(at * (len(self.words) + 1) + word)[0]
         return np.unique(at, return_index=True)[1], at
 
-    def _longest(self, numbers: Sequence[int], meaning: Callable[[str], str]) -> tuple[int, str]:
+    def _longest(self, numbers: Sequence[int], openings: "Openings", meaning: Callable[[str], str]) -> tuple[int, str]:
         words = [self.words[number] for number in numbers]
-        for n in range(len(words), 0, -1):
+        goes_on = len(words) > 1 and words[1].startswith(openings.seconds[words[0]])
+        for n in range(len(words) if goes_on else 1, 0, -1):
             value = meaning(" ".join(words[:n]))
             if value:
                 return n, value
         return 0, ""
 
 
-def first_words(phrases: Iterable[str]) -> dict[str, int]:
-    """Of each first word of these phrases the most words that such a phrase has."""
-    starts: dict[str, int] = {}
+@dataclass(frozen=True)
+class Openings:
+    """Of each first word of some phrases the most words of such a phrase, and what its second word begins with."""
+
+    most: dict[str, int]
+    seconds: dict[str, tuple[str, ...]]
+
+
+def openings(phrases: Iterable[str]) -> Openings:
+    """How these phrases begin."""
+    most: dict[str, int] = {}
+    seconds: dict[str, set[str]] = {}
     for phrase in phrases:
         words = phrase.split()
-        starts[words[0]] = max(starts.get(words[0], 0), len(words))
-    return starts
+        most[words[0]] = max(most.get(words[0], 0), len(words))
+        seconds.setdefault(words[0], set()).update(words[1:2])
+    return Openings(most, {first: tuple(listed) for first, listed in seconds.items()})
