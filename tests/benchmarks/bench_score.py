@@ -68,10 +68,12 @@ def main(repeats: int, customers: int) -> None:
         one = costs[1].seconds - start.seconds
         print(f"{rows[1]:,} bookings of {customers:,} customers; start {start.seconds:.1f} s; best of {repeats}")
         print(f"score: {one:.1f} s CPU, {1e6 * one / rows[1]:.0f} us per booking")
-        for title, code in (("reading", READ), ("reading with its checks", CHECK)):
-            bare = best("-c", code, folder / "0.parquet").seconds
-            told = best("-c", code, folder / "1.parquet").seconds - bare
-            judge(f"score against {title} ({told:.2f} s)", one / told, MOST_OF_READING)
+        reading, checking = (
+            best("-c", code, folder / "1.parquet").seconds - best("-c", code, folder / "0.parquet").seconds
+            for code in (READ, CHECK)
+        )
+        judge(f"score against reading ({reading:.2f} s)", one / reading, MOST_OF_READING)
+        print(f"score against reading with its checks ({checking:.2f} s): {one / checking:.2f} times")
         for n in TIMES[1:]:
             more = costs[n].seconds - start.seconds
             uneven = more / rows[n] / (one / rows[1])

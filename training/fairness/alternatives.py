@@ -124,7 +124,7 @@ class Equalised(_KnowingGroups):
         positives = pd.Series(labels).groupby(group).sum()
         if len(positives) < 2 or positives.min() < figures["fewest_positives"]:
             return self._forest(trees, columns).fit(matrix, labels)  # of so few, equality cannot be asked
-        base = self._forest(trees, columns).set_params(n_estimators=figures["trees"])
+        base = self._forest(trees, columns).set_params(n_estimators=figures[trees])
         search = ExponentiatedGradient(
             base, TruePositiveRateParity(difference_bound=figures["most_difference"]), max_iter=figures["rounds"]
         )
