@@ -190,7 +190,10 @@ def prepare_screened(
 
 
 def by_customers(bookings: pd.DataFrame, *, rows: int = 200_000) -> Iterator[pd.DataFrame]:
-    """Whole customers together, about `rows` bookings at a time, so that memory does not grow with the bank."""
+    """Whole customers together, so that memory does not grow with the bank: pieces of one size, about `rows` bookings.
+
+    They hold half as many more at most, unless one customer has more.
+    """
     order, cuts = _order_of(text_column(bookings, "customer_id"), rows=rows)
     for begin, end in pairwise(cuts):
         # Bookings that are in order already are not copied.

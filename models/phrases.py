@@ -62,22 +62,22 @@ class WordTable:
             numbers[:-1] = [of(word) for word in self.words]
         return numbers
 
-    def find(self, texts: Ragged, openings: "Openings", meaning: Callable[[str], str]) -> Found:
+    def find(self, texts: Ragged, begun_by: "Openings", meaning: Callable[[str], str]) -> Found:
         """Phrases that mean something, of each first word the longest, in order of position.
 
         Parameters
         ----------
-        openings
-            How the phrases begin. Few words begin one, so few places are looked at.
+        begun_by
+            How the phrases of several words begin that mean something. Few words do, so few places are looked at.
         meaning
             What a phrase (words and single spaces) stands for, "" for nothing.
         """
-        most = self.values(openings.most, otherwise=0)[texts.flat]
+        most = self.values(begun_by.most, otherwise=0)[texts.flat]
         places = np.flatnonzero(most > 0)
         words = np.minimum(np.repeat(texts.starts[1:], texts.lengths)[places] - places, most[places])
         firsts, at = self._distinct_windows(texts.flat, places, words)
         windows = zip(places[firsts].tolist(), words[firsts].tolist(), strict=True)
-        told = [self._longest(texts.flat[begin : begin + n].tolist(), openings, meaning) for begin, n in windows]
+        told = [self._longest(texts.flat[begin : begin + n].tolist(), begun_by, meaning) for begin, n in windows]
         length = np.array([length for length, _ in told], dtype=np.int64)[at]
         found = np.flatnonzero(length > 0)
         return Found(places[found], length[found], [told[n][1] for n in at[found].tolist()])
@@ -94,9 +94,9 @@ class WordTable:
             at = pd.factorize(at * (len(self.words) + 1) + word)[0]
         return np.unique(at, return_index=True)[1], at
 
-    def _longest(self, numbers: Sequence[int], openings: "Openings", meaning: Callable[[str], str]) -> tuple[int, str]:
+    def _longest(self, numbers: Sequence[int], begun_by: "Openings", meaning: Callable[[str], str]) -> tuple[int, str]:
         words = [self.words[number] for number in numbers]
-        goes_on = len(words) > 1 and words[1].startswith(openings.seconds[words[0]])
+        goes_on = len(words) > 1 and words[1].startswith(begun_by.seconds[words[0]])
         for n in range(len(words) if goes_on else 1, 0, -1):
             value = meaning(" ".join(words[:n]))
             if value:

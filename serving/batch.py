@@ -197,14 +197,13 @@ class Scoring:
                 "Some bookings have no customer_id, which detection needs. "
                 "Give them one with `levensloop read --customer ID` or `--customers accounts.csv`."
             )
-        new = self._seen.new_among(customers)
         with self.store.read() as connection:
             registry = self.registry.in_force(connection)
-            allowed = find_allowed_of(connection, new, registry, at=self._begun, up_to=self._ledger_end)
-        self._seen.add(customers, allowed)
+            allowed = find_allowed_of(connection, customers, registry, at=self._begun, up_to=self._ledger_end)
+        new = self._seen.add(customers)
         self.summary.customers += len(new)
         self.summary.not_allowed += len(new - allowed)
-        return bookings[bookings["customer_id"].isin(self._seen.allowed)]
+        return bookings[bookings["customer_id"].isin(allowed)]
 
     def judge(self, bookings: pd.DataFrame) -> None:
         """Detect for whole customers and store their night, of those alone who allow it still."""
@@ -231,21 +230,17 @@ class Scoring:
 
 
 class _Seen:
-    """Customers met so far and who of them was let in; of a table in order only the last chunk is remembered."""
+    """Customers met so far; of a table in order of customer only the last chunk is remembered."""
 
     def __init__(self) -> None:
         self.in_order = False
-        self.allowed: set[str] = set()
         self._known: set[str] = set()
 
-    def new_among(self, customers: set[str]) -> set[str]:
+    def add(self, customers: set[str]) -> set[str]:
         """Those that were not met before."""
-        return customers - self._known
-
-    def add(self, customers: set[str], allowed: set[str]) -> None:
-        """Remember them, and who of the new ones was let in."""
+        new = customers - self._known
         if self.in_order:
-            self._known, self.allowed = customers, (self.allowed & customers) | allowed
+            self._known = customers
         else:
-            self._known |= customers
-            self.allowed |= allowed
+            self._known |= new
+        return new

@@ -41,7 +41,7 @@ from training.simulation import simulate
 CUSTOMERS, MONTHS, SEED = 40, 18, 7
 TIMES = (1, 2, 4)
 FEW = 3  # customers, for what a start costs
-UPDATES = 3  # more repeats of an update than of the rest: it is short, so that noise weighs more
+UPDATES = 3  # times as many repeats as of the rest: an update is short, so that noise weighs more
 MOST_OF_READING, MOST_UNEVEN, LEAST_UPDATE = 8.0, 1.15, 20.0  # goals of the night
 MOST_OF_SPARK = 2.0  # its start takes longer than a small bank; choice of ours
 BANK_CUSTOMERS, BANK_NEW, CORES = 8_000_000, 24_000_000, 2

@@ -4,13 +4,14 @@ import re
 
 import pyarrow as arrow
 import pyarrow.compute as compute
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.screening_text import CutWords, cut_words, normalise_text
 
 TEXTS = st.lists(st.text(alphabet="abDL 09-_'`’/\n\x00\x7féßıع\u0301\u00ad|", max_size=12), max_size=12)
 WORDS = ["moskee", "rode kruis", "*gemeente", "st martin*", "ziekenhuis", "kerk"]
+CUT = r"\b(?:moske|rode kru?i?|st marti?|ziekenhu?i?)$|\w*(?:gemeent?)$"  # by hand: 5 letters and 70 % of the word
 
 
 def plainly(text: str) -> str:
@@ -20,6 +21,7 @@ def plainly(text: str) -> str:
 
 
 @given(TEXTS)
+@example(["a'b d'b L`Bb", "a`b", "ab"])
 def test_a_text_is_levelled_alike_whatever_stands_beside_it(texts: list[str]) -> None:
     column = arrow.array(texts, arrow.string())
     together = normalise_text(column).to_pylist()
@@ -33,13 +35,8 @@ def test_a_text_is_levelled_alike_whatever_stands_beside_it(texts: list[str]) ->
 )
 def test_cut_words_are_those_of_a_pattern(before: list[str], word: str, cut: int) -> None:
     names = [" ".join([*before, word.strip("*")])[: -cut or None], "".join([*before, word.strip("*")[:-1]])]
-    column, told = arrow.array(names, arrow.string()), cut_words(WORDS)
-    assert told.end(column).tolist() == compute.match_substring_regex(column, pattern_of(told)).to_pylist()
-
-
-def pattern_of(cut: CutWords) -> str:
-    bounded, parts = (rf"(?:{'|'.join(sorted(map(re.escape, words)))})" for words in (cut.bounded, cut.parts))
-    return rf"\b{bounded}$|\w*{parts}$"
+    column = arrow.array(names, arrow.string())
+    assert cut_words(WORDS).end(column).tolist() == compute.match_substring_regex(column, CUT).to_pylist()
 
 
 def test_a_cut_word_is_neither_whole_nor_shorter_than_what_tells_it() -> None:
