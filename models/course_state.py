@@ -43,7 +43,7 @@ from models.taxonomy import NONE, Taxonomy
 from models.text import PARTIES, Texts, read_texts
 from models.words import text_column
 
-_FORMAT = "3"
+_FORMAT = "4"
 _PERSON, _ABROAD = np.uint64(1), np.uint64(2)
 _READ_BY = ("detection.toml", "lexicon.toml", "screening.toml")
 # Bookings of these are compared by probabilities that may be small (`models.absences`).

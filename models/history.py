@@ -25,7 +25,7 @@ CONCEPTS = (
     "salary", "student_finance", "child_benefit", "child_budget", "social_insurance_bank", "state_pension",
     "survivor_benefit", "refund", "savings", "holiday_pay",
     "final_settlement", "social_assistance", "loan", "damage", "back_pay", "internship",
-    "do_it_yourself",
+    "do_it_yourself", "invoice",
 )  # fmt: skip
 # Amounts are counted up to ten billion euros, so that their sums never wrap.
 LARGEST_CENTS = 10**12
@@ -271,10 +271,12 @@ def is_salary(course: Course) -> np.ndarray:
 def is_income(course: Course) -> np.ndarray:
     """Whether a booking may belong to a series of pay: a salary, or a large credit that nothing else explains.
 
-    A final settlement is none: it may come after the first pay of the next employer.
+    A final settlement is none: it may come after the first pay of the next employer. What is paid on an invoice is
+    income of a business.
     """
     lowest = 100 * float(parameters()["series"]["lowest_pay"])
-    told = course.concepts["refund"] | course.concepts["loan"] | course.concepts["damage"] | _is_allowance(course)
+    told = np.logical_or.reduce([course.concepts[name] for name in ("refund", "loan", "damage", "invoice")])
+    told |= _is_allowance(course)
     other = course.is_own | course.person | told | (course.unexplained < 0.5)
     return (is_salary(course) | ((course.cents >= lowest) & ~other)) & ~course.concepts["final_settlement"]
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as compute
 
-from models.statements.codes import KINDS, kind_from_text, transaction_kind
+from models.statements.codes import KINDS, kind_from_text, says_benefit, transaction_kind
 from models.words import text_column
 
 _KIND = {kind: at for at, kind in enumerate(KINDS)}
@@ -13,12 +13,20 @@ _TELLING = ("bank_transaction_code", "creditor_id", "purpose_code")
 
 
 def kind_codes(bookings: pd.DataFrame) -> np.ndarray:
-    """The kind of payment per booking, as a position in KINDS; OTHER when unknown."""
+    """The kind of payment per booking, as a position in KINDS; OTHER when unknown.
+
+    A benefit that a bank books with the code of a salary is none, if its text says so.
+    """
     encoded = text_column(bookings, "bank_transaction_code").dictionary_encode()
     kinds = [_KIND[transaction_kind(code)] for code in encoded.dictionary.to_pylist()]
     codes = np.array(kinds, dtype=np.int64)[encoded.indices.to_numpy()]
     paid = compute.equal(text_column(bookings, "purpose_code"), "SALA")
-    return np.where(np.asarray(paid, dtype=bool), _KIND["SALARY"], codes)
+    codes = np.where(np.asarray(paid, dtype=bool), _KIND["SALARY"], codes)
+    salaries = np.flatnonzero(codes == _KIND["SALARY"])
+    texts = text_column(bookings, "remittance_information").take(arrow.array(salaries)).dictionary_encode()
+    benefit = np.array([says_benefit(text) for text in texts.dictionary.to_pylist()], dtype=bool)
+    codes[salaries[benefit[texts.indices.to_numpy()]]] = _KIND["SCT"]
+    return codes
 
 
 def kinds_of(bookings: pd.DataFrame) -> np.ndarray:

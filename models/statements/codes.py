@@ -55,6 +55,19 @@ def kind_from_text(text: str) -> str:
     return "CARD" if _TERMINAL.search(text.upper()) else "OTHER"
 
 
+def says_benefit(text: str) -> bool:
+    """Whether a text tells of a benefit or pension and not of a salary, whatever the bank's code calls it."""
+    words, salary = _benefit_words()
+    return words.search(text) is not None and salary.search(text) is None
+
+
+@lru_cache(maxsize=1)
+def _benefit_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    listed = _tables()["benefit"]
+    words, salary = "|".join(listed["words"]), "|".join(listed["salary"])
+    return re.compile(rf"\b(?:{words})\b", re.IGNORECASE), re.compile(salary, re.IGNORECASE)
+
+
 def salary_purpose(purpose: str) -> bool:
     """Whether an ISO 20022 purpose code says that this is pay."""
     return purpose.upper() in _PURPOSES

@@ -1,8 +1,10 @@
 """How a booking was paid, from the codes of banks and standards."""
 
+import pandas as pd
 import pytest
 
-from models.statements.codes import KINDS, transaction_kind
+from models.payments import kinds_of
+from models.statements.codes import KINDS, says_benefit, transaction_kind
 from models.statements.ing_text import split_ing_text
 from models.statements.rows import parse_amount
 
@@ -46,6 +48,31 @@ def test_amounts_as_banks_write_them(text: str, decimal: str, value: str) -> Non
 @pytest.mark.parametrize("text", ["", "x", "1e5", "NaN", "--1", "1,2,3", "1.2.3", "٣", "1_000", "0x1", "9" * 17])
 def test_what_is_no_amount_is_none(text: str) -> None:
     assert parse_amount(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "benefit"),
+    [
+        ("KINDERBIJSLAG 4E KWARTAAL 2025", True), ("AKW-uitkering", True), ("WW-UITKERING mei", True),
+        ("UITKERING PW 01-2026", True), ("VOORSCHOT KINDGEBONDEN BUDGET 2026", True), ("Ouderdomspensioen mei", True),
+        ("salaris mei", False), ("loon periode 3 pensioen", False), ("eindejaarsuitkering", False),
+        ("vakantie-uitkering", False), ("Awwal BV mei", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_text_says_that_it_is_a_benefit_and_no_salary(text: str, benefit: bool) -> None:
+    assert says_benefit(text) is benefit
+
+
+def test_a_benefit_with_the_code_of_a_salary_is_a_transfer() -> None:
+    texts = ["AOW MEI", "SALARIS MEI", "AOW MEI"]
+    bookings = pd.DataFrame({"bank_transaction_code": ["sb", "sb", "CARD"], "remittance_information": texts})
+    assert kinds_of(bookings).tolist() == ["SCT", "SALARY", "CARD"]
+    assert kinds_of(bookings[:0]).tolist() == []
+    assert kinds_of(bookings.assign(bank_transaction_code="OV", purpose_code="SALA")).tolist() == [
+        "SCT",
+        "SALARY",
+        "SCT",
+    ]
 
 
 def test_payer_words_that_look_like_keys_stay_words() -> None:
