@@ -82,7 +82,7 @@ def _is_company(names: Ragged, table: WordTable, lexicon: Lexicon) -> np.ndarray
     phrases = table.find(names, openings(lexicon.legal_forms), lambda p: p if p in lexicon.legal_forms else "")
     row = names.rows[phrases.at]
     proven[row[(phrases.at == names.starts[row]) | (phrases.at + phrases.words == names.starts[row + 1])]] = True
-    known = table.find(names, lexicon.openings, lambda p: p if lexicon.is_organisation(p) else "")
+    known = table.find(names, lexicon.phrase_openings, lambda p: p if lexicon.is_organisation(p) else "")
     proven[names.rows[known.at]] = True
     return proven
 

@@ -55,7 +55,7 @@ class Lexicon:
         return tuple(sorted({word for phrase in (*self.words, *self.beginnings) for word in phrase.split()}))
 
     @cached_property
-    def openings(self) -> Openings:
+    def phrase_openings(self) -> Openings:
         """How phrases of several words begin that have a concept or name an organisation."""
         return openings(p for p in (*self.words, *self.beginnings, *self.organisations) if " " in p)
 

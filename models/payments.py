@@ -1,5 +1,7 @@
 """How a booking was paid and what tells companies from persons, from whatever codes a frame has."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
@@ -23,10 +25,15 @@ def kind_codes(bookings: pd.DataFrame) -> np.ndarray:
     paid = compute.equal(text_column(bookings, "purpose_code"), "SALA")
     codes = np.where(np.asarray(paid, dtype=bool), _KIND["SALARY"], codes)
     salaries = np.flatnonzero(codes == _KIND["SALARY"])
-    texts = text_column(bookings, "remittance_information").take(arrow.array(salaries)).dictionary_encode()
-    benefit = np.array([says_benefit(text) for text in texts.dictionary.to_pylist()], dtype=bool)
-    codes[salaries[benefit[texts.indices.to_numpy()]]] = _KIND["SCT"]
+    codes[salaries] = _by_text(bookings, salaries, lambda text: _KIND["SCT" if says_benefit(text) else "SALARY"])
     return codes
+
+
+def _by_text(bookings: pd.DataFrame, rows: np.ndarray, kind: Callable[[str], int]) -> np.ndarray:
+    """The kind that the text of each of these bookings tells; each distinct text is asked once."""
+    texts = text_column(bookings, "remittance_information").take(arrow.array(rows)).dictionary_encode()
+    told = np.array([kind(text) for text in texts.dictionary.to_pylist()], dtype=np.int64)
+    return np.asarray(told[texts.indices.to_numpy()])
 
 
 def kinds_of(bookings: pd.DataFrame) -> np.ndarray:
@@ -38,9 +45,7 @@ def is_by_card(bookings: pd.DataFrame) -> np.ndarray:
     """Whether a card was used, at a shop or a machine, per booking; its text tells where it has no code."""
     kinds = kind_codes(bookings)
     unknown = np.flatnonzero(kinds == _KIND["OTHER"])
-    texts = text_column(bookings, "remittance_information").take(arrow.array(unknown)).dictionary_encode()
-    told = [_KIND[kind_from_text(text)] for text in texts.dictionary.to_pylist()]
-    kinds[unknown] = np.array(told, dtype=np.int64)[texts.indices.to_numpy()]
+    kinds[unknown] = _by_text(bookings, unknown, lambda text: _KIND[kind_from_text(text)])
     return np.isin(kinds, (_KIND["CARD"], _KIND["CASH"]))
 
 

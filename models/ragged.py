@@ -96,15 +96,6 @@ def entries_in_rows(rows: Ragged) -> np.ndarray:
     return np.arange(len(rows.flat)) - np.repeat(rows.starts[:-1], rows.lengths)
 
 
-def pairs_in_rows(rows: Ragged) -> tuple[Ragged, Ragged]:
-    """The first and the second entry of every pair of entries of each row, in their order there."""
-    behind = np.repeat(rows.starts[1:], rows.lengths) - np.arange(len(rows.flat)) - 1
-    begins = _starts(behind)  # of the pairs of each entry
-    first = np.repeat(np.arange(len(rows.flat)), behind)
-    second = first + 1 + np.arange(len(first)) - begins[first]
-    return Ragged(rows.flat[first], begins[rows.starts]), Ragged(rows.flat[second], begins[rows.starts])
-
-
 def spread(rows: Ragged, entries: Ragged) -> Ragged:
     """Each entry of each row replaced by the entries that it numbers."""
     parts = entries.take(rows.flat)

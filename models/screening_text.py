@@ -18,6 +18,8 @@ import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as compute
 
+from models.words import keep_bytes, text_bytes
+
 # Letters that Unicode does not decompose, as they are written without their own key (also Turkish dotless i).
 _LETTERS = {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ĳ": "ij"}
 PARTS_BREAK = " | "
@@ -96,21 +98,14 @@ def normalise_text(texts: arrow.Array) -> arrow.Array:
 
 
 def _normalise_bytes(texts: arrow.Array) -> arrow.Array:
-    """ASCII texts (Arrow strings): bytes other than letters and digits become one space between words."""
-    if not len(texts):
-        return texts
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
-    data = _PLAIN_BYTES[np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]]
-    starts, kept = offsets - offsets[0], data != _SPACE
+    """ASCII texts: bytes other than letters and digits become one space between words."""
+    data, starts = text_bytes(texts)
+    data = _PLAIN_BYTES[data]
+    kept = data != _SPACE
     behind = np.append(False, kept[:-1])[: len(data)]  # a space behind a word stays, unless its row begins with it
     behind[starts[starts < len(data)]] = False
-    kept |= behind
-    counted = np.zeros(len(data) + 1, dtype=np.int32)
-    np.cumsum(kept, out=counted[1:])
-    levelled = arrow.Array.from_buffers(
-        texts.type, len(texts), [None, arrow.py_buffer(counted[starts]), arrow.py_buffer(data[kept])], null_count=0
-    )
-    return compute.ascii_rtrim_whitespace(levelled)
+    levelled = compute.ascii_rtrim_whitespace(keep_bytes(data, starts, kept | behind))
+    return compute.cast(levelled, texts.type)
 
 
 def _normalise_letters(texts: arrow.Array) -> arrow.Array:

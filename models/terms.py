@@ -14,7 +14,8 @@ from scipy import sparse
 
 from models.features import STEPS, Documents, Facts
 from models.lexicon import default_lexicon
-from models.ragged import Ragged, join_rows, pairs_in_rows, ragged
+from models.lookback import expand
+from models.ragged import Ragged, join_rows, ragged
 from models.statements.codes import KINDS
 from models.text import PARTIES, Texts
 
@@ -129,8 +130,9 @@ class TermSpace:
         alone = Ragged(at["concept"] + concepts.flat, concepts.starts)
         party = np.repeat(texts.party, concepts.lengths)
         with_party = Ragged(at["concept_party"] + concepts.flat * len(PARTIES) + party, concepts.starts)
-        first, second = pairs_in_rows(concepts)
-        pairs = Ragged(at["concept_pair"] + first.flat * count + second.flat, first.starts)
+        first, second = expand(np.arange(len(concepts.flat)) + 1, np.repeat(concepts.starts[1:], concepts.lengths))
+        both = concepts.flat[first] * count + concepts.flat[second]
+        pairs = Ragged(at["concept_pair"] + both, np.searchsorted(first, concepts.starts))
         return join_rows(alone, with_party, pairs)
 
     def _fact_terms(self, concepts: Ragged, party: np.ndarray, facts: Facts) -> Ragged:

@@ -171,7 +171,7 @@ def _told(texts: Ragged, table: WordTable, lexicon: Lexicon) -> tuple[np.ndarray
     told = table.values(lambda word: number.get(lexicon.concept(word), -1))[texts.flat]
     length = np.ones(len(told), dtype=np.int64)
     covered = 0
-    found = table.find(texts, lexicon.openings, lexicon.concept_of_phrase)
+    found = table.find(texts, lexicon.phrase_openings, lexicon.concept_of_phrase)
     for at, words, concept in zip(found.at.tolist(), found.words.tolist(), found.value, strict=True):
         if at >= covered:
             covered = at + words

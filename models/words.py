@@ -52,18 +52,15 @@ def level_texts(texts: arrow.Array) -> arrow.Array:
     A word with two digits or more is a reference and goes, unless it is short ("MD01") or letters with a number behind
     ("SALARIS2026", of which the letters stay). A number plate becomes the word for one.
     """
-    texts = compute.replace_substring_regex(texts, _PLATES, _PLATE)
+    texts = compute.cast(compute.replace_substring_regex(texts, _PLATES, _PLATE), arrow.large_string())
     blocks = [_level_block(texts.slice(at, _BLOCK)) for at in range(0, len(texts), _BLOCK)]
     return arrow.concat_arrays(blocks) if blocks else arrow.array([], arrow.large_string())
 
 
 def _level_block(texts: arrow.Array) -> arrow.Array:
-    texts = compute.cast(texts, arrow.large_string())
-    offsets = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, texts.offset * 8)
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    data, offsets = text_bytes(texts)
     if not len(data):
         return texts
-    offsets = offsets - offsets[0]
     plain = _BYTES[data]
     row_start = np.zeros(len(plain) + 1, dtype=bool)
     row_start[offsets] = True
@@ -76,12 +73,26 @@ def _level_block(texts: arrow.Array) -> arrow.Array:
     space = np.zeros(len(plain), dtype=bool)
     space[1:] = ~inside[1:] & alive[:-1] & ~row_start[1:-1]
     stays = (kept & (plain != _DROPPED)) | space
-    counted = np.zeros(len(plain) + 1, dtype=np.int64)
-    np.cumsum(stays, out=counted[1:])
-    levelled = arrow.LargeStringArray.from_buffers(
-        len(texts), arrow.py_buffer(counted[offsets]), arrow.py_buffer(plain[stays])
+    return compute.ascii_rtrim_whitespace(keep_bytes(plain, offsets, stays))
+
+
+def text_bytes(texts: arrow.Array) -> tuple[np.ndarray, np.ndarray]:
+    """All bytes of texts without a missing one, and where each text begins among them (and the last one ends)."""
+    texts = compute.cast(texts, arrow.large_string())
+    if not len(texts):
+        return np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64)
+    offsets = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, texts.offset * 8)
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    return data, offsets - offsets[0]
+
+
+def keep_bytes(data: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> arrow.Array:
+    """The texts of `text_bytes` (large strings) without the bytes that a mask does not keep."""
+    counted = np.zeros(len(data) + 1, dtype=np.int64)
+    np.cumsum(kept, out=counted[1:])
+    return arrow.LargeStringArray.from_buffers(
+        len(offsets) - 1, arrow.py_buffer(counted[offsets]), arrow.py_buffer(data[kept])
     )
-    return compute.ascii_rtrim_whitespace(levelled)
 
 
 def _kept_bytes(
