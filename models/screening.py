@@ -265,9 +265,8 @@ class Screening:
 
         Without `suspects` every name and every text may hold a word of a category.
         """
-        found = np.full(len(bookings), -1)
         if not len(bookings):
-            return found
+            return np.full(0, -1)
         everything = np.ones(len(bookings), dtype=bool)
         raw_names, at = _may_hold(bookings["counterparty_name"], suspects.by_name if suspects else everything)
         plain = self._plain_names(raw_names)
@@ -280,20 +279,29 @@ class Screening:
         hits = [self._hits(category, name, names, text) for category in self.categories]
         to_person = self._goes_abroad(bookings)
         whole = self._whole_of(bookings, self._undecided(hits, bookings) | to_person)
-        coded, credit = self._coded_salary(bookings), _is_credit(bookings)
-        creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
-        for number, (category, hit) in enumerate(zip(self.categories, hits, strict=True)):
-            payer, other = hit.payer, hit.other | is_one_of(creditor_ids, category.creditor_ids)
-            for rule, said in zip(category.rules, hit.rules, strict=True):
-                kept = _narrow(rule, said, whole)
-                payer, other = (payer | kept, other) if rule.where == "name" else (payer, other | kept)
-            spared = self._spare_salary(category, payer & credit, coded, whole)
-            found[(found < 0) & (other | (payer & ~spared))] = number
+        found = self._first_category(bookings, hits, whole)
         rows = np.flatnonzero(to_person)
         to_person[rows] = ~whole.in_names(self.abroad.organisation_words, rows)
         outside = self._places(as_arrow(bookings["counterparty_iban"])) == "outside"
         told = text.rows(match(text.values, self.abroad.text_patterns))
         found[(found < 0) & (outside | to_person | told)] = len(self.categories)
+        return found
+
+    def _first_category(self, bookings: pd.DataFrame, hits: list[_Found], whole: _Whole) -> np.ndarray:
+        """Number of the first category whose words stop each booking, -1 where none does."""
+        coded, credit = self._coded_salary(bookings), _is_credit(bookings)
+        creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
+        found, stopped = np.full(len(bookings), -1), []
+        for category, hit in zip(self.categories, hits, strict=True):
+            payer, other = hit.payer, hit.other | is_one_of(creditor_ids, category.creditor_ids)
+            for rule, said in zip(category.rules, hit.rules, strict=True):
+                kept = _narrow(rule, said, whole)
+                payer, other = (payer | kept, other) if rule.where == "name" else (payer, other | kept)
+            stopped.append((payer, other, self._spare_salary(category, payer & credit, coded, whole)))
+        silent = self._are_silent(bookings, [payer & other & spared for payer, other, spared in stopped])
+        for number, (payer, other, spared) in enumerate(stopped):
+            only_payer = payer & spared & silent
+            found[(found < 0) & ((other & ~only_payer) | (payer & ~spared))] = number
         return found
 
     def _undecided(self, hits: list[_Found], bookings: pd.DataFrame) -> np.ndarray:
@@ -362,6 +370,25 @@ class Screening:
             rows = np.flatnonzero(paid)
             spared[rows] |= whole.in_texts(self.salary.words, rows)
         return spared
+
+    def _are_silent(self, bookings: pd.DataFrame, salaries: list[np.ndarray]) -> np.ndarray:
+        """Which of these salaries (a mask per category) are stopped by nothing but their payer's name.
+
+        Many banks write the name of the payer in the text once more; that makes it no text about the customer.
+        """
+        silent = np.logical_or.reduce(salaries)
+        rows = np.flatnonzero(silent)
+        if len(rows):
+            silent[rows] = self._judge(self._without_payers(bookings.iloc[rows])) < 0
+        return silent
+
+    def _without_payers(self, bookings: pd.DataFrame) -> pd.DataFrame:
+        """These bookings with nobody's name, in their texts either."""
+        names, texts = as_arrow(bookings["counterparty_name"]), as_arrow(bookings["remittance_information"])
+        ends = np.where(np.asarray(self._are_cut(names)), "", " ")  # what is cut may go on in the text
+        parts = zip(*(normalise_text(part).to_pylist() for part in (names, texts)), ends, strict=True)
+        rest = [f" {text} ".replace(f" {name}{end}", f" {PARTS_BREAK} ") for name, text, end in parts]
+        return bookings.assign(counterparty_name="", remittance_information=rest)
 
     def _coded_salary(self, bookings: pd.DataFrame) -> np.ndarray:
         coded = bookings["bank_transaction_code"].isin(self.salary.transaction_codes)

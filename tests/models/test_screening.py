@@ -269,6 +269,36 @@ def test_salary_passes_by_the_banks_code_and_for_care_workers_also_by_words() ->
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["PAYROLL 202601", "SAL JAN26", "Loon wk 16", "VAKANTIEGELD 2026", "eindejaarsuitkering", "Holiday allowance"],
+)
+def test_a_care_workers_pay_passes_in_the_words_of_any_payroll(text: str) -> None:
+    assert not is_screened("Stg Thuiszorg Voorbeeld", text, credit_debit_indicator="CRDT")
+    assert is_screened("Stg Thuiszorg Voorbeeld", text, credit_debit_indicator="DBIT")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/TRTP/SEPA OVERBOEKING/IBAN/NL00FAKE0000000001/BIC/FAKENL2A/NAME/{name}/REMI/{said}/EREF/NOTPROVIDED",
+        "Naam: {name} Omschrijving: {said} IBAN: NL00FAKE0000000001 Valutadatum: 21-01-2026",
+    ],
+)
+def test_the_payers_name_written_again_in_the_text_stops_no_salary(text: str) -> None:
+    credit, name = {"credit_debit_indicator": "CRDT"}, "Stg Zorggroep Thuiszorg Oost"
+    assert not is_screened(name, text.format(name=name, said="salaris januari"), **credit)
+    assert is_screened(name, text.format(name=name, said="vergoeding"), **credit)
+    # Whatever else the text says of the customer still stops it, and so does another's name.
+    assert is_screened(name, text.format(name=name, said="salaris en ziekengeld"), **credit)
+    assert is_screened(name, text.format(name="Apotheek Voorbeeld", said="salaris januari"), **credit)
+    # Names are cut at 24 letters, texts are not.
+    assert not is_screened(name[:24], text.format(name=name, said="salaris januari"), **credit)
+    church = "Hervormde Gemeente Voorbeeld"
+    assert not is_screened(church, text.format(name=church, said="mei"), purpose_code="SALA", **credit)
+    assert is_screened(church, text.format(name=church, said="salaris mei"), **credit)
+
+
+@pytest.mark.parametrize(
     ("name", "category"),
     [
         ("CCV*SLAGERIJ AL NOUR", "groceries"),
