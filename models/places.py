@@ -27,6 +27,7 @@ _BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
 _WALLET = r"(?:\s+(?:(?:apple|google|samsung|garmin) pay|contact\w+))?"
 _TOWN = r">\s*(?P<town>[^>\d]*?[^>\d\s])\s+\d\d[.-]\d\d[.-]\d{4}\b"  # ASN, SNS and RegioBank write a terminal so
+_CODES_IN_DUTCH = ("DE", "FR", "MC", "ME")  # an article, a province, a centre, a word: only behind a town abroad
 _DUTCH_FROM = 1000  # inhabitants: a name that such a place in the Netherlands has, too, is taken for that
 _LANGUAGES = ("nl", "en")
 
@@ -35,10 +36,11 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     """Whether a card was used outside the Netherlands: yes or not known, one bool per booking.
 
     Told by the country of the terminal: its code at the end of the name or of the text (ISO 3166 alpha-3), behind
-    `Land:` (ABN AMRO), at the end behind a comma (alpha-2, ABN AMRO and Rabobank), its Dutch or English name at the
-    end; by the place of the terminal where that is all a bank writes; by a word for it, a rate of exchange, an amount
-    in another currency, or a currency of the booking other than the euro. Shops on the web tell nothing: what they sell
-    is booked where they pay taxes.
+    `Land:` (ABN AMRO), behind a backslash (`NAME\\PLACE\\COUNTRY`), at the end behind a comma (alpha-2, ABN AMRO and
+    Rabobank), at the end behind time and place (alpha-2 of the euro area; of other countries behind a town that is
+    known to be abroad), its Dutch or English name at the end; by the place of the terminal where that is all a bank
+    writes; by a word for it, a rate of exchange, an amount in another currency, or a currency of the booking other than
+    the euro. Shops on the web tell nothing: what they sell is booked where they pay taxes.
     """
     abroad = np.zeros(len(bookings), dtype=bool)
     card = np.flatnonzero(is_by_card(bookings))
@@ -58,7 +60,8 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
 def _tells_abroad(texts: arrow.Array) -> np.ndarray:
     """Whether each text of a card payment tells that it was made abroad."""
     told = _matches(texts, f"{_ends_with(_COMMA, 'iso', 'NL')}|(?i:{_RATE})|{_terminals()}")
-    return told | _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD")) | _in_foreign_town(texts)
+    told |= _matches(texts, _ends_with(_BLANK_OR_COLON, "iso3", "NLD"))
+    return told | _in_foreign_town(texts, _TOWN) | _in_foreign_town(texts, _town_and_code())
 
 
 def _matches(texts: arrow.Array, pattern: str) -> np.ndarray:
@@ -84,10 +87,25 @@ def _ends_with(before: str, code: str, home: str) -> str:
 @cache
 def _terminals() -> str:
     """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
-    codes = "|".join(_foreign_codes("iso3", "NLD"))
+    codes = "|".join((*_foreign_codes("iso3", "NLD"), *_foreign_codes("iso", "NL")))
+    euro = "|".join(country["iso"] for country in _countries() if _pays_in_euros(country))
     names = "|".join(sorted(re.escape(name) for name in _country_names()))
     money = "|".join(sorted(Locale("en").currencies.keys() - {"EUR"}))
-    return rf"\bLand:\s*(?:{codes})\b|\d.*\b(?i:{names})(?i:{_WALLET})\W*$|\b(?:{money})\s?\d+[.,]\d\d\b"
+    told = rf"\bLand:\s*(?:{codes})\b|\\[^\\]*\\\s*(?:{codes})\b|\d\d[:.]\d\d\b.*\s(?:{euro})(?i:{_WALLET})\W*$"
+    return rf"{told}|\d.*\b(?i:{names})(?i:{_WALLET})\W*$|\b(?:{money})\s?\d+[.,]\d\d\b"
+
+
+@cache
+def _town_and_code() -> str:
+    """A pattern for a terminal's place with a foreign country's code behind it."""
+    codes = "|".join(_foreign_codes("iso", "NL"))
+    return rf"\d\d[:.]\d\d\b(?:.*\d)?\s+(?P<town>[^\d]*?[^\d\s])\s+(?:{codes})(?i:{_WALLET})\W*$"
+
+
+def _pays_in_euros(country: dict[str, str]) -> bool:
+    """Whether its code at the end of a text tells a payment abroad; where money differs, a rate of exchange does."""
+    in_europe = country["continentcode"] == "EU" and country["currencycode"] == "EUR"
+    return in_europe and country["iso"] not in (*_CODES_IN_DUTCH, "NL")
 
 
 def _country_names() -> set[str]:
@@ -99,8 +117,8 @@ def _foreign_codes(code: str, home: str) -> list[str]:
     return sorted({country[code] for country in _countries()} - {home, ""})
 
 
-def _in_foreign_town(texts: arrow.Array) -> np.ndarray:
-    found = compute.struct_field(compute.extract_regex(texts, _TOWN), "town")
+def _in_foreign_town(texts: arrow.Array, pattern: str) -> np.ndarray:
+    found = compute.struct_field(compute.extract_regex(texts, pattern), "town")
     foreign = np.zeros(len(texts), dtype=bool)
     at = np.flatnonzero(np.asarray(compute.is_valid(found), dtype=bool))
     if len(at):  # the names of all towns are read only where a bank writes terminals so
