@@ -10,9 +10,11 @@ KINDS = ("CARD", "CASH", "SCT", "SCT_BATCH", "SALARY", "SDD", "IDEAL", "INTERNAL
 _ISO = re.compile(r"([A-Z]{4})[-/.+_ ]([A-Z]{4})[-/.+_ ]([A-Z]{4})")
 _TRCD = re.compile(r"(?:^|/)(\d{5})(?:/|$)")
 _GVC = re.compile(r"GVC[/ ]?(\d{3})")
-# A terminal's line of ASN, SNS or RegioBank; the number of a card behind a time, as terminals of other banks write them.
+# A terminal's line of ASN, SNS or RegioBank; elsewhere the number of a card behind a time, or shop, town and country.
 _TERMINAL = re.compile(
-    r">.{2,24}? \d\d\.\d\d\.\d{4} \d\dU\d\d KV\d{3}|\b\d\d[:.]\d\d\b.*\bPAS(?:NR|VOLGNR)?[.:]*\s?\d{2,4}\b"
+    r">.{2,24}? \d\d\.\d\d\.\d{4} \d\dU\d\d KV\d{3}"
+    r"|\b\d\d[:.]\d\d\b.*\bPAS(?:NR|VOLGNR)?[.:]*\s?\d{2,4}\b"
+    r"|^[^\\]{2,40}\\[^\\]{2,40}\\\s*[A-Z]{2,3}\b"
 )
 _PURPOSES = frozenset({"SALA", "PAYR"})
 
@@ -49,8 +51,8 @@ def transaction_kind(raw: str) -> str:
 def kind_from_text(text: str) -> str:
     """The kind that the first words of a text tell where the bank's code tells nothing; OTHER when they do not.
 
-    A terminal's line (`SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN .. Pas: 005`) tells a card wherever
-    it stands.
+    A terminal's line tells a card wherever it stands: `SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN ..
+    Pas: 005`, `SHOP\\TOWN\\NL ..`.
     """
     capitals = text[:32].upper()
     for kind, starts in _tables()["text"].items():

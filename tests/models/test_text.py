@@ -253,6 +253,7 @@ def test_the_lexicon_has_no_special_categories() -> None:
         ("Cafe", "Betaalautomaat 19:35 pasnr. 095 AMSTERDAM CS", "", False),
         ("Bakkerij Jansen BV", "19:35 Bakkerij Jansen BV", "CARD", False),
         ("Cafe", "CAFE AROMA\\Roma\\IT 0207 16:24", "CARD", True),
+        ("Cafe", "CAFE AROMA\\Roma\\IT 0207 16:24", "", True),
         ("Cafe", "CAFE AROMA\\Venlo\\NL 0207 16:24", "CARD", False),
         ("Toko Indonesie", "Toko Indonesie", "CARD", False),
         ("Hr J Jansen", "vakantie Spanje 2025", "SCT", False),
