@@ -33,7 +33,7 @@ def _write_once(life: Life, key: str, entry: dict[str, Any], day: int) -> None:
     cents, code = _cents(life, entry), str(entry.get("code", "SCT"))
     if "via " in party.name and cents < 0:
         code = "IDEAL"
-    life.pay(party, day, cents, role="confuser", code=code, shifted=code == "SCT_BATCH")
+    life.pay(party, day, cents, role="confuser", code=code, shifted=code in ("SCT_BATCH", "RETURN"))
 
 
 def _write_monthly(life: Life, key: str, entry: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.parameters import figure, load_table
 from training.simulation.paydays import Month, add_months, month_of, next_open, parts, previous_open
-from training.simulation.tuition import Tuition, cents_due, plan_tuition, term_of
+from training.simulation.tuition import Tuition, cents_due, plan_later_years, plan_tuition, term_of
 
 # Days after a monthly payment before a careful reader knows that the next one did not come.
 _MISSED_AFTER = 38
@@ -125,7 +125,7 @@ def _first_state(life: Life, coming: list[str]) -> Income:
         kind = "unemployment"
     party, day = _party_for(life, kind)
     state = Income(kind, party, home.net_month, day, home.pay_period if kind == "salary" else "monthly")
-    state.tuition = plan_tuition(life) if kind == "study" else None
+    state.tuition = plan_later_years(life) if kind == "study" else None
     if kind == "pension":
         state.share, has_fund = _pension_rights(life)
         state.pension = life.party("income", "pension") if has_fund else None
