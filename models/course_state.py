@@ -248,13 +248,14 @@ def falls_due(rows: arrow.Table, after: date, up_to: date) -> np.ndarray:
     """Payments whose next one is overdue from a day after the first of these days up to the second (inclusive)."""
     settings = parameters()["absence"]
     begin, end = (np.datetime64(day, "D").astype(np.int64) for day in (after, up_to))
-    days = rows["day"].to_numpy().astype(np.int64)
+    asked = np.bitwise_or.reduce([_bit(name) for name in _COMPARED_CONCEPTS])
+    paid = np.flatnonzero(((rows["facts"].to_numpy() & asked) != 0) & (rows["cents"].to_numpy() > 0))
+    days = rows["day"].to_numpy()[paid].astype(np.int64)
     due = np.zeros(len(rows), dtype=bool)
     for period in ("quarter", "month"):
         last = days + settings[f"{period}_days"] + settings[f"{period}_grace_days"]
-        due |= (last > begin) & (last <= end)
-    paid = np.bitwise_or.reduce([_bit(name) for name in _COMPARED_CONCEPTS])
-    return due & ((rows["facts"].to_numpy() & paid) != 0) & (rows["cents"].to_numpy() > 0)
+        due[paid] |= (last > begin) & (last <= end)
+    return due
 
 
 def find_changed(earlier: arrow.Table, newer: Digest, new: Digest, *, after: date, up_to: date) -> set[str]:

@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -67,7 +68,7 @@ class Prepared:
         sa.exc.DBAPIError
             As SQLAlchemy would raise it.
         """
-        return self._execute(connection, values or {}, self._read)
+        return self._execute(connection, _bind_one, values or {}, self._read)
 
     def first(self, connection: sa.Connection, values: Mapping[str, Any] | None = None) -> Any | None:
         """The first row, None when there is none; for statements that find one row at most."""
@@ -76,19 +77,29 @@ class Prepared:
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Run what gives no rows, inside `store.write()`; raises as `rows` does."""
-        self._execute(connection, values, _nothing)
+        self._execute(connection, _bind_one, values, _nothing)
 
-    def _execute(self, connection: sa.Connection, values: Mapping[str, Any], read: Callable[..., T]) -> T:
+    def run_columns(self, connection: sa.Connection, columns: Mapping[str, Sequence[Any]]) -> None:
+        """As `run`, once for each row of columns of one length."""
+        if len(next(iter(columns.values()))):
+            self._execute(connection, _bind_columns, columns, _nothing, many=True)
+
+    def _execute(
+        self,
+        connection: sa.Connection,
+        bind: Callable[[_Compiled, Mapping[str, Any]], Any],
+        values: Mapping[str, Any],
+        read: Callable[..., T],
+        *,
+        many: bool = False,
+    ) -> T:
         """What `read` makes of the statement's cursor. A lost connection leaves the pool when its transaction ends."""
         compiled = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
-        given = []
-        for name, own, turn in compiled.values:
-            value = values[name] if own is _GIVEN else own
-            given.append((name, value if turn is None else turn(value)))
         cursor = None
         try:
+            given = bind(compiled, values)
             cursor = connection.connection.cursor()
-            cursor.execute(compiled.text, [value for _, value in given] if compiled.is_positional else dict(given))
+            (cursor.executemany if many else cursor.execute)(compiled.text, given)
             return read(connection.dialect, cursor)
         except (ValueError, TypeError, OverflowError) as error:
             # A stored value that cannot be read, or a number that no database holds.
@@ -134,6 +145,25 @@ class Prepared:
         reader = _Reader(make._make, tuple((at, turn) for at, turn in enumerate(turns) if turn is not None))
         self._readers[dialect.name] = reader
         return reader
+
+
+def _bind_one(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any] | dict[str, Any]:
+    """Values of one row as the driver takes them."""
+    given = []
+    for name, own, turn in compiled.values:
+        value = values[name] if own is _GIVEN else own
+        given.append((name, value if turn is None else turn(value)))
+    return [value for _, value in given] if compiled.is_positional else dict(given)
+
+
+def _bind_columns(compiled: _Compiled, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
+    """Values of many rows as the driver takes them."""
+    names, given = [name for name, _, _ in compiled.values], []
+    for name, own, turn in compiled.values:
+        column = columns[name] if own is _GIVEN else repeat(own)
+        given.append(column if turn is None else map(turn, column))
+    rows = zip(*given, strict=False)  # a value of the statement's own has no end
+    return list(rows) if compiled.is_positional else [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _nothing(_dialect: sa.Dialect, _cursor: Any) -> None:

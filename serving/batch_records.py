@@ -1,12 +1,14 @@
 """What a batch leaves in the store: the night of each customer, and which batch wrote it, chunk by chunk."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
+from models.prepared import Prepared
 from models.purposes import PurposeSource
 from models.store import Store, batches, detections, followed_customers, runs, told_detections
 from serving.detecting import ServedRelease
@@ -15,6 +17,9 @@ from serving.nightly import find_allowed_of
 _IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
 FOLLOWED = (told_detections, followed_customers)  # go with the last permission, as nights do
 _DAYS = ("onset_date", "detected_on")
+_FOUND = tuple(column.name for column in detections.columns if column.name not in ("as_of", "release_id"))
+# By columns: a row of a frame costs several times as much as one of lists.
+_ADD_DETECTIONS, _ADD_RUNS = Prepared(detections.insert()), Prepared(runs.insert())
 _PAGE = 5_000  # customers looked at in one transaction
 
 
@@ -63,21 +68,25 @@ def find_done(connection: sa.Connection, night: Night, customer_ids: Sequence[st
 
 def write_chunk(connection: sa.Connection, found: pd.DataFrame, judged: Collection[str], night: Night) -> None:
     """Replace the night of these customers by this frame of `detect_events`."""
-    made = {"as_of": night.as_of, "release_id": night.release_id}
-    own = [c.name for c in detections.columns if c.name not in made]
-    # By columns: a row of a frame costs several times as much as one of lists.
-    columns = [
-        found[name].to_numpy().astype("datetime64[D]").tolist() if name in _DAYS else found[name].to_numpy().tolist()
-        for name in own
-    ]
-    rows = [{**dict(zip(own, values, strict=True)), **made} for values in zip(*columns, strict=True)]
-    told = {**made, "model_version": night.model_version, "batch": night.batch}
+    told = {name: _column(found, name) for name in _FOUND}
     ordered = sorted(judged)
     _delete(connection, ordered, as_of=night.as_of)
-    if rows:
-        connection.execute(detections.insert(), rows)
-    if ordered:
-        connection.execute(runs.insert(), [{"customer_id": customer_id, **told} for customer_id in ordered])
+    _ADD_DETECTIONS.run_columns(connection, {**told, **_constant(len(found), _made_by(night))})
+    made = {**_made_by(night), "model_version": night.model_version, "batch": night.batch}
+    _ADD_RUNS.run_columns(connection, {"customer_id": ordered, **_constant(len(ordered), made)})
+
+
+def _made_by(night: Night) -> dict[str, Any]:
+    return {"as_of": night.as_of, "release_id": night.release_id}
+
+
+def _column(found: pd.DataFrame, name: str) -> list[Any]:
+    values = found[name].to_numpy()
+    return (values.astype("datetime64[D]") if name in _DAYS else values).tolist()
+
+
+def _constant(rows: int, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {name: [value] * rows for name, value in values.items()}
 
 
 def end_batch(store: Store, night: Night, *, at: datetime) -> None:

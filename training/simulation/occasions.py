@@ -106,7 +106,7 @@ def car_purchase(life: Life, day: int) -> None:
     kept = [at for at in _keep_new_car(life, day, plate) if at]
     told = told or kept
     if told:
-        life.happen("car_purchase", paid or min(told), min(told))
+        life.happen("car_purchase", min(paid or min(told), *told), min(told))
 
 
 def _pay_car(life: Life, day: int, plate: dict[str, str], *, private: bool) -> int:
