@@ -110,7 +110,8 @@ def make_secret() -> str:
 def digest(bookings: pd.DataFrame, *, model: Model, secret: str) -> Digest:
     """Screen and read bookings once and for all; a booking after the day that is judged waits in the state."""
     account = _text_hashes(text_column(bookings, "account_iban"), secret)
-    keys = frozenset(zip(bookings["customer_id"], account.tolist(), bookings["booking_id"], strict=True))
+    customers, ids = (text_column(bookings, name).to_pylist() for name in ("customer_id", "booking_id"))
+    keys = frozenset(zip(customers, account.tolist(), ids, strict=True))
     kept = admit(bookings, model.screening)
     texts = read_texts(kept, names=model.classifier.names_)
     judged, classes = model.classifier.judge(kept, texts), model.classifier.classes_
