@@ -234,15 +234,20 @@ def attach_fairness(home: Home, candidate_id: str, document: Mapping[str, Any]) 
     """
     with lock_folder(home.candidates):
         candidate = read_candidate(find_candidate([home.candidates], candidate_id))
-        if signature_files(candidate.path) or waiver_files(candidate.path):
-            raise UsageError(
-                f"Candidate {candidate.id[:12]} was signed already, so its facts stay as they are. "
-                "Train a new candidate to audit it again."
-            )
+        require_unsigned(candidate)
         if document.get("candidate") != candidate.id:
             raise IntegrityError("These facts of a fairness audit are about another candidate. Audit again.")
         write_durably(candidate.path / FAIRNESS, canonical_json(pack_tables(document)).encode())
         return read_candidate(candidate.path)
+
+
+def require_unsigned(candidate: Candidate) -> None:
+    """Raise UsageError where somebody of the board has decided on this candidate: what was decided on stays."""
+    if signature_files(candidate.path) or waiver_files(candidate.path):
+        raise UsageError(
+            f"Candidate {candidate.id[:12]} was signed already, so its facts stay as they are. "
+            "Train a new candidate to audit it again."
+        )
 
 
 def _read_fairness(path: Path) -> dict[str, bytes]:

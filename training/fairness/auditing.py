@@ -26,6 +26,7 @@ from models.candidate import (
     find_candidate,
     newest_candidate,
     read_candidate,
+    require_unsigned,
 )
 from models.canonical import moment_text
 from models.home import Home, find_home
@@ -83,6 +84,7 @@ def audit_candidate(
     """
     home, console = home or find_home(), Console(stderr=True, highlight=False, soft_wrap=True)
     candidate = read_candidate(find_candidate([home.candidates], candidate_id or newest_candidate(home)))
+    require_unsigned(candidate)  # now, not when the audit has taken its minutes
     policy = parse_fairness(candidate.text(POLICY), source=POLICY)
     justifications = load_justifications(sources.justifications, policy)
     with one_thread(), track_steps("Auditing", steps=len(_STEPS)) as tick:

@@ -3,14 +3,19 @@
 import json
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from models.errors import UsageError
 from training.fairness.audit import audit_cube, block_reasons, harm_facts
+from training.fairness.auditing import audit_candidate
 from training.fairness.cube import Cube, Rows, build_cube
 from training.fairness.policy import default_fairness_policy, group_frame
+from training.fairness.tables import Sources
 
 Bank = Callable[[int, float], Cube]
 VALUES = {
@@ -115,3 +120,16 @@ def test_harm_weighs_false_offers_per_customer() -> None:
     # Variances of the means: (20 - 400/100)/99/100 and (250 - 2500/100)/99/100.
     half = 1.6448536 * np.sqrt(16 / 9900 / 0.04 + 225 / 9900 / 0.25)
     assert fact["interval"] == pytest.approx([0.4 * np.exp(-half), 0.4 * np.exp(half)])
+
+
+def test_what_the_board_decided_on_is_not_audited_again_and_that_is_said_at_once(
+    make_board: Callable[..., Any], tmp_path: Path
+) -> None:
+    board = make_board(tmp_path / "home")
+    candidate = board.sign(board.candidate())
+    nowhere = tmp_path / "nothing"
+    with pytest.raises(UsageError, match="signed already"):
+        audit_candidate(
+            Sources(bookings=nowhere, events=nowhere), candidate_id=candidate.id, vault_key=nowhere, passphrase="",
+            who="Anna", home=board.home,
+        )  # fmt: skip
