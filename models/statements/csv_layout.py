@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from models.bookings import REQUIRED
 from models.errors import UnreadableDataError
 from models.statements.detect import SUPPORTED
 
@@ -106,6 +107,10 @@ def find_layout(head: str, *, source: str) -> tuple[Layout, int]:
         for variant in load_variants():
             if variant.positions and (layout := _match_positions(line, variant)):
                 return layout, at
+    if lines and set(REQUIRED) <= set(_split(lines[0], ",")):
+        raise UnreadableDataError(
+            f"{source} is a bookings table already. Every verb takes it as it is, without `read`."
+        )
     raise UnreadableDataError(f"{source} is text that no known bank writes: its header fits no variant. {SUPPORTED}")
 
 

@@ -89,7 +89,7 @@ def _refuse_other_kinds(head: bytes, bare: str, source: str) -> None:
     kinds = (
         (head.startswith(b"%PDF"), "a PDF document"),
         (head.startswith(b"\xd0\xcf\x11\xe0"), "an old Office document"),
-        (head.startswith(b"PAR1"), "a Parquet table"),
+        (head.startswith(b"PAR1"), "a Parquet table (one of bookings goes to every verb as it is)"),
         (head.startswith((b"PK\x03\x04", b"\x1f\x8b")), "a packed file inside a packed file"),
         (bare.startswith("OFXHEADER") or _OFX.match(bare) is not None, "an OFX file"),
         (bare.startswith(("!Type:", "!Account")), "a QIF file"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.bookings import BOOKINGS, amount_cents
+from models.bookings import BOOKINGS, COLUMNS, amount_cents
 from models.errors import LevensloopError, UnreadableDataError, UsageError
 from models.statements import SeenBookings, read_statements, stream_statement
 from models.statements.identity import CompactMap
@@ -44,6 +44,7 @@ def zipped(**members: str) -> bytes:
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"<a></a>", "XML without a CAMT message"),
         (b"hello world", "no known bank writes"),
+        (",".join(column.name for column in COLUMNS).encode(), "bookings table already"),
         (b"\x00\x01\x02" * 1000, "no known bank writes"),
         (zipped(**{"[Content_Types].xml": "x", "xl/a.xml": "y"}), "spreadsheet"),
         (zipped(), "without members"),
