@@ -114,21 +114,23 @@ def natural_weight(event: str, true_events: int, customer_years: float) -> float
     return min(1.0, float(rate) * customer_years / (1000 * true_events))
 
 
-def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> tuple[float, int]:
+def choose_threshold(
+    examples: Examples, scores: np.ndarray, weight: float, most_quiet: float = np.inf
+) -> tuple[float, int]:
     """Threshold and quiet days with the best F1 of detections against true events, on scores of unseen customers.
 
     Parameters
     ----------
     weight : float
         What customers with a true event of this kind count for.
+    most_quiet : float
+        The most quiet days that may be chosen.
     """
     settings = parameters()["detector"]
+    quiet_days = [days for days in settings["refractory_days"] if days <= most_quiet]
     thresholds = np.arange(settings["never_below"], settings["never_above"] + 1e-9, settings["threshold_step"])
     table = np.array(
-        [
-            [_f1(examples, scores, float(threshold), days, weight) for threshold in thresholds]
-            for days in settings["refractory_days"]
-        ]
+        [[_f1(examples, scores, float(threshold), days, weight) for threshold in thresholds] for days in quiet_days]
     )
     # As good with more quiet days: what one bank tells once, another may tell twice.
     reached = table.max(axis=1)
@@ -138,7 +140,7 @@ def choose_threshold(examples: Examples, scores: np.ndarray, weight: float) -> t
     smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
     equal = np.flatnonzero(smooth >= smooth.max() - settings["threshold_tolerance"])
     chosen = equal[int(settings["threshold_place"] * (len(equal) - 1))]
-    return float(thresholds[chosen]), int(settings["refractory_days"][best])
+    return float(thresholds[chosen]), int(quiet_days[best])
 
 
 def make_detections(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> Made:

@@ -185,7 +185,8 @@ class EventDetector(BaseEstimator):
         scores[tells_nothing(examples.points, self.history_days or {})] = 0.0
         if not labels[use].any():
             return []
-        self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight)
+        most_quiet = parameters()["most_quiet_days"].get(event, np.inf)
+        self.thresholds_[event], self.refractory_days_[event] = choose_threshold(examples, scores, weight, most_quiet)
         self.columns_[event], self.trust_[event] = columns, trust
         self.forests_[event] = self._learn(examples, np.flatnonzero(use), columns, trees="trees")
         return [make_detections(examples, scores, self.thresholds_[event], self.refractory_days_[event], weight)]

@@ -23,6 +23,8 @@ from models.words import clean_many, text_column
 
 _RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
 ABROAD = "buitenland"  # a text that says abroad and no more; `is_abroad` knows it again
+# Endings of web addresses of shops anywhere; those of countries are left out, since names of places abroad end so, too.
+_WEB_ENDINGS = "com|net|org|io|co|app|ai|dev|shop|store|online|info|so|tv|eu"
 _BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
 _WALLET = r"(?:\s+(?:(?:apple|google|samsung|garmin) pay|contact\w+))?"
@@ -70,9 +72,9 @@ def _matches(texts: arrow.Array, pattern: str) -> np.ndarray:
 
 @cache
 def _web_shops() -> str:
-    """A pattern for the names of shops on the web, behind the prefix of a payment service too."""
+    """A pattern for the names of shops on the web, behind the prefix of a payment service too: known, or an address."""
     named = "|".join(shop.replace(" ", r"\W?") for shop in default_lexicon().web_shops)
-    return rf"(?i)^(?:\w+\s?\*\s?)?(?:{named})\b"
+    return rf"(?i)^(?:\w+\s?\*\s?)?(?:(?:{named})\b|(?:www\.)?[\w-]{{3,}}\.(?:{_WEB_ENDINGS})\b)"
 
 
 @cache

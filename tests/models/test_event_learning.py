@@ -61,6 +61,9 @@ def test_a_threshold_for_a_population_is_higher_where_strangers_score_too() -> N
     assert choose_threshold(examples, scores, 1.0)[0] <= 0.5
     # A fiftieth of it: 0.8 hits and 2 false ones (F1 .44) lose to 0.4 hits (F1 .67).
     assert choose_threshold(examples, scores, 0.02)[0] > 0.5
+    # Each is told once in any case, so all numbers of quiet days are as good: the most are taken, of those that may be.
+    assert choose_threshold(examples, scores, 1.0)[1] == 365
+    assert choose_threshold(examples, scores, 1.0, most_quiet=30)[1] == 30
 
 
 def test_in_a_view_of_a_part_what_nothing_speaks_to_is_no_event_to_find() -> None:
