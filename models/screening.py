@@ -383,11 +383,10 @@ class Screening:
         return silent
 
     def _without_payers(self, bookings: pd.DataFrame) -> pd.DataFrame:
-        """These bookings with nobody's name, in their texts either."""
-        names, texts = as_arrow(bookings["counterparty_name"]), as_arrow(bookings["remittance_information"])
-        ends = np.where(np.asarray(self._are_cut(names)), "", " ")  # what is cut may go on in the text
-        parts = zip(*(normalise_text(part).to_pylist() for part in (names, texts)), ends, strict=True)
-        rest = [f" {text} ".replace(f" {name}{end}", f" {PARTS_BREAK} ") for name, text, end in parts]
+        """These bookings with nobody's name, in their texts either. What goes on behind a name that was cut stays."""
+        columns = (as_arrow(bookings[name]) for name in ("counterparty_name", "remittance_information"))
+        parts = zip(*(normalise_text(column).to_pylist() for column in columns), strict=True)
+        rest = [f" {text} ".replace(f" {name} ", f" {PARTS_BREAK} ") for name, text in parts]
         return bookings.assign(counterparty_name="", remittance_information=rest)
 
     def _coded_salary(self, bookings: pd.DataFrame) -> np.ndarray:

@@ -98,6 +98,10 @@ def test_companies_are_told_by_evidence(name: str, code: str, creditor: str) -> 
 def test_a_payer_of_salary_stays_unnamed() -> None:
     assert reading("Uitzendbureau Voorbeeld BV", "salaris wk 26", sign="CRDT")[:2] == ("payer", [])
     assert reading("Ziekenhuis Voorbeeld", "", code="SALARY", sign="CRDT")[:2] == ("payer", [])
+    # Nor in a text that repeats the name, which lets such a salary through the screening.
+    for text in ("{} salaris mei", "Naam: {} Omschrijving: salaris mei", "/NAME/{}/REMI/salaris mei/EREF/NOTPROVIDED"):
+        told = reading("Ziekenhuis Voorbeeld", text.format("Ziekenhuis Voorbeeld"), sign="CRDT")
+        assert set(told[2]) - {""} == {"salaris"}, text
 
 
 def test_a_name_swap_changes_nothing_that_is_read() -> None:
