@@ -7,7 +7,7 @@ customer would itself be the special-category data that is kept out.
 
 import tomllib
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -428,6 +428,7 @@ def load_screening(path: str | Path) -> Screening:
     return parse_screening(text, source=path.name)
 
 
+@lru_cache(maxsize=4)  # the champion and the release before it; who opens one again does not build it again
 def parse_screening(text: str, *, source: str = "screening") -> Screening:
     """Build a screening from TOML text; every fault in the data is an UnreadableDataError."""
     try:
