@@ -192,18 +192,19 @@ def require_approval(candidate: Candidate, decisions: tuple[BoardDecision, ...],
 def open_model(candidate: Candidate, name: str, trusted_types: Collection[str]) -> Any:
     """One of a candidate's models; IntegrityError when it is damaged or holds a type that is not trusted."""
     import skops.io  # here, for it takes two seconds and most verbs open no model
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     data = candidate.files[name]
     try:
+        opened = skops.io.loads(data, trusted=list(trusted_types))
+    except UntrustedTypesFoundException as error:
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted_types))
-        opened = None if unknown else skops.io.loads(data, trusted=list(trusted_types))
+        raise IntegrityError(
+            f"Release {candidate.id[:12]}: {name} was not opened, for it holds types that are not trusted: "
+            f"{', '.join(unknown)}."
+        ) from error
     except _DAMAGED_MODEL as error:
         raise IntegrityError(
             f"Release {candidate.id[:12]}: {name} is damaged and cannot be opened. Train again or restore the folder."
         ) from error
-    if unknown:
-        raise IntegrityError(
-            f"Release {candidate.id[:12]}: {name} was not opened, for it holds types that are not trusted: "
-            f"{', '.join(unknown)}."
-        )
     return opened
