@@ -8,6 +8,8 @@ STARTED := $(shell date +%s)
 # Spark's engine is tested where Java is; elsewhere its tests say so.
 EXTRAS := dev$(if $(shell command -v java),$(comma)spark)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled modules are kept, whatever the shell says: every command of ours would compile them anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo stop notebooks test bench bench-serving soak gate-proof bento vulnerabilities clean
 .DEFAULT_GOAL := test

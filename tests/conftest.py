@@ -22,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from models.board import sign_release
 from models.candidate import Candidate, write_candidate
@@ -134,12 +135,27 @@ def make_board(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Board]
     return make
 
 
-LONGEST = ("tests/acceptance/test_demo.py", "tests/spec/test_life_events.py")
+# Begun first, the longest in front: begun last, one worker would wait for the other.
+LONGEST = ("tests/acceptance/test_demo.py", "tests/spec/", "tests/training/")
+# Their tests ask for releases, services and facts that are slow to make: all of a folder go to one worker.
+SHARING = ("tests/browser/", "tests/training/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files begin, one per worker: begun last, one worker would wait for the other."""
+    """The longest files begin."""
     items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+
+class FoldersAndFiles(LoadFileScheduling):
+    """Tests of one file go to one worker; so do those of a folder that shares what is slow to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """In the place of `--dist loadfile`."""
+    return FoldersAndFiles(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def count_hits_plainly(detected: list[int], spans: list[tuple[int, int]]) -> int:
