@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from models.home import Home
 from models.lexicon import default_lexicon
 from models.places import country_codes, foreign_places
 from models.screening import default_screening
-from models.words import clean_words
+from models.words import clean_many, clean_words
 from training.dataset import load_events
 from training.fairness.policy import default_fairness_policy, group_frame
 from training.fairness.ratchet import Questioned, compare_with_champion
@@ -54,12 +55,18 @@ def row_of(facts: dict[str, Any], kind: str, origin: str) -> dict[str, Any]:
     return next(row for row in facts["kinds"] if (row["kind"], row["origin"]) == (kind, origin))
 
 
+def texts_in(data: Any) -> Iterator[str]:
+    """Every text of a table, the names of its columns too."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list | dict):
+        for part in [*data.values(), *data] if isinstance(data, dict) else data:
+            yield from texts_in(part)
+
+
 def words_in(data: Any) -> set[str]:
-    if isinstance(data, dict):
-        return set().union(*(words_in(part) for part in [*data.values(), *data]))
-    if isinstance(data, list):
-        return set().union(*(words_in(part) for part in data)) if data else set()
-    return set(clean_words(re.sub(r"[^\w ]", " ", data))) if isinstance(data, str) else set()
+    texts = [re.sub(r"[^\w ]", " ", text) for text in texts_in(data)]
+    return {word for words in clean_many(texts) for word in words}
 
 
 def test_names_of_the_suite_stand_in_no_list_that_the_code_reads() -> None:
