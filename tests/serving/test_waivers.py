@@ -26,7 +26,7 @@ from models.store import trail
 from serving.champion import ChampionHolder
 from serving.opening import verify_release
 from serving.running import find_server, start_server, stop_server
-from serving.settings import Settings, read_settings
+from serving.settings import read_settings
 from training.fairness.vault import create_vault
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,11 @@ class Promoted:
     @property
     def home(self) -> Home:
         return self.board.home
+
+    def copy_to(self, folder: Path) -> "Promoted":
+        """The same in a state folder of its own."""
+        shutil.copytree(self.home.path, folder)
+        return replace(self, board=replace(self.board, home=Home(folder)))
 
     def promote(self, place: int, *, at: datetime = MONDAY) -> str:
         self.board.promote(self.ids[place], at=at, allow_demo=True)
@@ -109,8 +114,7 @@ def promoted_once(
 
 @pytest.fixture
 def promoted(promoted_once: Promoted, tmp_path: Path) -> Promoted:
-    shutil.copytree(promoted_once.home.path, tmp_path / "home")
-    return replace(promoted_once, board=replace(promoted_once.board, home=Home(tmp_path / "home")))
+    return promoted_once.copy_to(tmp_path / "home")
 
 
 @pytest.fixture
@@ -397,34 +401,40 @@ def test_stopped_care_event_still_keeps_others_from_selling(bank: Any, switch: S
 # ---- the real service -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def settings(promoted: Promoted) -> Settings:
-    return read_settings(
-        {"LEVENSLOOP_HOME": str(promoted.home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3480"}
-    )
-
-
-@pytest.fixture
-def url(promoted: Promoted, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(promoted_once: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promoted]:
     """A server whose champion rests on a waiver in force, started by somebody who holds the vault's key."""
-    now = datetime.now(UTC)
+    folder, now = tmp_path_factory.mktemp("served"), datetime.now(UTC)
+    promoted = promoted_once.copy_to(folder / "home")
     promoted.promote(0, at=now)
     promoted.waive(1, until=now.date() + timedelta(days=2), at=now)
     promoted.promote(1, at=now)
-    key = promoted.home.path.parent / "audit" / "vault.key"
+    key = folder / "audit" / "vault.key"
     keep_vault(promoted.home, key)
-    monkeypatch.setenv(VAULT_KEY_FILE, str(key))
-    monkeypatch.setenv(VAULT_PASSPHRASE, WORDS)
-    watch = promoted.home.path.parent / "watch"
+    watch = folder / "watch"
     watch.mkdir()
     (watch / "sitecustomize.py").write_text(WATCH)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(watch), str(ROOT)]))
-    monkeypatch.setenv("WATCHED", str(watch / "seen"))
+    settings = read_settings(
+        {"LEVENSLOOP_HOME": str(promoted.home.path), "LEVENSLOOP_DEMO": "1", "LEVENSLOOP_PORT": "3480"}
+    )
     run = promoted.home.path / "run"
-    try:
-        yield start_server(settings, run, wait_seconds=120).url
-    finally:
-        stop_server(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VAULT_KEY_FILE, str(key))
+        patch.setenv(VAULT_PASSPHRASE, WORDS)
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(watch), str(ROOT)]))
+        patch.setenv("WATCHED", str(watch / "seen"))
+        try:
+            start_server(settings, run, wait_seconds=120)
+            yield promoted
+        finally:
+            stop_server(run)
+
+
+@pytest.fixture
+def url(served: Promoted) -> str:
+    server = find_server(served.home.path / "run")
+    assert server is not None
+    return server.url
 
 
 def keep_vault(home: Home, key: Path) -> None:
@@ -451,41 +461,16 @@ def run_levensloop(home: Home, *arguments: str) -> None:
 
 
 @pytest.mark.slow
-def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(
-    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
-) -> None:
-    consent = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
-    client = caller(promoted.home.database_url)
-    once = {**client, "Idempotency-Key": "1"}
-    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers=once, trust_env=False)
-    assert answer.status_code == 201
-    plain, waived = (load_release(promoted.home, name).model_version for name in promoted.ids[:2])
-    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
-    key = ("--role", "operations", "--key", str(promoted.home.keys / "operations.pem"), "--reason", "complaints")
-    run_levensloop(promoted.home, "kill-switch", "child_birth", "on", *key)
-    assert ask_all(url, question, client) == ({waived}, set())
-    run_levensloop(promoted.home, "kill-switch", "child_birth", "off", *key)
-    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
-    # Nobody waits two days here: the waiver in force is exchanged for one that the same persons signed and that ended.
-    waivers = promoted.home.releases / promoted.ids[1] / "waivers"
-    shutil.rmtree(promoted.home.candidates / promoted.ids[1] / "waivers")
-    shutil.rmtree(waivers)
-    promoted.waive(1, until=LAST_DAY - timedelta(days=20), at=MONDAY - timedelta(days=10))
-    shutil.copytree(promoted.home.candidates / promoted.ids[1] / "waivers", waivers)
-    assert ask_all(url, question, client) == ({plain}, {"child_birth"})
-    assert [row["fallen_to"] for row in promoted.fallbacks()] == [promoted.ids[0]]
-    assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(
-    promoted: Promoted, url: str, caller: Any, question: dict[str, Any]
+    served: Promoted, url: str, caller: Any, question: dict[str, Any]
 ) -> None:
-    server = find_server(promoted.home.path / "run")
+    # Before the other test of this server: whatever its commands import is seen by the watch too.
+    server = find_server(served.home.path / "run")
     assert server is not None
-    client = caller(promoted.home.database_url)
-    assert httpx.post(f"{url}/v1/events", json=question, headers=client, trust_env=False).status_code == 403
+    client = caller(served.home.database_url)
+    asked = {**question, "customer_id": "c-2"}
+    assert httpx.post(f"{url}/v1/events", json=asked, headers=client, trust_env=False).status_code == 403
     pids = [server.pid, *children(server.pid)]
     assert len(pids) >= 3  # the starter and two workers
     for pid in pids:
@@ -496,10 +481,37 @@ def test_no_process_of_the_service_has_the_key_of_the_vault_or_tries_to_open_it(
     assert {f"started {pid}" for pid in pids} <= set(seen)
     assert [line for line in seen if not line.startswith("started ")] == []
     # Whoever does try is seen by the same watch.
-    run_levensloop(promoted.home, "vault", "status")
+    run_levensloop(served.home, "vault", "status")
     tried = Path(os.environ["WATCHED"]).read_text()
     assert "import training.fairness.vault\n" in tried
-    assert f"open {promoted.home.vault / 'groups.vault'}\n" in tried
+    assert f"open {served.home.vault / 'groups.vault'}\n" in tried
+
+
+@pytest.mark.slow
+def test_running_workers_honour_kill_switch_and_end_of_waiver_at_once(
+    served: Promoted, url: str, caller: Any, question: dict[str, Any]
+) -> None:
+    consent = {"customer_id": "c-1", "purpose": "own_product_offers", "action": "consented"}
+    client = caller(served.home.database_url)
+    once = {**client, "Idempotency-Key": "1"}
+    answer = httpx.post(f"{url}/v1/permissions", json=consent, headers=once, trust_env=False)
+    assert answer.status_code == 201
+    plain, waived = (load_release(served.home, name).model_version for name in served.ids[:2])
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
+    key = ("--role", "operations", "--key", str(served.home.keys / "operations.pem"), "--reason", "complaints")
+    run_levensloop(served.home, "kill-switch", "child_birth", "on", *key)
+    assert ask_all(url, question, client) == ({waived}, set())
+    run_levensloop(served.home, "kill-switch", "child_birth", "off", *key)
+    assert ask_all(url, question, client) == ({waived}, {"child_birth"})
+    # Nobody waits two days here: the waiver in force is exchanged for one that the same persons signed and that ended.
+    waivers = served.home.releases / served.ids[1] / "waivers"
+    shutil.rmtree(served.home.candidates / served.ids[1] / "waivers")
+    shutil.rmtree(waivers)
+    served.waive(1, until=LAST_DAY - timedelta(days=20), at=MONDAY - timedelta(days=10))
+    shutil.copytree(served.home.candidates / served.ids[1] / "waivers", waivers)
+    assert ask_all(url, question, client) == ({plain}, {"child_birth"})
+    assert [row["fallen_to"] for row in served.fallbacks()] == [served.ids[0]]
+    assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
 
 def children(pid: int) -> list[int]:
