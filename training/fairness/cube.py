@@ -256,11 +256,13 @@ def _count_ground(matrices: Mapping[str, Matrix], codes: np.ndarray, groups: int
     belongs = sparse.csr_array((np.ones(len(known)), (codes[known], known)), shape=(groups, len(codes)))
     members = [np.flatnonzero(codes == group) for group in range(groups)]
     rates = {rate: pair for rate, pair in RATES.items() if all(name in matrices for name in pair)}
+    named = dict.fromkeys(name for pair in rates.values() for name in pair)
+    blocks = {name: _by_group(matrices[name], codes, groups) for name in named}
     grams: dict[tuple[str, str], np.ndarray] = {}
     for part, whole in rates.values():
         for pair in ((part, part), (part, whole), (whole, whole)):
             if pair not in grams:
-                grams[pair] = _gram(matrices[pair[0]], matrices[pair[1]], codes, members)
+                grams[pair] = _gram(blocks[pair[0]], blocks[pair[1]], members, events=matrices["true"].shape[1])
     wholes = {whole: _holders(matrices[whole], belongs) for _, whole in rates.values()}
     return Counts(
         sums={name: _full(belongs @ matrix) for name, matrix in matrices.items()},
@@ -281,16 +283,15 @@ def _full(matrix: Any) -> np.ndarray:
     return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=float)
 
 
-def _gram(a: Matrix, b: Matrix, codes: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Products a.T @ b of each group's customers, (groups, events, events)."""
-    groups, events = len(members), a.shape[1]
+def _gram(a: Matrix, b: Matrix, members: Sequence[np.ndarray], *, events: int) -> np.ndarray:
+    """Products a.T @ b of each group's customers, (groups, events, events), of matrices from `_by_group`."""
+    groups = len(members)
     if not sparse.issparse(a):  # then b is not either: no rate has a fuller part than whole
         return np.stack([a[rows].T @ b[rows] for rows in members])
-    left = _by_group(a, codes, groups)
     if not sparse.issparse(b):
-        return np.asarray(left.T @ b).reshape(groups, events, events)
+        return np.asarray(a.T @ b).reshape(groups, events, events)
     # A customer is in one group only, so that the product of all groups' columns is zero outside the diagonal blocks.
-    product = sparse.coo_array(left.T @ _by_group(b, codes, groups))
+    product = sparse.coo_array(a.T @ b)
     row, column = product.coords
     gram = np.zeros((groups, events, events))
     gram[row // events, row % events, column % events] = product.data
@@ -298,7 +299,9 @@ def _gram(a: Matrix, b: Matrix, codes: np.ndarray, members: Sequence[np.ndarray]
 
 
 def _by_group(matrix: Matrix, codes: np.ndarray, groups: int) -> Matrix:
-    """The same entries, each in the columns of its customer's group."""
+    """The same entries, each in the columns of its customer's group; a full matrix as it is."""
+    if not sparse.issparse(matrix):
+        return matrix
     entries = sparse.coo_array(matrix)
     row, column = entries.coords
     kept = codes[row] >= 0
