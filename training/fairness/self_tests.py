@@ -4,6 +4,7 @@ The student-grant control of DUO, which the usual difference of rates would have
 must be left alone, planted bias must be found, nine people must never be printed, and nothing must not be a zero.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from training.fairness.audit import block_reasons
-from training.fairness.cube import Cube, Rows, build_cube
+from training.fairness.comparison import list_pairs
+from training.fairness.cube import ALL, Counts, Cube, Rows, build_cube
 from training.fairness.disclosure import find_hidden, hide_facts, publishable
 from training.fairness.intervals import clopper_pearson
-from training.fairness.metrics import Endpoint, compare
+from training.fairness.metrics import Endpoint, compare, compare_pairs
 from training.fairness.power import n_for_exceeding
 from training.fairness.rounded import build_table_cube
 from training.fairness.verdicts import EXCEEDED, NOT_ESTABLISHED, Fact, give_verdicts
@@ -59,9 +61,8 @@ def duo_is_blocked() -> dict[str, Any]:
 def equal_groups_are_left_alone(rng: np.random.Generator, *, runs: int = NULL_RUNS) -> dict[str, Any]:
     """Equal groups of unequal size: how often anything at all is EXCEEDED."""
     sizes = {"large": 5000, "b": 500, "c": 200, "d": 100, "e": 50}
-    found = sum(
-        _any_exceeded(_bank(rng, sizes, recalls=dict.fromkeys(sizes, 0.85)), RECALL, OFFER_RATIO) for _ in range(runs)
-    )
+    banks = [_bank(rng, sizes, recalls=dict.fromkeys(sizes, 0.85)) for _ in range(runs)]
+    found = _count_exceeded(banks, RECALL, OFFER_RATIO)
     return {
         "name": "equal_groups", "expected": "EXCEEDED in at most 5 % of runs", "found": found / runs, "n": runs,
         "passed": found / runs <= 0.05,
@@ -76,7 +77,7 @@ def planted_gap_is_exceeded(rng: np.random.Generator, *, runs: int = GAP_RUNS) -
     n = n_for_exceeding(0.85, margin=0.05, gap=0.10, power_wanted=0.97) or 0
     sizes = {"large": 10 * n, "small": n}
     pair = {"large": 0.85, "small": 0.75}
-    found = sum(_any_exceeded(_bank(rng, sizes, recalls=pair, rate=1.0), RECALL) for _ in range(runs))
+    found = _count_exceeded([_bank(rng, sizes, recalls=pair, rate=1.0) for _ in range(runs)], RECALL)
     return {
         "name": "planted_gap", "expected": "EXCEEDED in at least 95 % of runs", "found": found / runs, "n": runs,
         "positives": n, "passed": found / runs >= 0.95,
@@ -142,8 +143,30 @@ def _facts(cube: Cube, *endpoints: Endpoint) -> list[Fact]:
     return give_verdicts(found)
 
 
-def _any_exceeded(cube: Cube, *endpoints: Endpoint) -> bool:
-    return any(fact["verdict"] == EXCEEDED for fact in _facts(cube, *endpoints))
+def _count_exceeded(banks: Sequence[Cube], *endpoints: Endpoint) -> int:
+    """In how many banks anything at all is EXCEEDED; each bank is a family of its own."""
+    counts, events = _side_by_side(banks), [str(number) for number in range(len(banks))]
+    pairs = list_pairs(banks[0], references={"g": "large"})
+    families: dict[str, list[Fact]] = {event: [] for event in events}
+    for endpoint in endpoints:
+        for fact in compare_pairs(counts, events, endpoint, pairs, power_wanted=None):
+            families[fact["event"]].append(fact)
+    judged = (give_verdicts(facts) for facts in families.values())
+    return sum(any(fact["verdict"] == EXCEEDED for fact in facts) for facts in judged)
+
+
+def _side_by_side(banks: Sequence[Cube]) -> Counts:
+    """Banks of one event as the events of one table: intervals of all of them cost as much as those of one."""
+    counts = [bank.periods[ALL] for bank in banks]
+    first = counts[0]
+    return Counts(
+        customers=first.customers,
+        sums={name: np.concatenate([one.sums[name] for one in counts], axis=1) for name in first.sums},
+        grams={rate: np.concatenate([one.grams[rate] for one in counts], axis=2) for rate in first.grams},
+        # The last column, of any event, is asked for by no endpoint of single events.
+        holders={rate: np.hstack([*(one.holders[rate][:, :1] for one in counts), holders[:, 1:]])
+                 for rate, holders in first.holders.items()},
+    )  # fmt: skip
 
 
 def _printed(cube: Cube, endpoint: Endpoint) -> list[Fact]:
