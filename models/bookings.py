@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +25,6 @@ import pyarrow.parquet as parquet
 
 from models.errors import UnreadableDataError
 from models.table_files import PARQUET, open_table, refuse_repeated
-
-with warnings.catch_warnings():
-    # Where pyspark is installed pandera imports it, and it warns that it does not know all of pandas 3.
-    warnings.simplefilter("ignore", FutureWarning)
-    import pandera.pandas as pa
 
 MONEY = pd.ArrowDtype(arrow.decimal128(18, 2))
 EARLIEST, LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2199-12-31", "s")
@@ -88,8 +84,16 @@ REQUIRED: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.re
 _DTYPES: dict[str, Any] = {"text": "str", "indicator": "str", "date": "datetime64[s]", "money": MONEY}
 
 
-def _schema() -> pa.DataFrameSchema:
-    checks: dict[str, list[pa.Check]] = {
+@cache
+def bookings_schema() -> Any:
+    """The contract of the table as a `pandera.DataFrameSchema`; whoever made or read a table can validate it."""
+    with warnings.catch_warnings():
+        # Here, for it takes a fifth of a second and no verb asks for it. Where pyspark is installed pandera imports it,
+        # and it warns that it does not know all of pandas 3.
+        warnings.simplefilter("ignore", FutureWarning)
+        import pandera.pandas as pa
+
+    checks = {
         "amount": [pa.Check(lambda amount: amount > Decimal(0), error="amount is above zero")],
         "credit_debit_indicator": [pa.Check.isin(["CRDT", "DBIT"])],
         "booking_id": [pa.Check.str_length(min_value=1)],
@@ -108,9 +112,6 @@ def _schema() -> pa.DataFrameSchema:
         unique=list(KEY),
         name="bookings",
     )
-
-
-BOOKINGS = _schema()
 
 
 def no_bookings() -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.bookings import BOOKINGS
+from models.bookings import bookings_schema
 from models.errors import UnreadableDataError
 from models.statements import read_statements
 
@@ -32,7 +32,7 @@ def test_file_is_read_completely(folder: Path, expected: dict[str, Any]) -> None
     (file,) = read.files
     assert file.format == expected["format"]
     assert (file.bookings + file.problems, file.problems) == (expected["rows"], expected["problems"])
-    BOOKINGS.validate(read.frame)
+    bookings_schema().validate(read.frame)
     stated = [totals.closing for totals in file.totals if totals.closing is not None]
     if "closing" in expected and stated:
         assert Decimal(expected["closing"]) in stated

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.bookings import (
-    BOOKINGS,
     COLUMN_NAMES,
     amount_cents,
     bookings_from_records,
+    bookings_schema,
     load_bookings,
     no_bookings,
     open_writer,
@@ -32,7 +32,7 @@ def read_text(tmp_path: Path, text: str, name: str = "b.csv"):
 
 def test_good_rows_become_bookings_that_keep_the_contract(tmp_path: Path) -> None:
     read = read_text(tmp_path, HEADER + "a1,2026-07-01,295.07,CRDT,SVB,KINDERBIJSLAG 2E KWARTAAL\n")
-    BOOKINGS.validate(read.frame)
+    bookings_schema().validate(read.frame)
     row = read.frame.iloc[0]
     assert (row["amount"], row["booking_date"]) == (Decimal("295.07"), pd.Timestamp("2026-07-01"))
     assert read.frame["counterparty_iban"].tolist() == [""]

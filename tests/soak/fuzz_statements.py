@@ -20,7 +20,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from models.bookings import BOOKINGS
+from models.bookings import bookings_schema
 from models.errors import LevensloopError
 from models.statements import stream_statement
 from models.statements.reading import build_frame
@@ -123,7 +123,7 @@ def judge(path: Path) -> str:
     """What reading made of the file; anything but our own errors goes through."""
     try:
         for chunk in stream_statement(path):
-            BOOKINGS.validate(chunk.frame)
+            bookings_schema().validate(chunk.frame)
             if chunk.file is not None:
                 kind = chunk.file.format
     except LevensloopError as error:

@@ -9,7 +9,7 @@ import pytest
 from stdnum import iban
 from stdnum.eu import at_02
 
-from models.bookings import BOOKINGS, load_bookings, signed_cents
+from models.bookings import bookings_schema, load_bookings, signed_cents
 from models.errors import UsageError
 from models.taxonomy import default_taxonomy
 from training.simulation import persona, simulate
@@ -49,7 +49,7 @@ def test_csv_and_parquet_hold_the_same_bookings(tmp_path: Path) -> None:
 
 
 def test_bookings_keep_the_contract(bank) -> None:
-    BOOKINGS.validate(bank.bookings)
+    bookings_schema().validate(bank.bookings)
     assert not bank.bookings.duplicated(["customer_id", "booking_id"]).any()
     assert bank.summary.bookings == len(bank.bookings)
 
