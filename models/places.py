@@ -38,11 +38,12 @@ def is_abroad(bookings: pd.DataFrame) -> np.ndarray:
     """Whether a card was used outside the Netherlands: yes or not known, one bool per booking.
 
     Told by the country of the terminal: its code at the end of the name or of the text (ISO 3166 alpha-3), behind
-    `Land:` (ABN AMRO), behind a backslash (`NAME\\PLACE\\COUNTRY`), at the end behind a comma (alpha-2, ABN AMRO and
-    Rabobank), at the end behind time and place (alpha-2 of the euro area; of other countries behind a town that is
-    known to be abroad), its Dutch or English name at the end; by the place of the terminal where that is all a bank
-    writes; by a word for it, a rate of exchange, an amount in another currency, or a currency of the booking other than
-    the euro. Shops on the web tell nothing: what they sell is booked where they pay taxes.
+    `Land:` (ABN AMRO), beside date and time (alpha-3; Rabobank, Knab, Triodos and others), behind a backslash
+    (`NAME\\PLACE\\COUNTRY`), at the end behind a comma (alpha-2; ABN AMRO, Rabobank, bunq), at the end behind time and
+    place (alpha-2 of the euro area; of other countries behind a town that is known to be abroad), its Dutch or English
+    name at the end; by the place of the terminal where that is all a bank writes; by a word for it, a rate of exchange,
+    an amount in another currency, or a currency of the booking other than the euro. Shops on the web tell nothing: what
+    they sell is booked where they pay taxes.
     """
     abroad = np.zeros(len(bookings), dtype=bool)
     card = np.flatnonzero(is_by_card(bookings))
@@ -89,12 +90,15 @@ def _ends_with(before: str, code: str, home: str) -> str:
 @cache
 def _terminals() -> str:
     """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
-    codes = "|".join((*_foreign_codes("iso3", "NLD"), *_foreign_codes("iso", "NL")))
+    long = "|".join(_foreign_codes("iso3", "NLD"))
+    codes = "|".join((long, *_foreign_codes("iso", "NL")))
+    moment = rf"\b(?:{long}),?\s+\d\d-\d\d-\d{{4}}\s+\d\d:\d\d\b|\b\d\d:\d\d\s+(?:{long})\b|\b(?:{long})\s+(?i:contact)"
     euro = "|".join(country["iso"] for country in _countries() if _pays_in_euros(country))
     names = "|".join(sorted(re.escape(name) for name in _country_names()))
     money = "|".join(sorted(Locale("en").currencies.keys() - {"EUR"}))
     told = rf"\bLand:\s*(?:{codes})\b|\\[^\\]*\\\s*(?:{codes})\b|\d\d[:.]\d\d\b.*\s(?:{euro})(?i:{_WALLET})\W*$"
-    return rf"{told}|\d.*\b(?i:{names})(?i:{_WALLET})\W*$|\b(?:{money})\s?\d+[.,]\d\d\b"
+    told = rf"{told}|{moment}|\d.*\b(?i:{names})(?i:{_WALLET})\W*$"
+    return rf"{told}|\b(?:{money})\s?\d+[.,]\d\d\b|\b\d+[.,]\d\d\s?(?:{money})\b"
 
 
 @cache

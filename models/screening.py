@@ -309,9 +309,9 @@ class Screening:
         undecided, credit = np.zeros(len(bookings), dtype=bool), _is_credit(bookings)
         for category, hit in zip(self.categories, hits, strict=True):
             for rule, said in zip(category.rules, hit.rules, strict=True):
-                if rule.also or rule.unless or category.employer == "worded":
+                if rule.also or rule.unless or category.employer:
                     undecided |= said
-            if category.employer == "worded":
+            if category.employer:
                 undecided |= hit.payer & credit
         return undecided
 
@@ -359,16 +359,12 @@ class Screening:
         """Credits that pass although the payer is of this category, because they are salary.
 
         The flag "this is a salary" may stay and the name is dropped for all payers, so people who work for a church, a
-        mosque, a union or a hospital keep the events that salaries show. Where the payer hints at belief, only the
-        bank's own code counts ("coded"); for care employers, whose staff say nothing about their own health, words do
-        ("worded").
+        mosque, a union or a hospital keep the events that salaries show (domain specification 2, payer of salary).
         """
         if not category.employer:
             return np.zeros_like(coded)
-        spared = coded.copy()
-        if category.employer == "worded":
-            rows = np.flatnonzero(paid)
-            spared[rows] |= whole.in_texts(self.salary.words, rows)
+        spared, rows = coded.copy(), np.flatnonzero(paid)
+        spared[rows] |= whole.in_texts(self.salary.words, rows)
         return spared
 
     def _are_silent(self, bookings: pd.DataFrame, salaries: list[np.ndarray]) -> np.ndarray:

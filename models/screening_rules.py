@@ -24,7 +24,7 @@ class Category:
     """One reason to stop a booking, compiled. `employer`: a salary from such a payer may pass (see `_spare_salary`)."""
 
     id: str
-    employer: Literal["", "coded", "worded"]
+    employer: bool
     words: str
     name_words: str
     text_words: str
@@ -56,7 +56,7 @@ class Persons:
 
 @dataclass(frozen=True, slots=True)
 class Salary:
-    """What tells that a credit is a salary: codes always, words only where a category allows it."""
+    """What tells that a credit is a salary."""
 
     transaction_codes: frozenset[str]
     purpose_codes: frozenset[str]
@@ -77,7 +77,7 @@ def build_category(raw: dict[str, Any]) -> Category:
     name_words = list(raw.get("name_words", []))
     return Category(
         id=str(raw["id"]),
-        employer=raw.get("employer", ""),
+        employer=bool(raw.get("employer", False)),
         words=compile_words(words),
         name_words=compile_words(name_words),
         text_words=compile_words(raw.get("text_words", [])),

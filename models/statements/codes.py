@@ -10,11 +10,16 @@ KINDS = ("CARD", "CASH", "SCT", "SCT_BATCH", "SALARY", "SDD", "IDEAL", "INTERNAL
 _ISO = re.compile(r"([A-Z]{4})[-/.+_ ]([A-Z]{4})[-/.+_ ]([A-Z]{4})")
 _TRCD = re.compile(r"(?:^|/)(\d{5})(?:/|$)")
 _GVC = re.compile(r"GVC[/ ]?(\d{3})")
-# A terminal's line of ASN, SNS or RegioBank; elsewhere the number of a card behind a time, or shop, town and country.
+# Lines of terminals: of ASN, SNS or RegioBank; the number of a card behind a time; shop, town and country.
 _TERMINAL = re.compile(
-    r">.{2,24}? \d\d\.\d\d\.\d{4} \d\dU\d\d KV\d{3}"
+    r">.{2,24}? \d{1,2}\.\d\d\.\d{4} \d{1,2}U\d\d KV\d{3}"
     r"|\b\d\d[:.]\d\d\b.*\bPAS(?:NR|VOLGNR)?[.:]*\s?\d{2,4}\b"
     r"|^[^\\]{2,40}\\[^\\]{2,40}\\\s*[A-Z]{2,3}\b"
+)
+# A country (ISO 3166, always in capitals) beside date and time, or behind a town in capitals at the end.
+_COUNTRY = re.compile(
+    r"\b[A-Z]{3},?\s+\d\d-\d\d-\d{4}\s+\d\d:\d\d\b|\b\d\d-\d\d-\d{4}\s+\d\d:\d\d\s+[A-Z]{3}\b"
+    r"|\b[A-Z][A-Z' .-]+, [A-Z]{2}$"
 )
 _PURPOSES = frozenset({"SALA", "PAYR"})
 
@@ -51,14 +56,22 @@ def transaction_kind(raw: str) -> str:
 def kind_from_text(text: str) -> str:
     """The kind that the first words of a text tell where the bank's code tells nothing; OTHER when they do not.
 
-    A terminal's line tells a card wherever it stands: `SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN ..
-    Pas: 005`, `SHOP\\TOWN\\NL ..`.
+    A terminal's line (`is_terminal_line`) tells a card wherever it stands.
     """
     capitals = text[:32].upper()
     for kind, starts in _tables()["text"].items():
         if capitals.startswith(tuple(starts)):
             return str(kind)
-    return "CARD" if _TERMINAL.search(text.upper()) else "OTHER"
+    return "CARD" if is_terminal_line(text) else "OTHER"
+
+
+def is_terminal_line(text: str) -> bool:
+    """Whether a text is what a card terminal writes.
+
+    `SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN .. Pas: 005`, `SHOP\\TOWN\\NL ..`, `SHOP TOWN NLD
+    24-12-2025 18:51`, `Shop TOWN, NL`.
+    """
+    return _TERMINAL.search(text.upper()) is not None or _COUNTRY.search(text) is not None
 
 
 def says_benefit(text: str) -> bool:

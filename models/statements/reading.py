@@ -15,7 +15,7 @@ import pyarrow as arrow
 from models.bookings import COLUMN_NAMES, COLUMNS, MONEY, RowProblem
 from models.errors import UnreadableDataError
 from models.statements.camt import read_camt
-from models.statements.codes import kind_from_text, salary_purpose, transaction_kind
+from models.statements.codes import is_terminal_line, kind_from_text, salary_purpose, transaction_kind
 from models.statements.csv_files import read_csv
 from models.statements.detect import HEAD_BYTES, detect_format
 from models.statements.identity import BookingIds, Period, SeenBookings
@@ -285,6 +285,8 @@ def decide_kind(row: StatementRow) -> str:
         return "SALARY"
     if kind in ("CARD", "OTHER") and "TERUGBOEKING" in row.text[-40:].upper():
         return "RETURN"
+    if kind == "SCT" and not row.iban and is_terminal_line(row.text):
+        return "CARD"  # some banks call every payment in MT940 a transfer
     if kind != "OTHER":
         return kind
     if row.creditor_id or row.mandate_id:
