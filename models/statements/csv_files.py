@@ -206,7 +206,9 @@ def parse_date(text: str, formats: tuple[str, ...]) -> date | None:
         return None
     for form in formats:
         try:
-            if form == "%Y%m%d" and len(text) == 8:
+            if form == "%Y%m%d":
+                if len(text) != 8:
+                    continue  # `strptime` would take a digit that is missing for a shorter month or day
                 return date(int(text[:4]), int(text[4:6]), int(text[6:]))
             if form == "%Y-%m-%d":
                 return date.fromisoformat(text[:10])

@@ -4,6 +4,7 @@ import csv
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -103,10 +104,8 @@ def find_layout(head: str, *, source: str) -> tuple[Layout, int]:
         for delimiter in _DELIMITERS:
             if line.count(delimiter) >= 2 and (layout := _match_header(line, delimiter, lines[at + 1 :])):
                 return layout, at + 1
-    for at, line in enumerate(lines):
-        for variant in load_variants():
-            if variant.positions and (layout := _match_positions(line, variant)):
-                return layout, at
+    if found := _find_positions(lines):
+        return found
     if lines and set(REQUIRED) <= set(_split(lines[0], ",")):
         raise UnreadableDataError(
             f"{source} is a bookings table already. Every verb takes it as it is, without `read`."
@@ -134,6 +133,21 @@ def _match_header(line: str, delimiter: str, rows: list[str]) -> Layout | None:
             if variant.text != "join":
                 places = {name: spots if name == "text" else spots[:1] for name, spots in places.items()}
             return Layout(variant, delimiter, places, len(words), has_header=True)
+    return None
+
+
+def _find_positions(lines: list[str]) -> tuple[Layout, int] | None:
+    """As `find_layout` of a file without a header: most rows tell its width, and all are read, the odd ones too.
+
+    A title above them, which holds no delimiter, is no row.
+    """
+    for line in lines:
+        for variant in load_variants():
+            if variant.positions and _match_positions(line, variant):
+                found = [layout for row in lines if (layout := _match_positions(row, variant))]
+                widths = Counter(layout.width for layout in found)
+                usual = max(found, key=lambda one: (widths[one.width], one.width == len(variant.positions)))
+                return usual, next(at for at, row in enumerate(lines) if usual.delimiter in row)
     return None
 
 

@@ -28,7 +28,7 @@ _ACCOUNT_START = re.compile(
     r"^(?:[A-Z]{2}\d\d )?([A-Z]{2}\d{2}[A-Z]{4}\d{10}|[A-Z]{2}\d{2}[A-Z0-9]{11,30}|\d{9,10})(?:\s+|$)"
 )
 _BIC_START = re.compile(r"^([A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\s+(?=\S)")
-_LABELLED = re.compile(r"\bREK(?:ENING)?: ?([A-Z]{2}\d\d[A-Z0-9]{8,30})/NAAM: ?(.*)$")
+_LABELLED = re.compile(r"REK(?:ENING)?: ?([A-Z]{2}\d\d[A-Z0-9]{8,30})/NAAM: ?(.*)$")
 
 
 def fill_from_text(row: StatementRow, lines: list[str], *, supplement: str, code: str, sender: str) -> None:

@@ -436,7 +436,7 @@ def test_the_hash_follows_the_content_and_not_the_layout(tmp_path: Path) -> None
     "change",
     [
         ("[[category]]", "[[kategory]]"),
-        ('employer = true', 'employee = true'),
+        ("employer = true", "employee = true"),
         ("'\\bbumble bee", "'(\\bbumble bee"),
         ("<title>", "<titel>"),
         ('"*moskee*"', '"*Moskee*"'),

@@ -224,3 +224,46 @@ def test_a_heading_of_two_languages_gives_its_text_once(read_text) -> None:
     read = read_text(header + f"123456789;EUR;20260302;20260302;100,00;88,00;-12,00;{text}\n")
     row = read.frame.iloc[0]
     assert (row["remittance_information"], row["end_to_end_id"]) == ("huur", "")
+
+
+ABN_ROW = (
+    "123456789\tEUR\t{day}\t{before}\t{after}\t{day}\t{amount}\t"
+    "SEPA Overboeking                 IBAN: NL00FAKE0000000001\n"
+)
+VOLKSBANK_ROW = (
+    "{day},NL00FAKE0000000002,NL00FAKE0000000001,{name},,,,EUR,{before},EUR,{amount},{day},{day},9802,OVB,3141867{n},,"
+    "'huur',27\n"
+)
+TRIODOS_ROW = '"{day}","NL00FAKE0000000003","10,00","Debet",{name},"NL00FAKE0000000001","IC","Huur","{before}"\n'
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        (
+            ABN_ROW.format(day="2026013", before="1000,00", after="900,00", amount="-100,00"),
+            ABN_ROW.format(day="20260201", before="900,00", after="890,00", amount="-10,00"),
+        ),
+        (
+            VOLKSBANK_ROW.format(day="01-02-2026", name="jansen, p", before="2960.53", amount="-1100.00", n=5),
+            VOLKSBANK_ROW.format(day="02-02-2026", name="bakker", before="1860.53", amount="-10.00", n=6),
+        ),
+        (
+            TRIODOS_ROW.format(day="01-02-2026", name='"WOON","STICHTING"', before="3.200,10"),
+            TRIODOS_ROW.format(day="03-02-2026", name='"EKOPLAZA"', before="3.155,00"),
+        ),
+    ],
+    ids=["abn", "volksbank", "triodos"],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_odd_row_of_a_file_without_a_header_is_told_wherever_it_stands(
+    read_text, bad: str, good: str, is_first: bool
+) -> None:
+    read = read_text(bad + good if is_first else good + bad)
+    assert len(read.frame) == 1
+    assert len(read.problems) == 1
+
+
+def test_a_title_above_rows_without_a_header_is_no_row(read_text) -> None:
+    read = read_text("Mutaties\n" + ABN_ROW.format(day="20260201", before="900,00", after="890,00", amount="-10,00"))
+    assert (len(read.frame), len(read.problems)) == (1, 0)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from models.payments import kinds_of
-from models.statements.codes import KINDS, says_benefit, transaction_kind
+from models.statements.codes import KINDS, kind_from_text, says_benefit, transaction_kind
 from models.statements.ing_text import split_ing_text
 from models.statements.rows import parse_amount
 
@@ -91,3 +91,20 @@ def test_moment_of_payment_may_stand_before_the_account() -> None:
         "Naam: A Omschrijving: koffie Datum/Tijd: 25-01-2026 10:44:03 IBAN: NL22ABNA0123456789 Valutadatum: 25-01-2026"
     )
     assert (split.text, split.fields["iban"]) == ("koffie", "NL22ABNA0123456789")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Kosten betaalpakket 09-2025", "FEE"),
+        ("Maandelijkse kosten basispakket", "FEE"),
+        ("Debetrente roodstand december", "FEE"),
+        ("kosten huwelijksvoltrekking", "OTHER"),
+        ("kosten crematie", "OTHER"),
+        ("McDonalds Schiedam SCHIEDAM, NL", "CARD"),
+        ("Conad Rimini ITA 26-07-2026 17:44", "CARD"),
+        ("vakantie Rimini, IT", "OTHER"),
+    ],
+)
+def test_a_text_tells_a_kind_where_no_code_does(text: str, kind: str) -> None:
+    assert kind_from_text(text) == kind

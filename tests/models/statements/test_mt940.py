@@ -240,3 +240,16 @@ def test_a_name_right_behind_the_codeword_of_the_payer_is_the_name(read_text) ->
     row = read.frame.iloc[0]
     assert (row["counterparty_name"], row["remittance_information"]) == ("Customer BV", "Invoice 7/9")
     assert row["end_to_end_id"] == "E2E-1"
+
+
+def test_knab_names_the_other_side_behind_a_full_line_too(read_text) -> None:
+    full = "VOORSCHOT KINDEROPVANGTOESLAG APRIL 2026 NR 123456789T990000 2026"
+    assert len(full) == 65
+    text = (
+        ":20:KNAB\r\n:25:NL00FAKE0000000001EUR\r\n:28C:1\r\n:60F:C260101EUR100,00\r\n"
+        f":61:2601020102C10,00NTRFNONREF\r\n:86:{full}\r\nREK: NL00FAKE0000000002/NAAM: BELASTINGDIENST\r\n"
+        ":62F:C260102EUR110,00\r\n"
+    )
+    booking = read_text(text).frame.iloc[0]
+    assert (booking["counterparty_name"], booking["counterparty_iban"]) == ("BELASTINGDIENST", "NL00FAKE0000000002")
+    assert booking["remittance_information"] == full
