@@ -20,9 +20,11 @@ from models.statements.rows import (
     StatementRow,
     StatementTotal,
     clean_text,
+    name_behind,
     parse_amount,
     parse_moment,
     provided,
+    say_currency,
 )
 
 _STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
@@ -228,7 +230,8 @@ def _detail_row(detail: Any, whole: StatementRow, amount: Decimal | None, number
 
 def _fill_details(row: StatementRow, detail: Any) -> None:
     side = _other_side(row, detail)
-    row.name = _party_name(detail, side) or _party_name(detail, f"Ultmt{side}")
+    name, ultimate = _party_name(detail, side), _party_name(detail, f"Ultmt{side}")
+    row.name = name_behind(name, ultimate) if row.indicator == "DBIT" else name or ultimate
     row.iban = _account_of(detail, side)
     row.end_to_end_id = provided(_text(detail, "Refs/EndToEndId"))
     row.mandate_id = provided(_text(detail, "Refs/MndtId"))
@@ -244,6 +247,9 @@ def _fill_details(row: StatementRow, detail: Any) -> None:
         for part in _find_all(detail, "RmtInf/Strd")
     ]
     row.text = clean_text(" ".join(text for text in [*unstructured, *structured] if text))
+    instructed = "AmtDtls/InstdAmt/Amt"
+    amount, currency = _text(detail, instructed), _attribute(detail, instructed, "Ccy")
+    row.text = say_currency(row.text, amount=amount, currency=currency, own=row.currency or "EUR")
 
 
 def _other_side(row: StatementRow, detail: Any) -> str:

@@ -12,7 +12,16 @@ from models.statements.abn_text import join_cells, split_abn_text
 from models.statements.codes import transaction_kind
 from models.statements.csv_layout import Layout, Variant, find_layout, join_apostrophes
 from models.statements.ing_text import apply_ing_text, is_iban
-from models.statements.rows import StatementPart, StatementRow, StatementTotal, clean_text, parse_amount, read_lines
+from models.statements.rows import (
+    StatementPart,
+    StatementRow,
+    StatementTotal,
+    clean_text,
+    name_behind,
+    parse_amount,
+    read_lines,
+    say_currency,
+)
 
 
 @dataclass(slots=True)
@@ -122,6 +131,11 @@ def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
         texts = (cells[at].strip() for at in places.get("text", ()) if at < len(cells))
         text = " ".join(text for text in texts if text)
         row.text = clean_text(join_cells(text) if variant.text == "abn" else text)
+        if row.indicator == "DBIT":
+            row.name = name_behind(row.name, clean_text(cell(cells, "ultimate")))
+        row.text = clean_text(f"{row.text} {cell(cells, 'reason')}")
+        foreign, money = cell(cells, "foreign_amount"), cell(cells, "foreign_currency").upper()
+        row.text = say_currency(row.text, amount=foreign, currency=money, own=row.currency)
         row.kind = cell(cells, "code")
         _finish_text(row, variant, cell(cells, "type"))
         state = cell(cells, "state").lower()

@@ -60,6 +60,20 @@ class StatementRow:
         return self.amount if self.indicator == "CRDT" else -self.amount
 
 
+def name_behind(name: str, ultimate: str) -> str:
+    """Who is paid through somebody else, as ING writes it: `Shop via Stichting Mollie Payments`."""
+    if not name or not ultimate or ultimate.lower() in name.lower():
+        return name or ultimate
+    return f"{ultimate} via {name}"
+
+
+def say_currency(text: str, *, amount: str, currency: str, own: str) -> str:
+    """A text with the amount in another currency behind it, as ING writes it: `Valuta: 20,04 GBP`."""
+    if not re.fullmatch(r"[A-Z]{3}", currency) or currency == own or not re.search(r"\d", amount):
+        return text
+    return f"{text} Valuta: {amount.lstrip('+-')} {currency}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class StatementTotal:
     """End of a statement, or of one account in a file: the balances that the bank states, None when it does not."""

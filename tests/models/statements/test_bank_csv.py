@@ -267,3 +267,23 @@ def test_an_odd_row_of_a_file_without_a_header_is_told_wherever_it_stands(
 def test_a_title_above_rows_without_a_header_is_no_row(read_text) -> None:
     read = read_text("Mutaties\n" + ABN_ROW.format(day="20260201", before="900,00", after="890,00", amount="-10,00"))
     assert (len(read.frame), len(read.problems)) == (1, 0)
+
+
+def test_rabobank_tells_who_is_paid_through_another_in_which_currency_and_why_it_came_back(read_text) -> None:
+    row = (
+        '"NL35RABO0300065264","EUR","RABONL2U","00000000000000000{n}","2026-03-0{n}","2026-03-0{n}","{amount}","+62,51",'
+        '"NL00FAKE0000000001","{name}","{ultimate}","","","{code}","","","","","","{text}","","","{reason}",'
+        '"{foreign}","{money}",""\r\n'
+    )
+    plain = {"ultimate": "", "reason": "", "foreign": "", "money": "", "name": "Stichting Mollie Payments"}
+    rows = [
+        {"n": 1, "amount": "-37,49", "code": "id", "text": "order 1", **plain, "ultimate": "Kinderopvang Dribbel"},
+        {"n": 2, "amount": "-23,30", "code": "ba", "text": "London", **plain, "foreign": "-20,04", "money": "GBP"},
+        {"n": 3, "amount": "+25,00", "code": "ei", "text": "termijn", **plain, "reason": "MS03"},
+        {"n": 4, "amount": "+25,00", "code": "cb", "text": "x", **plain, "ultimate": "Iemand", "money": "EUR"},
+    ]
+    frame = read_text((RABOBANK + "".join(row.format(**told) for told in rows)).encode("cp1252")).frame
+    assert frame["counterparty_name"].tolist() == [
+        "Kinderopvang Dribbel via Stichting Mollie Payments", *["Stichting Mollie Payments"] * 3,
+    ]  # fmt: skip
+    assert frame["remittance_information"].tolist() == ["order 1", "London Valuta: 20,04 GBP", "termijn MS03", "x"]

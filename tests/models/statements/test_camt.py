@@ -183,3 +183,15 @@ def test_amounts_without_a_currency_are_in_that_of_the_balances(read_text) -> No
     read = read_text(document(bare, closing="107.00").replace("Ccy='EUR'", "Ccy='USD'"))
     assert read.frame["currency"].tolist() == ["USD"]
     assert read.files[0].totals[0].holds
+
+
+def test_who_is_paid_through_another_and_in_which_currency(read_text) -> None:
+    inner = (
+        "<NtryDtls><TxDtls><AmtDtls><InstdAmt><Amt Ccy='GBP'>10.80</Amt></InstdAmt></AmtDtls><RltdPties>"
+        "<Cdtr><Nm>Stichting Mollie Payments</Nm></Cdtr><UltmtCdtr><Nm>Kinderopvang Dribbel</Nm></UltmtCdtr>"
+        "</RltdPties><RmtInf><Ustrd>order 1</Ustrd></RmtInf></TxDtls></NtryDtls>"
+    )
+    booking = read_text(document(entry("12.50", "DBIT", inner), closing="87.50")).frame.iloc[0]
+    assert booking["counterparty_name"] == "Kinderopvang Dribbel via Stichting Mollie Payments"
+    assert booking["remittance_information"] == "order 1 Valuta: 10.80 GBP"
+    assert booking["amount"] == Decimal("12.50")
