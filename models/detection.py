@@ -21,12 +21,14 @@ from models.history import Course, build_background, build_course
 from models.payments import kind_codes
 from models.places import ABROAD, is_abroad
 from models.points import Points, collect_points, draft_signs
-from models.screening import Screening
+from models.screening import NAMELESS, STOPPED, Screening
 from models.series import draft_series, find_refunds
 from models.statements.codes import KINDS
 from models.taxonomy import SCREENED, Taxonomy
 from models.text import Texts, read_texts
 from models.words import text_column
+
+EMPLOYER, PAY = "werkgever", "salaris"  # all that is read of pay whose payer is telling
 
 
 class Model(Protocol):
@@ -51,6 +53,12 @@ class Model(Protocol):
     def taxonomy(self) -> Taxonomy:
         """The life events in force."""
         ...
+
+
+class Judge(Protocol):
+    """What says of each booking how much of it may be read (`Screening.judge`)."""
+
+    def judge(self, frame: pd.DataFrame) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,8 @@ def join_detections(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 def classify_bookings(bookings: pd.DataFrame, *, release: Model) -> pd.DataFrame:
     """booking_id, label (event id, `none` or `screened`), probability (0..1) and abstained, in the order given."""
-    screened = release.screening.screen(bookings)
-    told = release.classifier.classify(generalise(bookings[~screened], release.screening))
+    screened, passed = let_through(bookings, release.screening)
+    told = release.classifier.classify(generalise(passed, release.screening))
     return add_screened(bookings, screened, told)
 
 
@@ -131,8 +139,25 @@ def no_classifications() -> pd.DataFrame:
 
 def admit(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
     """The bookings that may be looked at, in training as in serving: screened ones gone, telling shops generalised."""
-    screened = screening.screen(bookings)
-    return generalise((bookings[~screened] if screened.any() else bookings).reset_index(drop=True), screening)
+    return generalise(let_through(bookings, screening)[1], screening)
+
+
+def let_through(bookings: pd.DataFrame, screening: Judge) -> tuple[np.ndarray, pd.DataFrame]:
+    """Which bookings are screened (bool per row), and the others; of pay by a telling employer only that it is."""
+    verdicts = screening.judge(bookings)
+    screened = verdicts == STOPPED
+    passed = (bookings[~screened] if screened.any() else bookings).reset_index(drop=True)
+    nameless = arrow.array(verdicts[~screened] == NAMELESS)
+    if not compute.any(nameless).as_py():
+        return screened, passed
+    names, texts = (text_column(passed, column) for column in ("counterparty_name", "remittance_information"))
+    extra = compute.match_substring_regex(texts, "(?i)vakantie ?(?:geld|toeslag)")  # income compares pay without it
+    pay = compute.if_else(extra, f"{PAY} vakantiegeld", PAY)
+    told = {
+        "counterparty_name": compute.if_else(nameless, EMPLOYER, names),
+        "remittance_information": compute.if_else(nameless, pay, texts),
+    }
+    return screened, passed.assign(**{name: pd.Series(column, dtype="str") for name, column in told.items()})
 
 
 def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:

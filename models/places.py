@@ -24,12 +24,14 @@ from models.words import clean_many, text_column
 _RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
 ABROAD = "buitenland"  # a text that says abroad and no more; `is_abroad` knows it again
 # Endings of web addresses of shops anywhere; those of countries are left out, since names of places abroad end so, too.
-_WEB_ENDINGS = "com|net|org|io|co|app|ai|dev|shop|store|online|info|so|tv|eu"
+_WEB_ENDINGS = "com|net|org|io|app|ai|dev|shop|store|online|tv|eu"
 _BLANK, _COMMA, _BLANK_OR_COLON = r"(?:^|\s)", r",\s*", r"(?:^|[\s:])"
 _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every language
 _WALLET = r"(?:\s+(?:(?:apple|google|samsung|garmin) pay|contact\w+))?"
 _TOWN = r">\s*(?P<town>[^>\d]*?[^>\d\s])\s+\d\d[.-]\d\d[.-]\d{4}\b"  # ASN, SNS and RegioBank write a terminal so
-_CODES_IN_DUTCH = ("DE", "FR", "MC", "ME")  # an article, a province, a centre, a word: only behind a town abroad
+_CODES_IN_DUTCH = ("DE", "FR", "GR", "MC", "ME")  # an article, provinces, a centre, a word: only behind a town abroad
+_WORDS_IN_DUTCH = ("PER", "VAT")  # no countries in capitals, but words
+_MONEY_IN_DUTCH = ("ALL", "CUP", "PEN", "TOP")  # no currencies behind an amount, but words
 _DUTCH_FROM = 1000  # inhabitants: a name that such a place in the Netherlands has, too, is taken for that
 _LANGUAGES = ("nl", "en")
 
@@ -90,15 +92,26 @@ def _ends_with(before: str, code: str, home: str) -> str:
 @cache
 def _terminals() -> str:
     """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
-    long = "|".join(_foreign_codes("iso3", "NLD"))
+    long = "|".join(code for code in _foreign_codes("iso3", "NLD") if code not in _WORDS_IN_DUTCH)
     codes = "|".join((long, *_foreign_codes("iso", "NL")))
-    moment = rf"\b(?:{long}),?\s+\d\d-\d\d-\d{{4}}\s+\d\d:\d\d\b|\b\d\d:\d\d\s+(?:{long})\b|\b(?:{long})\s+(?i:contact)"
     euro = "|".join(country["iso"] for country in _countries() if _pays_in_euros(country))
     names = "|".join(sorted(re.escape(name) for name in _country_names()))
-    money = "|".join(sorted(Locale("en").currencies.keys() - {"EUR"}))
-    told = rf"\bLand:\s*(?:{codes})\b|\\[^\\]*\\\s*(?:{codes})\b|\d\d[:.]\d\d\b.*\s(?:{euro})(?i:{_WALLET})\W*$"
-    told = rf"{told}|{moment}|\d.*\b(?i:{names})(?i:{_WALLET})\W*$"
-    return rf"{told}|\b(?:{money})\s?\d+[.,]\d\d\b|\b\d+[.,]\d\d\s?(?:{money})\b"
+    currencies = Locale("en").currencies.keys() - {"EUR"}
+    money, behind = ("|".join(sorted(kept)) for kept in (currencies, currencies - set(_MONEY_IN_DUTCH)))
+    day = r"\d\d-\d\d-\d{4}\s"
+    return "|".join(
+        (
+            rf"\bLand:\s*(?:{codes})\b",
+            rf"\\[^\\\d]{{2,}}\\(?:{codes})\b",
+            rf"\b(?:{long}),?\s{day}\d\d:\d\d\b",
+            rf"\b{day}\d\d:\d\d\s(?:{long})(?:\s+(?i:pas|contact)|\W*$)",
+            rf"\bMCC:\d{{4}}(?:\s[\d.,]+\s[A-Z]{{3}})?\s(?:{long})\b",
+            rf"(?i:pasnr)\.?\s?\d+\s[^\d]+\s(?:{euro})(?i:{_WALLET})\W*$",
+            rf"\d.*\b(?i:{names})(?i:{_WALLET})\W*$",
+            rf"\b(?:{money})\s?\d+[.,]\d\d\b",
+            rf"\b\d+[.,]\d\d\s(?:{behind})(?:\s+(?:[A-Z]{{3}}\b|(?i:koers|contact|opslag))|\W*$)",
+        )
+    )
 
 
 @cache

@@ -159,10 +159,11 @@ def _bind_one(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any] | dic
 def _bind_columns(compiled: _Compiled, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
     """Values of many rows as the driver takes them."""
     names, given = [name for name, _, _ in compiled.values], []
+    count = len(next(iter(columns.values())))
     for name, own, turn in compiled.values:
-        column = columns[name] if own is _GIVEN else repeat(own)
+        column = columns[name] if own is _GIVEN else repeat(own, count)
         given.append(column if turn is None else map(turn, column))
-    rows = zip(*given, strict=False)  # a value of the statement's own has no end
+    rows = zip(*given, strict=True)
     return list(rows) if compiled.is_positional else [dict(zip(names, row, strict=True)) for row in rows]
 
 

@@ -61,6 +61,9 @@ READ_COLUMNS = (
     "purpose_code",
 )
 
+PASSES, NAMELESS, STOPPED = range(3)
+_SPARED = -2  # a number below those of categories, as -1 for no category
+
 # Bookings from which the sieve saves more than it costs: RE2 learns its large patterns anew for every frame (measured:
 # twice the time at 30 bookings, equal at 8,000, less than half at 100,000).
 _SIEVED_FROM = 10_000
@@ -178,7 +181,16 @@ class Screening:
         numpy array of bool, one per row
             True: screened. The category is not told, on purpose.
         """
-        return self._find(frame) >= 0
+        return self.judge(frame) == STOPPED
+
+    def judge(self, frame: pd.DataFrame) -> np.ndarray:
+        """As `screen`, and of which bookings nothing but that they are pay may be read; PASSES, NAMELESS or STOPPED.
+
+        NAMELESS is a salary whose payer would be stopped: its name tells where somebody works, and a text can tell it
+        in more ways than a name can be taken out of it.
+        """
+        found = self._find(frame)
+        return np.select([found >= 0, found == _SPARED], [STOPPED, NAMELESS], PASSES)
 
     def generalise(self, name: str) -> str:
         """The plain category (`groceries`, `school`, `membership`) that stands in for a telling name, else ""."""
@@ -223,7 +235,7 @@ class Screening:
         return self._category_ids[found] if found >= 0 else ""
 
     def _find(self, frame: pd.DataFrame) -> np.ndarray:
-        """Number of the first category that stops each booking, -1 where none does."""
+        """Number of the first category that stops each booking, -1 where none does, _SPARED where it is pay."""
         bookings = _read_columns(frame)
         if len(bookings) < _SIEVED_FROM:
             distinct, at = _distinct(bookings)
@@ -246,7 +258,7 @@ class Screening:
         by_name = match(turn_around(judged), self.sieve.name)
         cut = np.flatnonzero(self._are_cut(names))
         by_name[cut] |= self.sieve.cut.end(judged.take(cut))
-        by_name |= is_one_of(join_spelled_letters(plain), self.sieve.whole_names)
+        by_name |= is_one_of(_whole_names(plain), self.sieve.whole_names)
         texts, text_at = encode(as_arrow(bookings["remittance_information"]))
         if self.sieve.is_digit_blind:
             texts, at = encode(level_digits(texts))
@@ -273,7 +285,7 @@ class Screening:
         name = _Part(self._judged_names(plain), at)
         cut = np.flatnonzero(self._are_cut(raw_names))
         cut = cut[self.sieve.cut.end(name.values.take(cut))]
-        names = _Names(turn_around(name.values), join_spelled_letters(plain), cut, name.values.take(cut))
+        names = _Names(turn_around(name.values), _whole_names(plain), cut, name.values.take(cut))
         raw_texts, at = _may_hold(bookings["remittance_information"], suspects.by_text if suspects else everything)
         text = _Part(self._judged_texts(raw_texts), at)
         hits = [self._hits(category, name, names, text) for category in self.categories]
@@ -302,6 +314,8 @@ class Screening:
         for number, (payer, other, spared) in enumerate(stopped):
             only_payer = payer & spared & silent
             found[(found < 0) & ((other & ~only_payer) | (payer & ~spared))] = number
+        pay = np.logical_or.reduce([payer & spared for payer, _, spared in stopped])
+        found[(found < 0) & pay] = _SPARED
         return found
 
     def _undecided(self, hits: list[_Found], bookings: pd.DataFrame) -> np.ndarray:
@@ -309,9 +323,9 @@ class Screening:
         undecided, credit = np.zeros(len(bookings), dtype=bool), _is_credit(bookings)
         for category, hit in zip(self.categories, hits, strict=True):
             for rule, said in zip(category.rules, hit.rules, strict=True):
-                if rule.also or rule.unless or category.employer:
+                if rule.also or rule.unless or category.employer == "worded":
                     undecided |= said
-            if category.employer:
+            if category.employer == "worded":
                 undecided |= hit.payer & credit
         return undecided
 
@@ -360,11 +374,14 @@ class Screening:
 
         The flag "this is a salary" may stay and the name is dropped for all payers, so people who work for a church, a
         mosque, a union or a hospital keep the events that salaries show (domain specification 2, payer of salary).
+        Where a word for pay is rather a prize or that of a prisoner, only the bank's own code tells it ("coded").
         """
         if not category.employer:
             return np.zeros_like(coded)
-        spared, rows = coded.copy(), np.flatnonzero(paid)
-        spared[rows] |= whole.in_texts(self.salary.words, rows)
+        spared = coded.copy()
+        if category.employer == "worded":
+            rows = np.flatnonzero(paid)
+            spared[rows] |= whole.in_texts(self.salary.words, rows) & ~whole.in_texts(self.salary.unless, rows)
         return spared
 
     def _are_silent(self, bookings: pd.DataFrame, salaries: list[np.ndarray]) -> np.ndarray:
@@ -400,6 +417,11 @@ class Screening:
         is_transfer = bookings["bank_transaction_code"].isin(self.abroad.transfer_codes).to_numpy(dtype=bool)
         is_transfer = is_transfer & (bookings["creditor_id"] == "").to_numpy(dtype=bool) & ~_is_credit(bookings)
         return np.asarray(abroad & is_transfer)
+
+
+def _whole_names(plain: arrow.Array) -> arrow.Array:
+    """Whole names, of who is paid through somebody else (`Shop via Adyen`) without the other one."""
+    return join_spelled_letters(compute.replace_substring_regex(plain, r" via .*$", ""))
 
 
 @cache

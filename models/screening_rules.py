@@ -24,7 +24,7 @@ class Category:
     """One reason to stop a booking, compiled. `employer`: a salary from such a payer may pass (see `_spare_salary`)."""
 
     id: str
-    employer: bool
+    employer: Literal["", "coded", "worded"]
     words: str
     name_words: str
     text_words: str
@@ -56,11 +56,12 @@ class Persons:
 
 @dataclass(frozen=True, slots=True)
 class Salary:
-    """What tells that a credit is a salary."""
+    """What tells that a credit is a salary: codes always, `words` without `unless` where a category allows it."""
 
     transaction_codes: frozenset[str]
     purpose_codes: frozenset[str]
     words: str
+    unless: str
 
 
 def build_category(raw: dict[str, Any]) -> Category:
@@ -77,7 +78,7 @@ def build_category(raw: dict[str, Any]) -> Category:
     name_words = list(raw.get("name_words", []))
     return Category(
         id=str(raw["id"]),
-        employer=bool(raw.get("employer", False)),
+        employer=raw.get("employer", ""),
         words=compile_words(words),
         name_words=compile_words(name_words),
         text_words=compile_words(raw.get("text_words", [])),
@@ -122,6 +123,7 @@ def build_salary(raw: dict[str, Any]) -> Salary:
         transaction_codes=frozenset(raw["transaction_codes"]),
         purpose_codes=frozenset(raw["purpose_codes"]),
         words=compile_words(raw["words"]),
+        unless=compile_words(raw["unless"]),
     )
 
 

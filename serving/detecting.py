@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from models.errors import IntegrityError
-from models.screening import READ_COLUMNS, Screening
+from models.screening import READ_COLUMNS, STOPPED, Screening
 from models.taxonomy import Taxonomy
 from serving.care import Detection
 from serving.problems import Problem
@@ -66,18 +66,22 @@ class ScreeningOnce:
 
     def __init__(self, screening: Screening) -> None:
         self._screening = screening
-        self._known: dict[tuple[Any, ...], bool] = {}
+        self._known: dict[tuple[Any, ...], int] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._screening, name)
 
     def screen(self, frame: pd.DataFrame) -> np.ndarray:
         """As `Screening.screen`."""
+        return self.judge(frame) == STOPPED
+
+    def judge(self, frame: pd.DataFrame) -> np.ndarray:
+        """As `Screening.judge`."""
         absent = pd.Series("", index=frame.index, dtype="str")
         rows = list(zip(*(frame.get(name, absent).fillna("") for name in READ_COLUMNS), strict=True))
         if not all(row in self._known for row in rows):
-            self._known.update(zip(rows, self._screening.screen(frame).tolist(), strict=True))
-        return np.array([self._known[row] for row in rows], dtype=bool)
+            self._known.update(zip(rows, self._screening.judge(frame).tolist(), strict=True))
+        return np.array([self._known[row] for row in rows], dtype=np.int64)
 
 
 class ReleaseOnce:

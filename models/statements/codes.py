@@ -6,6 +6,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from babel import Locale
+from babel.core import get_global
+
 KINDS = ("CARD", "CASH", "SCT", "SCT_BATCH", "SALARY", "SDD", "IDEAL", "INTERNAL", "FEE", "RETURN", "OTHER")
 _ISO = re.compile(r"([A-Z]{4})[-/.+_ ]([A-Z]{4})[-/.+_ ]([A-Z]{4})")
 _TRCD = re.compile(r"(?:^|/)(\d{5})(?:/|$)")
@@ -13,14 +16,10 @@ _GVC = re.compile(r"GVC[/ ]?(\d{3})")
 # Lines of terminals: of ASN, SNS or RegioBank; the number of a card behind a time; shop, town and country.
 _TERMINAL = re.compile(
     r">.{2,24}? \d{1,2}\.\d\d\.\d{4} \d{1,2}U\d\d KV\d{3}"
-    r"|\b\d\d[:.]\d\d\b.*\bPAS(?:NR|VOLGNR)?[.:]*\s?\d{2,4}\b"
-    r"|^[^\\]{2,40}\\[^\\]{2,40}\\\s*[A-Z]{2,3}\b"
+    r"|\b\d\d-\d\d-\d{4} \d\d:\d\d\b.{0,60}\bPAS[.:]*\s?\d{2,4}\b"
+    r"|\b\d\d[:.]\d\d\b.{0,60}\bPAS(?:NR|VOLGNR)[.:]*\s?\d{2,4}\b"
 )
-# A country (ISO 3166, always in capitals) beside date and time, or behind a town in capitals at the end.
-_COUNTRY = re.compile(
-    r"\b[A-Z]{3},?\s+\d\d-\d\d-\d{4}\s+\d\d:\d\d\b|\b\d\d-\d\d-\d{4}\s+\d\d:\d\d\s+[A-Z]{3}\b"
-    r"|\b[A-Z][A-Z' .-]+, [A-Z]{2}$"
-)
+_NO_COUNTRIES = frozenset({"BV", "CV", "VAT", "PER"})  # codes that are words or forms of companies in Dutch texts
 _PURPOSES = frozenset({"SALA", "PAYR"})
 
 
@@ -65,13 +64,33 @@ def kind_from_text(text: str) -> str:
     return "CARD" if is_terminal_line(text) else "OTHER"
 
 
-def is_terminal_line(text: str) -> bool:
-    """Whether a text is what a card terminal writes.
+def is_terminal_line(text: str, *, with_time: bool = False) -> bool:
+    """Whether a text is what a card terminal writes; `with_time`: with the time of the payment, as it is surest.
 
-    `SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN .. Pas: 005`, `SHOP\\TOWN\\NL ..`, `SHOP TOWN NLD
-    24-12-2025 18:51`, `Shop TOWN, NL`.
+    `SHOP >TOWN 24.12.2025 18U51 KV005 ..`, `24-12-2025 18:51 TOWN .. Pas: 005`, `SHOP TOWN NLD 24-12-2025 18:51`; and
+    without a time `SHOP\\TOWN\\NL ..` and `Shop TOWN, NL`. Countries are those of ISO 3166, in capitals.
     """
-    return _TERMINAL.search(text.upper()) is not None or _COUNTRY.search(text) is not None
+    if _TERMINAL.search(text.upper()) is not None:
+        return True
+    beside_moment, behind_town = _country_patterns()
+    return beside_moment.search(text) is not None or (not with_time and behind_town.search(text) is not None)
+
+
+@lru_cache(maxsize=1)
+def _country_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A country (alpha-3) beside date and time; a country (alpha-2 or alpha-3) behind a town."""
+    known = get_global("territory_aliases"), Locale("en").territories
+    long, short = (
+        "|".join(sorted(code for code in codes if len(code) == n and code.isalpha() and code not in _NO_COUNTRIES))
+        for codes, n in zip(known, (3, 2), strict=True)
+    )
+    moment = r"\d\d-\d\d-\d{4}\s\d\d:\d\d\b"
+    return (
+        re.compile(rf"\b(?:{long}),?\s{moment}|\b{moment}\s(?:{long})\b"),
+        re.compile(
+            rf"^[^\\]{{2,40}}\\[^\\\d]{{2,40}}\\(?:{short}|{long})\b|^.{{0,60}}\b[A-Z][A-Z' .-]{{2,30}}, (?:{short})$"
+        ),
+    )
 
 
 def says_benefit(text: str) -> bool:

@@ -285,7 +285,7 @@ def decide_kind(row: StatementRow) -> str:
         return "SALARY"
     if kind in ("CARD", "OTHER") and "TERUGBOEKING" in row.text[-40:].upper():
         return "RETURN"
-    if kind == "SCT" and not row.iban and is_terminal_line(row.text):
+    if kind == "SCT" and row.indicator == "DBIT" and not row.iban and is_terminal_line(row.text, with_time=True):
         return "CARD"  # some banks call every payment in MT940 a transfer
     if kind != "OTHER":
         return kind

@@ -69,7 +69,7 @@ def name_behind(name: str, ultimate: str) -> str:
 
 def say_currency(text: str, *, amount: str, currency: str, own: str) -> str:
     """A text with the amount in another currency behind it, as ING writes it: `Valuta: 20,04 GBP`."""
-    if not re.fullmatch(r"[A-Z]{3}", currency) or currency == own or not re.search(r"\d", amount):
+    if not re.fullmatch(r"[A-Z]{3}", currency) or currency == own or not re.search(r"[1-9]", amount):
         return text
     return f"{text} Valuta: {amount.lstrip('+-')} {currency}".strip()
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pandas as pd
 
+from models.detection import let_through
 from models.lexicon import default_lexicon
 from models.text import PARTIES, read_texts
 from serving.care import Detection
@@ -51,7 +52,7 @@ def find_evidence(
     if frame.empty:
         return {one: Evidence((), len(one.evidence)) for one in found}
     once = ReleaseOnce(release)  # explaining screens the same bookings again
-    frame = frame[~once.screening.screen(frame)].reset_index(drop=True)
+    frame = let_through(frame, once.screening)[1]
     return {one: _evidence_of(one, frame, customer_id, once, explain) for one in found}
 
 

@@ -21,7 +21,7 @@ from fairlearn.reductions import ExponentiatedGradient, TruePositiveRateParity
 from scipy import sparse
 
 from models.classifier import BookingClassifier
-from models.detection import Model, generalise, prepare_screened
+from models.detection import Model, generalise, let_through, prepare_screened
 from models.event_learning import Examples
 from models.events import EventDetector
 from models.text import read_texts
@@ -71,9 +71,8 @@ def fit_detectors(trained: Trained, groups: pd.Series, release: Model, *, seed: 
     groups : Series
         The group of each customer, by customer_id; whoever is missing is of none.
     """
-    passed = ~release.screening.screen(trained.bookings)
-    kept = generalise(trained.bookings[passed].reset_index(drop=True), release.screening)
-    labels = trained.labels[passed]
+    screened, passed = let_through(trained.bookings, release.screening)
+    kept, labels = generalise(passed, release.screening), trained.labels[~screened]
     texts = read_texts(kept, names=release.classifier.names_)
     last_day: date = kept["booking_date"].max().date()
     views = [

@@ -104,6 +104,13 @@ def test_moment_of_payment_may_stand_before_the_account() -> None:
         ("McDonalds Schiedam SCHIEDAM, NL", "CARD"),
         ("Conad Rimini ITA 26-07-2026 17:44", "CARD"),
         ("vakantie Rimini, IT", "OTHER"),
+        ("KOSTEN BANKSTEL", "OTHER"),
+        ("Debetrente hypotheek", "OTHER"),
+        ("TANDARTS DE JONG, BV", "OTHER"),
+        ("GEBOEKT OP 12-05-2025 10:00 UUR", "OTHER"),
+        ("HUUR ZAAL VAN 12-05-2025 10:00", "OTHER"),
+        ("Borrel 21:30 pas 12", "OTHER"),
+        ("factuur\\2025\\AB", "OTHER"),
     ],
 )
 def test_a_text_tells_a_kind_where_no_code_does(text: str, kind: str) -> None:
