@@ -24,6 +24,7 @@ from models.kill_switch import KillSwitches
 from models.permission import PermissionEvent, append_permission
 from models.points import Points
 from models.purposes import PurposeRegistry, default_purposes
+from models.screening import PASSES, STOPPED
 from models.signing import load_registry
 from models.store import Store, open_store
 from models.taxonomy import Taxonomy, default_taxonomy
@@ -62,8 +63,8 @@ class WordScreening:
 
     word: str = "kerk"
 
-    def screen(self, frame: pd.DataFrame) -> np.ndarray:
-        return frame["remittance_information"].str.contains(self.word).to_numpy(dtype=bool)
+    def judge(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.where(frame["remittance_information"].str.contains(self.word), STOPPED, PASSES)
 
 
 @dataclass(frozen=True)
