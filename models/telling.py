@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 import numpy as np
 
 from models.history import parameters
-from models.points import Points
+from models.points import STRONG, Points
 
 OVERDRAFT = "overdraft"  # told by a balance below zero: nothing to learn
 
@@ -74,7 +74,18 @@ def told_by_rule(points: Points) -> np.ndarray:
     new = (points.figure("party_bookings") <= 0) & (np.abs(points.figure("other_ratio") - 1) > settings["same"])
     primary = (points.figure("is_primary") > 0) & new & (points.figure("is_person") <= 0)
     sure = points.figure("probability") * primary
-    return np.where(tells, settings["score"] * np.maximum(np.where(two, np.minimum(together / 2, 1.0), 0.0), sure), 0.0)
+    both = np.minimum(together / 2, 1.0)
+    told = np.maximum(np.where(two, both, 0.0), sure)
+    return settings["score"] * np.maximum(np.where(tells, told, 0.0), np.where(_are_bills(points), both, 0.0))
+
+
+def _are_bills(points: Points) -> np.ndarray:
+    """Second sure bills of an event of `[told_by_rule.bills]`: a builder's terms, a kitchen's down payment and rest."""
+    euros = parameters()["told_by_rule"]["bills"]
+    least = np.log1p([100 * float(euros.get(event, np.inf)) for event in points.events])
+    sure = (points.figure("probability") >= STRONG) & (points.figure("strong_signs") >= 2)
+    fresh = points.figure("earlier_strong") <= 0
+    return np.asarray(sure & fresh & (points.figure("log_amount_max") >= least[points.event]))
 
 
 def _is_new_contract(points: Points) -> np.ndarray:
