@@ -3,7 +3,7 @@
 Screening comes first here, so no screened booking reaches a feature whoever asks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -157,7 +157,7 @@ def let_through(bookings: pd.DataFrame, screening: Judge) -> tuple[np.ndarray, p
         "counterparty_name": compute.if_else(nameless, EMPLOYER, names),
         "remittance_information": compute.if_else(nameless, pay, texts),
     }
-    return screened, passed.assign(**{name: pd.Series(column, dtype="str") for name, column in told.items()})
+    return screened, _retold(passed, told)
 
 
 def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
@@ -181,9 +181,13 @@ def generalise(bookings: pd.DataFrame, screening: Screening) -> pd.DataFrame:
         "counterparty_name": compute.replace_with_mask(names, arrow.array(telling), plain),
         "remittance_information": compute.replace_with_mask(texts, arrow.array(by_card), said),
     }
-    return bookings.assign(
-        **{name: pd.Series(column, dtype="str", index=bookings.index) for name, column in told.items()}
-    )
+    return _retold(bookings, told)
+
+
+def _retold(bookings: pd.DataFrame, told: Mapping[str, arrow.Array]) -> pd.DataFrame:
+    """The same bookings with other texts in some columns."""
+    columns = {name: pd.Series(column, dtype="str", index=bookings.index) for name, column in told.items()}
+    return bookings.assign(**columns)
 
 
 def prepare(bookings: pd.DataFrame, *, as_of: date, model: Model) -> Prepared:

@@ -19,6 +19,7 @@ from babel import Locale
 
 from models.lexicon import default_lexicon
 from models.payments import is_by_card
+from models.statements.codes import WORDS_LIKE_COUNTRIES
 from models.words import clean_many, text_column
 
 _RATE = r"\b(?:(?:wissel)?koers|exchange rate|wechselkurs|buitenland|abroad)\b"
@@ -30,7 +31,6 @@ _SHORTEST_PLACE = 4  # letters: shorter names of places are words of every langu
 _WALLET = r"(?:\s+(?:(?:apple|google|samsung|garmin) pay|contact\w+))?"
 _TOWN = r">\s*(?P<town>[^>\d]*?[^>\d\s])\s+\d\d[.-]\d\d[.-]\d{4}\b"  # ASN, SNS and RegioBank write a terminal so
 _CODES_IN_DUTCH = ("DE", "FR", "GR", "MC", "ME")  # an article, provinces, a centre, a word: only behind a town abroad
-_WORDS_IN_DUTCH = ("PER", "VAT")  # no countries in capitals, but words
 _MONEY_IN_DUTCH = ("ALL", "CUP", "PEN", "TOP")  # no currencies behind an amount, but words
 _DUTCH_FROM = 1000  # inhabitants: a name that such a place in the Netherlands has, too, is taken for that
 _LANGUAGES = ("nl", "en")
@@ -92,7 +92,7 @@ def _ends_with(before: str, code: str, home: str) -> str:
 @cache
 def _terminals() -> str:
     """A pattern for a foreign country or currency as terminals' texts name them beside a time and a number."""
-    long = "|".join(code for code in _foreign_codes("iso3", "NLD") if code not in _WORDS_IN_DUTCH)
+    long = "|".join(code for code in _foreign_codes("iso3", "NLD") if code not in WORDS_LIKE_COUNTRIES)
     codes = "|".join((long, *_foreign_codes("iso", "NL")))
     euro = "|".join(country["iso"] for country in _countries() if _pays_in_euros(country))
     names = "|".join(sorted(re.escape(name) for name in _country_names()))

@@ -273,7 +273,7 @@ class Screening:
         return _Suspects(named | told | by_account[account_at] | by_creditor[creditor_at], named, told)
 
     def _judge(self, bookings: pd.DataFrame, suspects: _Suspects | None = None) -> np.ndarray:
-        """Number of the first category that stops each booking, -1 where none does.
+        """Number of the first category that stops each booking, -1 where none does, _SPARED where it is pay.
 
         Without `suspects` every name and every text may hold a word of a category.
         """
@@ -300,7 +300,7 @@ class Screening:
         return found
 
     def _first_category(self, bookings: pd.DataFrame, hits: list[_Found], whole: _Whole) -> np.ndarray:
-        """Number of the first category whose words stop each booking, -1 where none does."""
+        """Number of the first category whose words stop each booking, -1 where none does, _SPARED where it is pay."""
         coded, credit = self._coded_salary(bookings), _is_credit(bookings)
         creditor_ids = compute.utf8_upper(as_arrow(bookings["creditor_id"]))
         found, stopped = np.full(len(bookings), -1), []

@@ -17,7 +17,8 @@ from serving.nightly import find_allowed_of
 _IDS_AT_ONCE = 10_000  # SQLite takes about 32,000 values in a statement
 FOLLOWED = (told_detections, followed_customers)  # go with the last permission, as nights do
 _DAYS = ("onset_date", "detected_on")
-_FOUND = tuple(column.name for column in detections.columns if column.name not in ("as_of", "release_id"))
+_MADE_BY = ("as_of", "release_id")  # of the night; all else is found
+_FOUND = tuple(column.name for column in detections.columns if column.name not in _MADE_BY)
 # By columns: a row of a frame costs several times as much as one of lists.
 _ADD_DETECTIONS, _ADD_RUNS = Prepared(detections.insert()), Prepared(runs.insert())
 _PAGE = 5_000  # customers looked at in one transaction
@@ -77,7 +78,7 @@ def write_chunk(connection: sa.Connection, found: pd.DataFrame, judged: Collecti
 
 
 def _made_by(night: Night) -> dict[str, Any]:
-    return {"as_of": night.as_of, "release_id": night.release_id}
+    return {name: getattr(night, name) for name in _MADE_BY}
 
 
 def _column(found: pd.DataFrame, name: str) -> list[Any]:

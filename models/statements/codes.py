@@ -19,7 +19,15 @@ _TERMINAL = re.compile(
     r"|\b\d\d-\d\d-\d{4} \d\d:\d\d\b.{0,60}\bPAS[.:]*\s?\d{2,4}\b"
     r"|\b\d\d[:.]\d\d\b.{0,60}\bPAS(?:NR|VOLGNR)[.:]*\s?\d{2,4}\b"
 )
-_NO_COUNTRIES = frozenset({"BV", "CV", "VAT", "PER"})  # codes that are words or forms of companies in Dutch texts
+WORDS_LIKE_COUNTRIES = frozenset({"PER", "VAT"})  # no countries in capitals, but words
+_FORMS = frozenset({"BV", "CV"})  # nor these, but forms of companies
+# Where a country stands in a terminal's line: beside date and time, behind a town.
+_MOMENT = r"\d\d-\d\d-\d{4}\s\d\d:\d\d\b"
+_BESIDE_MOMENT = (re.compile(rf"\b([A-Z]{{3}}),?\s{_MOMENT}"), re.compile(rf"\b{_MOMENT}\s([A-Z]{{3}})\b"))
+_BEHIND_TOWN = (
+    re.compile(r"^[^\\]{2,40}\\[^\\\d]{2,40}\\([A-Z]{2,3})\b"),
+    re.compile(r"^.{0,60}\b[A-Z][A-Z' .-]{2,30}, ([A-Z]{2})$"),
+)
 _PURPOSES = frozenset({"SALA", "PAYR"})
 
 
@@ -72,25 +80,16 @@ def is_terminal_line(text: str, *, with_time: bool = False) -> bool:
     """
     if _TERMINAL.search(text.upper()) is not None:
         return True
-    beside_moment, behind_town = _country_patterns()
-    return beside_moment.search(text) is not None or (not with_time and behind_town.search(text) is not None)
+    places = _BESIDE_MOMENT if with_time else (*_BESIDE_MOMENT, *_BEHIND_TOWN)
+    return any(code in _countries() for place in places for code in place.findall(text))
 
 
 @lru_cache(maxsize=1)
-def _country_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A country (alpha-3) beside date and time; a country (alpha-2 or alpha-3) behind a town."""
-    known = get_global("territory_aliases"), Locale("en").territories
-    long, short = (
-        "|".join(sorted(code for code in codes if len(code) == n and code.isalpha() and code not in _NO_COUNTRIES))
-        for codes, n in zip(known, (3, 2), strict=True)
-    )
-    moment = r"\d\d-\d\d-\d{4}\s\d\d:\d\d\b"
-    return (
-        re.compile(rf"\b(?:{long}),?\s{moment}|\b{moment}\s(?:{long})\b"),
-        re.compile(
-            rf"^[^\\]{{2,40}}\\[^\\\d]{{2,40}}\\(?:{short}|{long})\b|^.{{0,60}}\b[A-Z][A-Z' .-]{{2,30}}, (?:{short})$"
-        ),
-    )
+def _countries() -> frozenset[str]:
+    """Codes of countries, of two letters and of three."""
+    known = {code for code in map(str, Locale("en").territories) if len(code) == 2}
+    known |= {code for code in map(str, get_global("territory_aliases")) if len(code) == 3 and code.isalpha()}
+    return frozenset(known) - WORDS_LIKE_COUNTRIES - _FORMS
 
 
 def says_benefit(text: str) -> bool:

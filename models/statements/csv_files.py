@@ -133,7 +133,6 @@ def _builder(layout: Layout) -> Callable[[list[str], int], StatementRow]:
         row.text = clean_text(join_cells(text) if variant.text == "abn" else text)
         if row.indicator == "DBIT":
             row.name = name_behind(row.name, clean_text(cell(cells, "ultimate")))
-        row.text = clean_text(f"{row.text} {cell(cells, 'reason')}")
         foreign, money = cell(cells, "foreign_amount"), cell(cells, "foreign_currency").upper()
         row.text = say_currency(row.text, amount=foreign, currency=money, own=row.currency)
         row.kind = cell(cells, "code")
