@@ -22,6 +22,7 @@ from models.lookback import (
     counts_within,
     day_keys,
     distinct_within,
+    expand,
     group_starts,
     is_first,
     largest_within,
@@ -40,8 +41,8 @@ FEATURES: tuple[str, ...] = (
     "probability", "rival", "probability_max", "probability_sum", "signs", "strong_signs", "signs_days", "parties",
     "new_parties", "sayings", "log_amount_sum", "log_amount_max", "earlier_signs", "earlier_strong", "gap_days",
     "chain_days", "quiet_days", "chain_history_days", "sign_party_signs", "sign_party_gap_days", "sign_party_days",
-    "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "ratio_before", "step_units",
-    "says_child_budget", "is_primary", "party_step_units", "birth_misfit",
+    "party_first_history_days", "other_gap_days", "other_ratio", "other_since", "other_distance", "ratio_before",
+    "step_units", "says_child_budget", "is_primary", "party_step_units", "birth_misfit",
     # of a series
     "payer_salaries", "payer_days", "told_salary", "recent_spread", "recent_highest", "earlier_spread", "steady",
     "ratio_clear", "teen_misfit", "replaced_gap_days", "replaced_ratio", "replaced_salaries", "replaced_silent_days",
@@ -259,6 +260,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
         "gap_days": np.minimum(days - taken(days, before, -settings["never_days"]), settings["never_days"]),
         **_chain_figures(course, at, group),
         **_party_figures(course, at, group, probability),
+        "other_distance": _nearest_other(course, at, near),
         **_step_figures(course, at, group),
     }
 
@@ -295,6 +297,21 @@ def _party_figures(course: Course, at: np.ndarray, group: np.ndarray, probabilit
         "other_ratio": ratio(np.abs(course.cents[at]), np.abs(taken(course.cents[at], other, 0.0))),
         "other_since": np.arange(len(at)) - runs.first - runs.rank,
     }
+
+
+def _nearest_other(course: Course, at: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """How far the amount is at best from those that others had shortly before, as a share (0..1); MISSING without any.
+
+    One and the same amount to another is a landlord or a school under a new name, whatever lies between.
+    """
+    asked, member = expand(near, np.arange(len(at)))
+    other = course.party[at[asked]] != course.party[at[member]]
+    asked, member = asked[other], member[other]
+    theirs = course.cents[at[member]].astype(np.float64)
+    apart = np.abs(course.cents[at[asked]] / np.where(theirs != 0, theirs, np.inf) - 1).clip(0, 1)
+    nearest = np.full(len(at), np.inf)
+    np.minimum.at(nearest, asked, apart)
+    return np.where(np.isfinite(nearest), nearest, MISSING)
 
 
 def _step_figures(course: Course, at: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:

@@ -99,7 +99,7 @@ def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np
     median = median_of_known(lags)
     begun = days[runs.first] if len(at) else days
     return {
-        "replaced_distance": _nearest_pay(lags, last),
+        "replaced_distance": _nearest_pay(cents, runs, asked[ended], member[ended]),
         "replaced_gap_days": np.minimum(begun - taken(days, last, -never), never),
         "replaced_ratio": ratio(median, taken(median, last, 0.0)),
         "replaced_salaries": taken(runs.rank + 1, last, 0.0),
@@ -107,16 +107,20 @@ def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np
     }
 
 
-def _nearest_pay(lags: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """How far the recent pays are from those of another series at best, as a share; MISSING without another.
+def _nearest_pay(cents: np.ndarray, runs: Runs, asked: np.ndarray, ended: np.ndarray) -> np.ndarray:
+    """How far the pays of a series are at best from the last ones of any that ended; MISSING without another.
 
-    One and the same amount from a new payer is an employer under a new name, not a new job.
+    One and the same amount from a new payer is an employer under a new name, not a new job: seen once, it stays so.
+    `asked` and `ended` are pairs of a pay and the last one of another series. Returns a share (0..1) per pay.
     """
-    if not len(last):
-        return np.zeros(0)
-    theirs = lags[np.maximum(last, 0)]
-    apart = np.abs(lags[:, :, None] / np.where(theirs > 0, theirs, np.nan)[:, None, :] - 1).reshape(len(last), -1)
-    return np.where(last >= 0, np.fmin.reduce(apart, axis=1).clip(0, 1), MISSING)
+    if not len(asked):
+        return np.full(len(cents), MISSING)
+    mine = np.column_stack([runs.before(cents, lag, np.nan)[asked] for lag in range(_LONG)])
+    theirs = np.column_stack([runs.before(cents, lag, np.nan)[ended] for lag in range(RECENT)])
+    apart = np.abs(mine[:, :, None] / np.where(theirs > 0, theirs, np.nan)[:, None, :] - 1)
+    nearest = np.full(len(cents), np.inf)
+    np.fmin.at(nearest, asked, np.fmin.reduce(apart.reshape(len(asked), -1), axis=1).clip(0, 1))
+    return np.where(np.isfinite(nearest), nearest, MISSING)
 
 
 def _told_credits(course: Course) -> dict[str, np.ndarray]:
