@@ -4,8 +4,9 @@ The income is a state that life events change: first_job, job_change, income_ris
 social_assistance_start, retirement, study_start and graduation.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from training.simulation.accounts import company_iban
 from training.simulation.ledger import Party
 from training.simulation.life import Life
 from training.simulation.parameters import figure, load_table
@@ -77,10 +78,19 @@ def _surprise(life: Life, state: Income, month: Month) -> None:
         state.cents = int(state.cents * life.dice.between(*shares["yearly_rise"]))
     weekly = state.period == "weekly"
     if life.dice.chance(shares["agencies_a_year" if weekly else "payer_renamed"] / 12):
-        state.party, _ = _party_for(life, "salary")
+        state.party = _party_for(life, "salary")[0] if weekly else _renamed(life, state.party)
     if not state.more_to_come and life.dice.chance(shares["moved_elsewhere"] / 12):
         state.kind = "elsewhere"
     state.unpaid = life.dice.chance(shares["unpaid_month"] / 12)
+
+
+def _renamed(life: Life, party: Party) -> Party:
+    """The same employer as it shows afterwards: under a new name, with an account elsewhere, or paid by a service."""
+    other, _ = _party_for(life, "salary")
+    how = life.dice.weigh(figure("everyday", "renamed_employers"))
+    if how == "name":
+        return replace(party, name=other.name)
+    return replace(party, iban=company_iban(f"{party.name} 2")) if how == "account" else other
 
 
 def _surprise_student(life: Life, state: Income, month: Month) -> None:
