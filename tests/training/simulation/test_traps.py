@@ -57,7 +57,7 @@ def test_3_weekly_pay_has_weeks_without_work_and_no_event() -> None:
 
 
 def test_4_a_fixed_transfer_to_a_parent_abroad_is_screened_and_no_alimony() -> None:
-    senders = live_like(lambda home: home.remits and home.origin != "dutch", 24, {})
+    senders = live_like(lambda home: home.remits and home.origin != "dutch", 60, {})
     table = load_table("texts_screened")
     keys = ("parent_abroad", "parent_abroad_TR", "parent_abroad_PL")
     texts = {text.lower() for key in keys for split in ("train", "test") for _, text in table[key][split]}
