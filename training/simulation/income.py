@@ -143,10 +143,11 @@ def _first_state(life: Life, coming: list[str]) -> Income:
 
 
 def _pension_rights(life: Life) -> tuple[float, bool]:
-    """Share of the full state pension (2 % less per year abroad) and whether a pension fund pays too."""
+    """Share of the full state pension and whether a pension fund pays too."""
+    rights = figure("everyday", "pension_rights")
     if life.home.born_abroad:
-        return life.dice.between(0.4, 0.94), life.dice.chance(0.5)
-    return 1.0, life.dice.chance(0.85)
+        return life.dice.between(*rights["share_abroad"]), life.dice.chance(rights["fund_abroad"])
+    return 1.0, life.dice.chance(rights["fund"])
 
 
 def _party_for(life: Life, kind: str) -> tuple[Party, int]:
