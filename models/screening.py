@@ -163,7 +163,7 @@ class Screening:
     cut_lengths: tuple[int, ...] = field(repr=False)
     abroad: Abroad = field(repr=False)
     salary: Salary = field(repr=False)
-    generalised: tuple[tuple[str, str], ...] = field(repr=False)
+    generalised: tuple[tuple[str, str, str], ...] = field(repr=False)
     count_minimum: int = field(repr=False)
 
     def screen(self, frame: pd.DataFrame) -> np.ndarray:
@@ -201,8 +201,8 @@ class Screening:
         distinct, at = encode(as_arrow(names))
         cleaned = self._plain_names(distinct)
         found = np.full(len(distinct), "", dtype=object)
-        for category, words in self.generalised:
-            found[(found == "") & match(cleaned, words)] = category
+        for category, words, unless in self.generalised:
+            found[(found == "") & match(cleaned, words) & ~match(cleaned, unless)] = category
         return np.asarray(found[at])
 
     def is_salary(self, frame: pd.DataFrame) -> np.ndarray:
@@ -481,7 +481,10 @@ def _build(data: dict[str, Any]) -> Screening:
         cut_lengths=tuple(int(length) for length in data["cut_lengths"]),
         abroad=build_abroad(data["abroad"]),
         salary=build_salary(data["salary"]),
-        generalised=tuple((str(raw["id"]), compile_words(raw["words"])) for raw in data["generalise"]),
+        generalised=tuple(
+            (str(raw["id"]), compile_words(raw["words"]), compile_words(raw.get("unless", ())))
+            for raw in data["generalise"]
+        ),
         count_minimum=int(data["count_minimum"]),
     )
     anything = _read_columns(pd.DataFrame({"counterparty_name": ["a"]}, dtype="str"))
