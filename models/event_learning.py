@@ -23,7 +23,7 @@ _FALLING = ("rival",)
 UNCALIBRATED = (1.0, 0.0)  # slope and intercept that leave a score as it is
 _SURE = 0.005  # no score is surer than this from 0 or 1
 _SERIES = 4  # earlier signs of a counterparty that make one more a part of a series
-_SMOOTHED = 5  # neighbouring thresholds that a choice is averaged over
+_SMOOTHED = 5  # neighbouring thresholds that a figure is averaged over
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ def choose_threshold(
 ) -> tuple[float, int]:
     """Threshold and quiet days with the best F1 of detections against true events, on scores of unseen customers.
 
+    Where more than `most_false` of the detections would be false, a higher threshold is taken that costs little F1.
+
     Parameters
     ----------
     weight : float
@@ -130,17 +132,26 @@ def choose_threshold(
     quiet_days = [days for days in settings["refractory_days"] if days <= most_quiet]
     thresholds = np.arange(settings["never_below"], settings["never_above"] + 1e-9, settings["threshold_step"])
     table = np.array(
-        [[_f1(examples, scores, float(threshold), days, weight) for threshold in thresholds] for days in quiet_days]
+        [[_rates(examples, scores, float(threshold), days, weight) for threshold in thresholds] for days in quiet_days]
     )
     # As good with more quiet days: what one bank tells once, another may tell twice.
-    reached = table.max(axis=1)
+    reached = table[:, :, 0].max(axis=1)
     best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
-    # One lucky threshold is none: its neighbours must do well too, and of those as good one between them holds best.
-    padded = np.pad(table[best], _SMOOTHED // 2, mode="edge")
-    smooth = np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
-    equal = np.flatnonzero(smooth >= smooth.max() - settings["threshold_tolerance"])
+    f1, false = _smooth(table[best, :, 0]), _smooth(table[best, :, 1])
+    # Of thresholds as good one between them holds best.
+    equal = np.flatnonzero(f1 >= f1.max() - settings["threshold_tolerance"])
     chosen = equal[int(settings["threshold_place"] * (len(equal) - 1))]
-    return float(thresholds[chosen]), int(quiet_days[best])
+    # Higher where too many detections would be false: at the first that cures it, or else as far as F1 allows.
+    allowed = np.flatnonzero(f1 >= f1.max() - settings["f1_for_fewer_false"])
+    allowed = allowed[allowed >= chosen]
+    cured = allowed[false[allowed] <= settings["most_false"]]
+    return float(thresholds[cured[0] if len(cured) else allowed[-1]]), int(quiet_days[best])
+
+
+def _smooth(figures: np.ndarray) -> np.ndarray:
+    """Each figure as the mean with its neighbours: one lucky threshold is none."""
+    padded = np.pad(figures, _SMOOTHED // 2, mode="edge")
+    return np.convolve(padded, np.full(_SMOOTHED, 1 / _SMOOTHED), mode="valid")
 
 
 def make_detections(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> Made:
@@ -177,8 +188,11 @@ def _log_odds(scores: np.ndarray) -> np.ndarray:
     return np.asarray(logit(np.clip(scores, _SURE, 1 - _SURE)))
 
 
-def _f1(examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float) -> float:
+def _rates(
+    examples: Examples, scores: np.ndarray, threshold: float, quiet_days: int, weight: float
+) -> tuple[float, float]:
+    """F1 of the detections that a threshold and quiet days bring about, and the share of them that is false (0..1)."""
     made = make_detections(examples, scores, threshold, quiet_days, weight)
     found, false = made.weights[made.hits].sum(), made.weights[~made.hits].sum()
     total = found + false + weight * len(examples.spans.group)
-    return float(2 * found / total) if total else 0.0
+    return float(2 * found / total) if total else 0.0, float(false / (found + false)) if len(made.hits) else 0.0

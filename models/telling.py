@@ -104,15 +104,23 @@ def _is_no_newborn(points: Points) -> np.ndarray:
 
 
 def _is_same_contract(points: Points) -> np.ndarray:
-    """Whether a payment to somebody new goes on with what was paid to another before (`[same_contract]`).
+    """Whether a payment to or by somebody new goes on with what another was paid or paid before (`[same_contract]`).
 
     By the amounts of the two, or because nothing near is as large as what another contract of this event begins with.
+    An employer who once pays to the cent what the last one did is that one, or its payroll service, under a new name.
     """
     settings = parameters()["same_contract"]
     share = _of_event(points, settings["share"], -1.0)
-    same = np.abs(points.figure("other_ratio") - 1) <= share
+    same = (np.abs(points.figure("other_ratio") - 1) <= share) | _is_within(points, "other_distance", share)
     others = points.figure("earlier_signs") - points.figure("sign_party_signs")
-    return np.asarray((same | _none_comes_to(points, settings["euros"])) & (others >= settings["fewest"]))
+    same_pay = _is_within(points, "replaced_distance", _of_event(points, settings["pay"], -1.0))
+    return np.asarray(same_pay | (same | _none_comes_to(points, settings["euros"])) & (others >= settings["fewest"]))
+
+
+def _is_within(points: Points, name: str, share: np.ndarray) -> np.ndarray:
+    """Whether a distance is known and at most a share."""
+    apart = points.figure(name)
+    return np.asarray((apart >= 0) & (apart <= share))
 
 
 def lacks_support(points: Points) -> np.ndarray:
