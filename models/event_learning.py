@@ -137,7 +137,7 @@ def choose_threshold(
     # As good with more quiet days: what one bank tells once, another may tell twice.
     reached = table[:, :, 0].max(axis=1)
     best = int(np.flatnonzero(reached >= reached.max() - settings["quiet_tolerance"])[-1])
-    f1, false = _smooth(table[best, :, 0]), _smooth(table[best, :, 1])
+    f1, false = _smooth(table[best, :, 0]), np.maximum(_smooth(table[best, :, 1]), table[best, :, 1])
     # Of thresholds as good one between them holds best.
     equal = np.flatnonzero(f1 >= f1.max() - settings["threshold_tolerance"])
     chosen = equal[int(settings["threshold_place"] * (len(equal) - 1))]

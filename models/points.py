@@ -260,7 +260,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
         "gap_days": np.minimum(days - taken(days, before, -settings["never_days"]), settings["never_days"]),
         **_chain_figures(course, at, group),
         **_party_figures(course, at, group, probability),
-        "other_distance": _nearest_other(course, at, near),
+        "other_distance": _nearest_other(course, at, near)[runs.first],
         **_step_figures(course, at, group),
     }
 
@@ -302,7 +302,7 @@ def _party_figures(course: Course, at: np.ndarray, group: np.ndarray, probabilit
 def _nearest_other(course: Course, at: np.ndarray, near: np.ndarray) -> np.ndarray:
     """How far the amount is at best from those that others had shortly before, as a share (0..1); MISSING without any.
 
-    One and the same amount to another is a landlord or a school under a new name, whatever lies between.
+    Who begins with one and the same amount is a landlord or a school under a new name, whatever lies between.
     """
     asked, member = expand(near, np.arange(len(at)))
     other = course.party[at[asked]] != course.party[at[member]]

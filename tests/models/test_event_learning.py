@@ -66,6 +66,16 @@ def test_a_threshold_for_a_population_is_higher_where_strangers_score_too() -> N
     assert choose_threshold(examples, scores, 1.0, most_quiet=30)[1] == 30
 
 
+def test_a_threshold_rises_where_more_than_a_tenth_would_be_false() -> None:
+    # 40 hits and 5 false below .58 (F1 .94), 36 hits and none false above it (F1 .95): as good, but for the false ones.
+    rows = [(customer, 100) for customer in range(45)]
+    events = truth(*((customer, 100, 120) for customer in range(40)))
+    examples = make_examples(points(*rows, sign=True), events, customers=45, views=1, early=np.zeros(45, dtype=bool))
+    often_false = np.array([0.58] * 4 + [0.7] * 36 + [0.58] * 5)
+    seldom_false = np.array([0.58] * 4 + [0.7] * 36 + [0.58] * 3 + [0.1] * 2)
+    assert choose_threshold(examples, seldom_false, 1.0)[0] < 0.58 < choose_threshold(examples, often_false, 1.0)[0]
+
+
 def test_in_a_view_of_a_part_what_nothing_speaks_to_is_no_event_to_find() -> None:
     # View 0 shows both customers' events, view 1 (customers 2 and 3) only the first one's.
     mine = points((0, 100), (1, 100), (2, 100), (3, 300), sign=True)
