@@ -164,7 +164,7 @@ class EventDetector(BaseEstimator):
         own_quiet = quiet[points.event[convincing]]
         made = convincing[choose_detections(group[convincing], points.day[convincing], own_quiet)]
         supports = scores >= thresholds[points.event] * settings["support_share"]
-        supports |= lacks_support(points) & (points.figure("probability") >= STRONG)
+        supports |= (lacks_support(points) | _is_newcomer(points)) & (points.figure("probability") >= STRONG)
         likely = np.where(points.event == _numbered(points, OVERDRAFT), scores, calibrated(scores, self.calibration_))
         return _describe(points, likely, supports, made, group, course)
 
@@ -247,6 +247,12 @@ def _describe(
             )
         )
     return hits
+
+
+def _is_newcomer(points: Points) -> np.ndarray:
+    """Signs of a counterparty whose first sign of the event lies one window back at most."""
+    since = points.figure("sign_party_days")
+    return np.asarray((since <= parameters()["points"]["window_days"]) & (points.figure("probability_max") >= 0))
 
 
 def _series(points: Points, course: Course) -> np.ndarray:
