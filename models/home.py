@@ -23,9 +23,14 @@ class Home:
     named_database_url: str = ""
 
     @property
+    def mlflow_database(self) -> Path:
+        """MLflow's tracking store and registry; made by the first training."""
+        return self.path / "mlflow.db"
+
+    @property
     def mlflow_uri(self) -> str:
-        """MLflow's tracking store and registry."""
-        return f"sqlite:///{self.path / 'mlflow.db'}"
+        """As `mlflow_database`, in MLflow's way of saying it."""
+        return f"sqlite:///{self.mlflow_database}"
 
     @property
     def artifacts(self) -> Path:

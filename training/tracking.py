@@ -81,6 +81,8 @@ def list_requirements() -> list[str]:
 
 def move_champion(home: Home, release_id: str) -> str | None:
     """Point the alias `champion` at the version of a release; returns the version, None when it is not registered."""
+    if not home.mlflow_database.exists():
+        return None  # a store for nothing to be found in takes seconds to make
     client = _connect(home)
     for version in client.search_model_versions(f"name='{REGISTERED_NAME}'"):
         if version.tags.get("candidate_id") == release_id:

@@ -56,6 +56,11 @@ def test_a_logged_model_judges_rows_and_the_alias_follows_the_candidate(home: Ho
     mlflow.flush_async_logging()
 
 
+def test_where_nothing_was_logged_no_alias_moves_and_no_store_is_made(home: Home) -> None:
+    assert move_champion(home, "c" * 64) is None
+    assert not home.mlflow_database.exists()
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 def test_no_merchant_and_no_booking_id_is_in_mlflows_own_files(home: Home, fitted: Fitted) -> None:
     log_training(home, fitted=fitted, facts=FACTS, parameters={}, candidate_id="c" * 64)
