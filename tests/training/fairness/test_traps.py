@@ -49,9 +49,9 @@ def test_missed_events_are_those_that_no_detection_lies_in() -> None:
     assert figures["interval"] == pytest.approx([69.6, 1000.0], abs=1.0)
 
 
-@pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
-def test_both_of_a_pair_live_the_same_life_but_for_the_trap(trap: dict[str, Any]) -> None:
-    bank = build_bank(trap)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_both_of_a_pair_live_the_same_life_but_for_the_trap(trap: str, trap_banks: dict[str, TrapBank]) -> None:
+    bank = trap_banks[trap]
     assert sorted(bank.sides.value_counts()) == [60, 60]
     assert set(bank.truth["event"]) <= set(default_taxonomy().ids)
     assert (bank.bookings["balance_after"].astype(float) >= 150).all()
