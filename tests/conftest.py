@@ -1,6 +1,7 @@
 """What tests of several packages share: test modules are not importable from each other."""
 
 import functools
+import gc
 import importlib.util
 import json
 import os
@@ -26,6 +27,7 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from models.board import sign_release
 from models.candidate import Candidate, write_candidate
+from models.command_line import OBJECTS_BEFORE_CLEANING
 from models.errors import GateBlockedError
 from models.home import Home
 from models.promotion import Promotion, promote_release
@@ -54,6 +56,12 @@ def pytest_configure() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     threadpool_limits(limits=1, user_api="blas")
+    gc.set_threshold(OBJECTS_BEFORE_CLEANING)
+
+
+def pytest_collection_finish() -> None:
+    """What imports and collection made stays to the end; a search for garbage need not look through it again."""
+    gc.freeze()
 
 
 @dataclass(frozen=True)
