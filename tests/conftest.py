@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -47,6 +48,11 @@ PEOPLE: dict[Role, str] = {
     "owner": "Anna", "data_protection_officer": "Bram", "ethics_chair": "Chris", "operations": "Dana",
 }  # fmt: skip
 RECALL = "recall/child_birth/origin:turkish"
+
+
+# A slow moment of a shared machine is no failure.
+hypothesis.settings.register_profile("shared_machine", deadline=None)
+hypothesis.settings.load_profile("shared_machine")
 
 
 def pytest_configure() -> None:
