@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are kept, whatever the shell says: every command of ours would compile them anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo stop notebooks test bench bench-serving soak gate-proof bento vulnerabilities clean
+.PHONY: demo stop notebooks test types tests bench bench-serving soak gate-proof bento vulnerabilities clean
 .DEFAULT_GOAL := test
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -34,8 +34,15 @@ notebooks: $(INSTALLED)  ## open the notebooks in a browser; they look at what `
 test: $(INSTALLED)  ## ruff, mypy --strict and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+# Of our own, because `test` does both at once.
+types: $(INSTALLED)
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# A worker more than cores: some always wait for a server, a browser or another process.
+tests: $(INSTALLED)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(INSTALLED)  ## the figures of tests/benchmarks/bench_*.py, in a few minutes
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

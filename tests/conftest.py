@@ -150,7 +150,7 @@ def make_board(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Board]
 
 
 # Begun first, the longest in front: begun last, one worker would wait for the other.
-LONGEST = ("tests/acceptance/test_demo.py", "tests/spec/", "tests/training/")
+LONGEST = ("tests/acceptance/test_demo.py", "tests/spec/", "tests/training/", "tests/serving/")
 # Their tests ask for releases, services and facts that are slow to make: all of a folder go to one worker.
 SHARING = ("tests/browser/", "tests/training/")
 
