@@ -52,7 +52,7 @@ from training.fairness.ratchet import Questioned, compare_with_champion
 from training.fairness.rounding import rounded
 from training.fairness.self_tests import run_self_tests
 from training.fairness.swap_suite import default_suite
-from training.fairness.swaps import run_swaps
+from training.fairness.swaps import Histories, open_histories, run_swaps
 from training.fairness.tables import PURPOSE, SIMULATED, Sources, Tables, Trained, choose_audience, read_tables
 from training.fairness.traps import run_traps
 from training.fairness.vault import Groups, open_vault
@@ -139,7 +139,7 @@ class Audit:
         people = seen.people
         counted = self.count(tables, seen, vault, groups, sources)
         self.step()
-        synthetic = _simulate_histories()
+        synthetic = _simulate_histories(release)
         swaps = self._swap(synthetic)
         self.step()
         naive = self._lay_beside(trained, asked, people, synthetic)
@@ -175,13 +175,13 @@ class Audit:
             home=self.home, release_id=self.candidate_id, as_of=tables.as_of,
         )  # fmt: skip
 
-    def _swap(self, synthetic: pd.DataFrame) -> dict[str, Any]:
+    def _swap(self, synthetic: Histories) -> dict[str, Any]:
         """The swap suite on synthetic histories: no customer's bookings are rewritten."""
-        as_of = synthetic["booking_date"].max().date()
-        return run_swaps(synthetic, self.release, as_of=as_of, suite=default_suite(), seed=_SEED, policy=self.policy)
+        as_of = synthetic.bookings["booking_date"].max().date()
+        return run_swaps(synthetic, self.release, as_of=as_of, suite=default_suite(), policy=self.policy)
 
     def _lay_beside(
-        self, trained: Trained | None, asked: Asked, people: People, synthetic: pd.DataFrame
+        self, trained: Trained | None, asked: Asked, people: People, synthetic: Histories
     ) -> dict[str, Any]:
         """The traps, and where somebody says who was trained on, a naive model of the same customers beside it."""
         if trained is None:
@@ -191,20 +191,20 @@ class Audit:
         facts = {
             "traps": run_traps(self.release, naive=naive),
             "rates": compare_rates(naive, asked, people, self.release.taxonomy, self.policy, seed=_SEED),
-            "names": swap_names(
-                naive, synthetic, self.release.screening, self.policy, suite=default_suite(), seed=_SEED
-            ),
+            "names": swap_names(naive, synthetic, self.policy, suite=default_suite()),
         }
         return {**facts, "findings": naive_findings(facts, self.policy, taxonomy=self.release.taxonomy)}
 
 
-def _simulate_histories() -> pd.DataFrame:
+def _simulate_histories(release: Release) -> Histories:
     """Bookings of invented customers, in which names and words are swapped."""
+    suite = default_suite()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        customers = default_suite().customers
-        simulate(customers=customers, months=_SWAP_MONTHS, seed=_SEED, out=folder, rates="enriched")
-        return load_bookings(folder / "bookings.parquet").frame
+        simulate(customers=suite.customers, months=_SWAP_MONTHS, seed=_SEED, out=folder, rates="enriched")
+        bookings = load_bookings(folder / "bookings.parquet").frame
+    as_of = bookings["booking_date"].max().date()
+    return open_histories(bookings, release.screening, as_of=as_of, suite=suite, seed=_SEED)
 
 
 def vault_of(groups: Groups, customers: Iterable[str]) -> pd.DataFrame:

@@ -7,9 +7,7 @@ here, on the bookings that the release was trained on, and thrown away; it knows
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from models.screening import Screening
 from models.taxonomy import Taxonomy
 from training.fairness.asking import Asked
 from training.fairness.comparison import list_pairs
@@ -20,9 +18,8 @@ from training.fairness.metrics import Endpoint, compare_pairs
 from training.fairness.naive import NaiveModel
 from training.fairness.observing import People, count_events
 from training.fairness.policy import FairnessPolicy
-from training.fairness.swap_names import open_names
 from training.fairness.swap_suite import PLACEBO, Suite
-from training.fairness.swaps import choose_histories, name_copies
+from training.fairness.swaps import Histories, name_copies
 from training.fairness.verdicts import Fact, give_verdicts
 from training.settings import settings
 
@@ -83,9 +80,7 @@ def _endpoints(policy: FairnessPolicy) -> list[Endpoint]:
     ]  # fmt: skip
 
 
-def swap_names(
-    naive: NaiveModel, bookings: pd.DataFrame, screening: Screening, policy: FairnessPolicy, *, suite: Suite, seed: int
-) -> dict[str, Any]:
+def swap_names(naive: NaiveModel, histories: Histories, policy: FairnessPolicy, *, suite: Suite) -> dict[str, Any]:
     """Other names in the same synthetic histories as the release was asked about: how often a booking's label changes.
 
     Returns
@@ -93,9 +88,7 @@ def swap_names(
     dict
         kind, origin (all together), pairs, flips, score_changes, upper: bound of the flip rate.
     """
-    last_day = bookings["booking_date"].max().date()
-    histories = choose_histories(bookings, as_of=last_day, customers=suite.customers, seed=seed)
-    copies = name_copies(histories, open_names(histories, screening, seed=seed), suite)
+    copies = name_copies(histories, suite)
     copies.pop(PLACEBO)
     told = [naive.classify(copy.bookings.iloc[copy.at].reset_index(drop=True)) for copy in copies.values()]
     flips = sum(int((one["label"] != told[0]["label"]).sum()) for one in told[1:])

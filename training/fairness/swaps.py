@@ -21,6 +21,7 @@ from models.bookings import MONEY
 from models.detection import Model, classify_bookings, detect_events
 from models.errors import UsageError
 from models.events import DETECTION_COLUMNS
+from models.screening import Screening
 from models.taxonomy import NONE, SCREENED
 from training.fairness.intervals import clopper_pearson, newcombe_difference
 from training.fairness.policy import FairnessPolicy, default_fairness_policy
@@ -46,6 +47,14 @@ _TRANSLITERATED = str.maketrans(
     }
 )
 _PLANTED_IBAN = "NL91ABNA0417164300"  # the example account of the IBAN registry
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Bookings of some synthetic customers, with the private names in them found."""
+
+    bookings: pd.DataFrame
+    opened: NamedBookings
 
 
 @dataclass(frozen=True)
@@ -75,16 +84,15 @@ class _Differences:
 
 
 def run_swaps(
-    bookings: pd.DataFrame, release: Model, *, as_of: date, suite: Suite, seed: int,
-    policy: FairnessPolicy | None = None, progress: Callable[[str], None] = lambda _: None,
+    histories: Histories, release: Model, *, as_of: date, suite: Suite, policy: FairnessPolicy | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Swap names, spellings, shops, places and payers in synthetic histories, and count what changes.
 
     Parameters
     ----------
-    bookings : DataFrame
-        The bookings table of synthetic customers, by the simulator (private persons are found by its name lists);
-        so many customers as the suite says are taken at random.
+    histories : Histories
+        By `open_histories`, up to `as_of`.
     release
         What serving would load.
     policy : FairnessPolicy, optional
@@ -97,27 +105,20 @@ def run_swaps(
         customers, events (pairs whose reference is answered with an event), flips, score_changes,
         largest_score_change, flip_rate, upper bound, excess over the placebo as [low, high], placebo, verdict, gated),
         placebo (the noise floor per kind) and examples; JSON data.
-
-    Raises
-    ------
-    UsageError
-        There are no bookings up to `as_of`.
     """
     policy = default_fairness_policy() if policy is None else policy
-    histories = choose_histories(bookings, as_of=as_of, customers=suite.customers, seed=seed)
     ask = _Asking(release, as_of, suite, policy)
     progress("swapping names")
-    opened = open_names(histories, release.screening, seed=seed)
-    rows, examples = ask.compare(NAMES, name_copies(histories, opened, suite))
+    rows, examples = ask.compare(NAMES, name_copies(histories, suite))
     progress("swapping spellings")
-    found = [ask.compare(SPELLING, _spelling_copies(histories, opened, suite))]
+    found = [ask.compare(SPELLING, _spelling_copies(histories, suite))]
     for kind, proxy in suite.proxies.items():
         progress(f"swapping {kind}")
-        found.append(ask.compare(kind, _proxy_copies(histories, proxy, suite)))
+        found.append(ask.compare(kind, _proxy_copies(histories.bookings, proxy, suite)))
     for more, shown in found:
         rows, examples = rows + more, examples + shown
     return {
-        "version": suite.version, "sha256": suite.sha256, "customers": int(histories["customer_id"].nunique()),
+        "version": suite.version, "sha256": suite.sha256, "customers": int(histories.bookings["customer_id"].nunique()),
         "pairs": sum(row["pairs"] for row in rows if row["kind"] == NAMES and not row["placebo"]),
         "kinds": rows, "examples": examples,
         "placebo": {row["kind"]: {name: row[name] for name in ("pairs", "flips", "flip_rate", "upper")}
@@ -125,8 +126,24 @@ def run_swaps(
     }  # fmt: skip
 
 
-def choose_histories(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int) -> pd.DataFrame:
-    """The bookings up to `as_of` of some customers."""
+def open_histories(bookings: pd.DataFrame, screening: Screening, *, as_of: date, suite: Suite, seed: int) -> Histories:
+    """The bookings up to `as_of` of as many customers as the suite says, taken at random.
+
+    Parameters
+    ----------
+    bookings : DataFrame
+        The bookings table of synthetic customers, by the simulator: private persons are found by its name lists.
+
+    Raises
+    ------
+    UsageError
+        There are no bookings up to `as_of`.
+    """
+    chosen = _choose(bookings, as_of=as_of, customers=suite.customers, seed=seed)
+    return Histories(chosen, open_names(chosen, screening, seed=seed))
+
+
+def _choose(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int) -> pd.DataFrame:
     known = bookings[bookings["booking_date"] <= pd.Timestamp(as_of)]
     ids = np.array(sorted(set(known["customer_id"]) - {""}), dtype=object)
     if not len(ids):
@@ -138,18 +155,18 @@ def choose_histories(bookings: pd.DataFrame, *, as_of: date, customers: int, see
 # ---- copies ---------------------------------------------------------------------------------------------------------
 
 
-def name_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, Copy]:
+def name_copies(histories: Histories, suite: Suite) -> dict[str, Copy]:
     """The reference, its placebo (every person under the name of another), and a copy per origin."""
-    dutch = suite.names[suite.reference]
-    copies = {suite.reference: opened.fill(histories, dutch), PLACEBO: opened.fill(histories, dutch, shift=11)}
-    copies |= {origin: opened.fill(histories, suite.names[origin]) for origin in suite.origins}
+    bookings, opened, dutch = histories.bookings, histories.opened, suite.names[suite.reference]
+    copies = {suite.reference: opened.fill(bookings, dutch), PLACEBO: opened.fill(bookings, dutch, shift=11)}
+    copies |= {origin: opened.fill(bookings, suite.names[origin]) for origin in suite.origins}
     return {origin: Copy(copy, opened.at) for origin, copy in copies.items()}
 
 
-def _spelling_copies(histories: pd.DataFrame, opened: NamedBookings, suite: Suite) -> dict[str, Copy]:
-    names = suite.names[suite.spelling_origin]
-    written = opened.fill(histories, names)
-    copies = {suite.spelling_origin: written, PLACEBO: opened.fill(histories, names, shift=11)}
+def _spelling_copies(histories: Histories, suite: Suite) -> dict[str, Copy]:
+    bookings, opened, names = histories.bookings, histories.opened, suite.names[suite.spelling_origin]
+    written = opened.fill(bookings, names)
+    copies = {suite.spelling_origin: written, PLACEBO: opened.fill(bookings, names, shift=11)}
     copies |= {way: _respelled(written, opened.at, way) for way in suite.ways}
     return {way: Copy(copy, opened.at) for way, copy in copies.items()}
 

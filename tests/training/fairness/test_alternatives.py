@@ -24,6 +24,7 @@ from training.fairness.naive_rates import compare_rates, swap_names
 from training.fairness.observing import People, know_people
 from training.fairness.policy import default_fairness_policy
 from training.fairness.swap_suite import default_suite
+from training.fairness.swaps import open_histories
 from training.fairness.tables import Sources, Tables, Trained, read_tables
 from training.fairness.verdicts import EXCEEDED
 from training.fitting import Fitted
@@ -158,8 +159,10 @@ def test_five_ways_are_compared_and_the_naive_model_stands_beside(
     stopped = naive_findings({"rates": worse, "names": no_swaps, "traps": []}, POLICY, taxonomy=small_release.taxonomy)
     assert len(stopped) == len(rates["rows"])
     assert all("500" in finding["reason"]["nl"] and "500" in finding["reason"]["en"] for finding in stopped)
-    histories = load_bookings(small_bank / "bookings.parquet").frame
-    names = swap_names(naive, histories, small_release.screening, POLICY, suite=default_suite(), seed=0)
+    bookings, suite = load_bookings(small_bank / "bookings.parquet").frame, default_suite()
+    last_day = bookings["booking_date"].max().date()
+    histories = open_histories(bookings, small_release.screening, as_of=last_day, suite=suite, seed=0)
+    names = swap_names(naive, histories, POLICY, suite=suite)
     assert names["pairs"] > 1000
     assert names["flips"] > 0
 

@@ -29,7 +29,7 @@ from training.fairness.policy import default_fairness_policy, group_frame
 from training.fairness.ratchet import Questioned, compare_with_champion
 from training.fairness.swap_names import open_names
 from training.fairness.swap_suite import Names, Suite, default_suite, parse_suite
-from training.fairness.swaps import run_swaps
+from training.fairness.swaps import open_histories, run_swaps
 from training.fitting import Fitted
 
 ROOT = Path(__file__).parents[3]
@@ -47,8 +47,9 @@ def bookings(small_bank: Path) -> pd.DataFrame:
     return load_bookings(small_bank / "bookings.parquet").frame
 
 
-def swap(bookings: pd.DataFrame, release: Any, suite: Suite = FEW) -> dict[str, Any]:
-    return run_swaps(bookings, release, as_of=AS_OF, suite=suite, seed=1)
+def swap(bookings: pd.DataFrame, release: Any, suite: Suite = FEW, **options: Any) -> dict[str, Any]:
+    histories = open_histories(bookings, release.screening, as_of=AS_OF, suite=suite, seed=1)
+    return run_swaps(histories, release, as_of=AS_OF, suite=suite, **options)
 
 
 def row_of(facts: dict[str, Any], kind: str, origin: str) -> dict[str, Any]:
@@ -159,9 +160,7 @@ def test_houses_of_prayer_are_screened_alike_and_few_pairs_establish_nothing(
     assert mosque["verdict"] == "NOT ESTABLISHED"
     assert row_of(facts, "names", "turkish")["verdict"] == "NOT ESTABLISHED"
     enough = dataclasses.replace(default_fairness_policy(), gates={**default_fairness_policy().gates, "name_pairs": 9})
-    told = run_swaps(
-        bookings, small_release, as_of=AS_OF, suite=dataclasses.replace(FEW, ways=(), proxies={}), seed=1, policy=enough
-    )
+    told = swap(bookings, small_release, dataclasses.replace(FEW, ways=(), proxies={}), policy=enough)
     assert row_of(told, "names", "turkish")["verdict"] == "ESTABLISHED"
 
 
@@ -226,9 +225,9 @@ def test_what_is_no_suite_and_no_history_is_refused() -> None:
     with pytest.raises(UnreadableDataError, match="KeyError"):
         parse_suite(text.replace("planted =", "planned ="))
     with pytest.raises(UsageError, match="no bookings"):
-        run_swaps(
-            pd.DataFrame({"customer_id": [], "booking_date": pd.Series([], dtype="datetime64[s]")}), None,
-            as_of=AS_OF, suite=SUITE, seed=0,
+        open_histories(
+            pd.DataFrame({"customer_id": [], "booking_date": pd.Series([], dtype="datetime64[s]")}),
+            default_screening(), as_of=AS_OF, suite=SUITE, seed=0,
         )  # fmt: skip
 
 
