@@ -1,6 +1,7 @@
 """A small bank for the tests: a real store in a temporary folder, and a detector that is told what to find."""
 
 import secrets
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -154,10 +155,21 @@ def make_booking(**changes: Any) -> dict[str, Any]:
     return {**plain, **changes}
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store without rows. Copying it takes no time; making its tables forty milliseconds in each test."""
+    path = tmp_path_factory.mktemp("store") / "levensloop.db"
+    open_store(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def bank_url(tmp_path: Path) -> str:
+def bank_url(empty_store: Path, tmp_path: Path) -> str:
     """Where the bank keeps everything; a test module that runs on both databases asks for `database_url` instead."""
-    return f"sqlite:///{tmp_path / 'levensloop.db'}"
+    path = tmp_path / "levensloop.db"
+    if not path.exists():
+        shutil.copy(empty_store, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
