@@ -150,6 +150,29 @@ def test_the_first_sign_of_a_new_counterparty_is_the_onset_of_what_its_later_one
     )
 
 
+def test_a_sure_sign_of_somebody_new_is_evidence_however_little_it_tells_alone() -> None:
+    bookings = table(
+        ("2026-01-05", "30.00", "DBIT", "GGN", "aanmaning"),
+        ("2026-05-20", "80.00", "CRDT", "Vattenfall", "storno saldotekort"),
+        ("2026-06-08", "90.00", "CRDT", "CZ", "storno saldotekort"),
+    )
+    points = sign_points(bookings, "payment_arrears", "2026-06-30")
+    detector = TellsTheLast()
+    detector.thresholds_, detector.refractory_days_ = {"payment_arrears": 0.5}, {}
+    detector.calibration_ = (1.0, 0.0)
+    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
+    course = build_course(bookings, texts, sure, classes=np.array(["payment_arrears"]), as_of=date(2026, 6, 30))
+    (hit,) = detector.detect(points, course)
+    assert np.datetime64(hit.onset, "D") == np.datetime64("2026-05-20")
+
+
+class TellsTheLast(EventDetector):
+    """Finds only the last sign convincing, and the others worth nothing."""
+
+    def score(self, points: Points) -> np.ndarray:
+        return np.array([0.0] * (len(points.day) - 1) + [0.9])
+
+
 class TellsTheThird(EventDetector):
     """Finds only the third sign convincing."""
 
@@ -320,7 +343,7 @@ def test_a_first_rent_of_a_company_tells_a_move_and_a_movers_bill_does_not_alone
     ]
     points = sign_points(table(*rows, bank_transaction_code="OV"), "rental_move", "2026-11-01")
     assert points.figure("is_primary").tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]
-    assert told_by_rule(points).tolist() == pytest.approx([0.0, 0.85, 0.0, 0.0, 0.0])
+    assert told_by_rule(points).tolist() == pytest.approx([0.0, 0.92, 0.0, 0.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -405,6 +428,39 @@ def test_a_contract_that_goes_on_under_another_name_tells_nothing(event: str, te
     ]
     points = sign_points(table(*rows, bank_transaction_code="OV"), event, "2026-11-01")
     assert tells_nothing(points, {}).tolist() == [False, False, True, True, event == "home_purchase"]
+
+
+def test_a_landlord_of_another_name_is_known_behind_what_is_paid_to_a_third() -> None:
+    rows = [
+        *((f"2026-0{month}-01", "812.40", "DBIT", "Een Vastgoed BV", "huur") for month in (2, 3, 4, 5)),
+        ("2026-06-01", "812.40", "DBIT", "Twee Vastgoed BV", "huur"),
+        ("2026-06-03", "425.00", "DBIT", "L Willems", "huur kamer"),
+        ("2026-07-01", "812.40", "DBIT", "Twee Vastgoed BV", "huur"),
+        ("2026-08-03", "840.00", "DBIT", "Twee Vastgoed BV", "huur"),  # the yearly rise
+    ]
+    points = sign_points(table(*rows, bank_transaction_code="OV"), "rental_move", "2026-11-01")
+    new = points.figure("log_amount") > np.log1p(80_000)
+    assert tells_nothing(points, {})[new].tolist() == [False] * 4 + [True] * 3
+
+
+# Holiday pay, a rise and a second job lie between the old employer's pay and what the new one pays when it is asked.
+@pytest.mark.parametrize(("first", "same"), [("2384.17", True), ("2384.99", False)])
+def test_a_payer_who_once_paid_to_the_cent_what_the_last_one_did_is_the_same_employer(first: str, same: bool) -> None:
+    rows = [
+        *((f"2026-0{month}-24", "2384.17", "CRDT", "Bakker BV", "salaris") for month in (1, 2, 3)),
+        *((f"2026-0{month}-25", "486.20", "CRDT", "Theater BV", "salaris oproep") for month in (1, 2, 3, 4, 5, 6)),
+        ("2026-04-24", first, "CRDT", "Slager BV", "salaris"),
+        ("2026-05-22", "4210.55", "CRDT", "Slager BV", "salaris en vakantiegeld"),
+        *((f"2026-{month:02d}-24", "2431.85", "CRDT", "Slager BV", "salaris") for month in (6, 7, 8, 9, 10)),
+    ]
+    bookings = table(*sorted(rows))
+    texts = read_texts(bookings, names="as_persons")
+    sure = np.ones((len(bookings), 1))
+    course = build_course(bookings, texts, sure, classes=np.array(["none"]), as_of=date(2026, 11, 30))
+    drafts = draft_series(course, build_background(course), ("job_change",))
+    points = collect_points(drafts, course, ("job_change",))
+    last = points.day == np.datetime64("2026-10-24", "D").astype(int)
+    assert tells_nothing(points, {})[last].tolist() == [same]
 
 
 def test_own_means_tell_the_next_home_where_another_lender_alone_does_not() -> None:
@@ -495,7 +551,7 @@ def test_two_counterparties_with_signs_of_a_move_tell_it_before_anything_is_lear
         ("2026-05-09", "60.00", "DBIT", "Sleutelzaak Twee BV", "oplevering woning"),
     ]
     points = sign_points(table(*movers), "rental_move", "2026-06-01")
-    assert told_by_rule(points).tolist() == pytest.approx([0.0, 0.85])
+    assert told_by_rule(points).tolist() == pytest.approx([0.0, 0.92])
     other = sign_points(table(*movers), "marriage", "2026-06-01")
     assert told_by_rule(other).tolist() == [0.0, 0.0]
 
