@@ -185,7 +185,8 @@ def draft_signs(course: Course, background: Background, events: tuple[str, ...])
     # Money that stays one's own speaks to nothing.
     near = np.flatnonzero(said.any(axis=1)[course.document] & ~course.is_own)
     likely = said[course.document[near]]
-    likely &= ~_too_little(course.cents[near], [course.classes[column] for column in columns])
+    names = [str(course.classes[column]) for column in columns]
+    likely &= ~_too_little(course.cents[near], names) & ~_paid_back(course, near, names)
     if "overdraft" in course.classes and "overdraft" in events:
         # Where balances are known they tell an overdraft; a booking of interest would tell it a second time.
         likely[:, columns.index(course.classes.index("overdraft"))] &= ~_balance_known(course)[near]
@@ -224,6 +225,16 @@ def _too_little(cents: np.ndarray, events: list[str]) -> np.ndarray:
     """Credits too low to speak to each event, shape (bookings, events): friends share costs in the same words."""
     lowest = [100 * float(parameters()["lowest_credits"].get(event, 0)) for event in events]
     return np.asarray((cents[:, None] > 0) & (cents[:, None] < np.array(lowest).reshape(1, -1)))
+
+
+def _paid_back(course: Course, at: np.ndarray, events: list[str]) -> np.ndarray:
+    """Credits that are money back, shape (bookings, events): of events with a group `credit_` all but those of it."""
+    back = np.zeros((len(at), len(events)), dtype=bool)
+    for number, event in enumerate(events):
+        told = course.concepts.get(f"credit_{event}")
+        if told is not None:
+            back[:, number] = (course.cents[at] > 0) & ~told[at]
+    return back
 
 
 def _balance_known(course: Course) -> np.ndarray:

@@ -324,6 +324,15 @@ def test_a_credit_too_low_for_its_event_is_no_sign() -> None:
     assert [str(np.datetime64(int(day), "D")) for day in points.day] == ["2026-03-03", "2026-03-04"]
 
 
+def test_what_a_day_care_pays_is_money_back_and_speaks_to_no_childcare() -> None:
+    bookings = table(
+        ("2026-02-02", "412.00", "DBIT", "Kinderdagverblijf De Bijtjes", "factuur januari"),
+        ("2026-02-20", "231.00", "CRDT", "Belastingdienst", "KOT voorschot maart"),
+        ("2026-03-20", "64.00", "CRDT", "Kinderdagverblijf De Bijtjes", "credit KDV 1234"),
+    )
+    assert len(sign_points(bookings, "childcare_start", "2026-06-01").day) == 2
+
+
 def test_one_cheap_bill_does_not_tell_a_wedding_and_a_dear_one_does() -> None:
     rows = [
         ("2026-03-02", "95.00", "DBIT", "Hotel Kasteel BV", "bruidssuite"),
