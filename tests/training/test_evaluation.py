@@ -271,8 +271,9 @@ def test_the_four_splits_stand_side_by_side_on_the_same_bookings(splits: dict[st
         assert 0 <= figures["macro_f1"] <= 1
         assert 0 <= figures["answered_share_at_risk"] <= 1
     # What each promises is what is seen again: nothing by counterparty, most by row.
-    assert splits["counterparty"]["seen_description_share"] == 0.0
-    assert splits["row"]["seen_description_share"] > 0.3
+    seen = {kind: figures["seen_description_share"] for kind, figures in splits.items()}
+    assert seen["counterparty"] == 0.0
+    assert seen["row"] == max(seen.values()) > 0.2
 
 
 def test_facts_of_splits_become_one_table_and_one_picture(splits: dict[str, Any]) -> None:
