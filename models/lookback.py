@@ -94,6 +94,13 @@ def expand(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return owner, lower[owner] + offset
 
 
+def smallest_of(owner: np.ndarray, values: np.ndarray, count: int, missing: float) -> np.ndarray:
+    """The smallest of each owner's values, `missing` where it has none; NaN is passed over."""
+    smallest = np.full(count, np.inf)
+    np.fmin.at(smallest, owner, values)
+    return np.where(np.isfinite(smallest), smallest, missing)
+
+
 def distinct_within(lower: np.ndarray, before: np.ndarray) -> np.ndarray:
     """How many kinds there are from lower[i] to i; `before` is the last earlier position of the same kind (or -1)."""
     owner, member = expand(lower, np.arange(len(lower)) + 1)

@@ -27,6 +27,7 @@ from models.lookback import (
     is_first,
     largest_within,
     last_other,
+    smallest_of,
     sums_within,
     taken,
     window_starts,
@@ -271,7 +272,7 @@ def _sign_figures(course: Course, at: np.ndarray, group: np.ndarray, probability
         "gap_days": np.minimum(days - taken(days, before, -settings["never_days"]), settings["never_days"]),
         **_chain_figures(course, at, group),
         **_party_figures(course, at, group, probability),
-        "other_distance": _nearest_other(course, at, near)[runs.first],
+        "other_distance": _nearest_other(course, at, near, runs),
         **_step_figures(course, at, group),
     }
 
@@ -310,19 +311,17 @@ def _party_figures(course: Course, at: np.ndarray, group: np.ndarray, probabilit
     }
 
 
-def _nearest_other(course: Course, at: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """How far the amount is at best from those that others had shortly before, as a share (0..1); MISSING without any.
+def _nearest_other(course: Course, at: np.ndarray, near: np.ndarray, runs: Runs) -> np.ndarray:
+    """How far a counterparty's first amount is at best from those that others had shortly before; MISSING without any.
 
-    Who begins with one and the same amount is a landlord or a school under a new name, whatever lies between.
+    Who begins with one and the same amount is a landlord or a school under a new name, whatever lies between. Returns
+    a share (0..1) per sign; all signs of a counterparty have that of its first.
     """
-    asked, member = expand(near, np.arange(len(at)))
-    other = course.party[at[asked]] != course.party[at[member]]
-    asked, member = asked[other], member[other]
+    firsts = np.flatnonzero(runs.rank == 0)  # before its first sign all signs are those of others
+    owner, member = expand(near[firsts], firsts)
     theirs = course.cents[at[member]].astype(np.float64)
-    apart = np.abs(course.cents[at[asked]] / np.where(theirs != 0, theirs, np.inf) - 1).clip(0, 1)
-    nearest = np.full(len(at), np.inf)
-    np.minimum.at(nearest, asked, apart)
-    return np.where(np.isfinite(nearest), nearest, MISSING)
+    apart = np.abs(course.cents[at[firsts[owner]]] / np.where(theirs != 0, theirs, np.inf) - 1).clip(0, 1)
+    return smallest_of(firsts[owner], apart, len(at), MISSING)[runs.first]
 
 
 def _step_figures(course: Course, at: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:

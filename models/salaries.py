@@ -13,6 +13,7 @@ from models.lookback import (
     is_first,
     last_other,
     median_of_known,
+    smallest_of,
     taken,
     window_starts,
 )
@@ -95,11 +96,11 @@ def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np
     ended = (following[member] > asked) & (runs.rank[member] > 0)
     last = np.full(len(at), -1, dtype=np.int64)
     last[asked[ended]] = member[ended]  # pairs are in order of member: the latest stays
-    lags = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(RECENT)])
-    median = median_of_known(lags)
+    lags = np.column_stack([runs.before(cents, lag, np.nan) for lag in range(_LONG)])
+    median = median_of_known(lags[:, :RECENT])
     begun = days[runs.first] if len(at) else days
     return {
-        "replaced_distance": _nearest_pay(cents, runs, asked[ended], member[ended]),
+        "replaced_distance": _nearest_pay(lags, asked[ended], member[ended]),
         "replaced_gap_days": np.minimum(begun - taken(days, last, -never), never),
         "replaced_ratio": ratio(median, taken(median, last, 0.0)),
         "replaced_salaries": taken(runs.rank + 1, last, 0.0),
@@ -107,20 +108,18 @@ def _replaced_payers(course: Course, at: np.ndarray, runs: Runs) -> dict[str, np
     }
 
 
-def _nearest_pay(cents: np.ndarray, runs: Runs, asked: np.ndarray, ended: np.ndarray) -> np.ndarray:
+def _nearest_pay(lags: np.ndarray, asked: np.ndarray, ended: np.ndarray) -> np.ndarray:
     """How far the pays of a series are at best from the last ones of any that ended; MISSING without another.
 
     One and the same amount from a new payer is an employer under a new name, not a new job: seen once, it stays so.
-    `asked` and `ended` are pairs of a pay and the last one of another series. Returns a share (0..1) per pay.
+    `lags` are each pay and those before it in its series; `asked` and `ended` are pairs of a pay and the last one of
+    another series. Returns a share (0..1) per pay.
     """
     if not len(asked):
-        return np.full(len(cents), MISSING)
-    mine = np.column_stack([runs.before(cents, lag, np.nan)[asked] for lag in range(_LONG)])
-    theirs = np.column_stack([runs.before(cents, lag, np.nan)[ended] for lag in range(RECENT)])
-    apart = np.abs(mine[:, :, None] / np.where(theirs > 0, theirs, np.nan)[:, None, :] - 1)
-    nearest = np.full(len(cents), np.inf)
-    np.fmin.at(nearest, asked, np.fmin.reduce(apart.reshape(len(asked), -1), axis=1).clip(0, 1))
-    return np.where(np.isfinite(nearest), nearest, MISSING)
+        return np.full(len(lags), MISSING)
+    theirs = np.where(lags[ended, :RECENT] > 0, lags[ended, :RECENT], np.nan)
+    apart = np.abs(lags[asked][:, :, None] / theirs[:, None, :] - 1).reshape(len(asked), -1)
+    return smallest_of(asked, np.fmin.reduce(apart, axis=1).clip(0, 1), len(lags), MISSING)
 
 
 def _told_credits(course: Course) -> dict[str, np.ndarray]:
