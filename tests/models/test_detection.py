@@ -10,7 +10,7 @@ from models.bookings import bookings_from_records
 from models.detection import admit, by_customers, detect_events
 from models.errors import UsageError
 from models.events import EventDetector
-from models.history import build_background, build_course, child_benefit_units
+from models.history import Course, build_background, build_course, child_benefit_units
 from models.places import is_abroad
 from models.points import FEATURES, Points, collect_points, draft_signs
 from models.screening import default_screening
@@ -30,20 +30,26 @@ def table(*rows: tuple[str, str, str, str, str], **columns: str) -> pd.DataFrame
     return bookings_from_records(records, source="test").frame
 
 
+def points_of_series(bookings: pd.DataFrame, event: str, as_of: str) -> Points:
+    course = sure_course(bookings, "none", as_of)
+    return collect_points(draft_series(course, build_background(course), (event,)), course, (event,))
+
+
 def series_points(bookings: pd.DataFrame, event: str, as_of: str) -> list[tuple[str, dict[str, float]]]:
-    texts = read_texts(bookings, names="as_persons")
-    course = build_course(
-        bookings, texts, np.ones((len(bookings), 1)), classes=np.array(["none"]), as_of=date.fromisoformat(as_of)
-    )
-    points = collect_points(draft_series(course, build_background(course), (event,)), course, (event,))
+    points = points_of_series(bookings, event, as_of)
     days = [str(np.datetime64(int(day), "D")) for day in points.day]
     return [(day, dict(zip(FEATURES, row.tolist(), strict=True))) for day, row in zip(days, points.matrix, strict=True)]
 
 
+def sure_course(bookings: pd.DataFrame, speaks_to: str, as_of: str) -> Course:
+    """Bookings that all surely speak to one event, or to none."""
+    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
+    return build_course(bookings, texts, sure, classes=np.array([speaks_to]), as_of=date.fromisoformat(as_of))
+
+
 def sign_points(bookings: pd.DataFrame, event: str, as_of: str) -> Points:
     """Points of bookings that all surely speak to this event."""
-    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
-    course = build_course(bookings, texts, sure, classes=np.array([event]), as_of=date.fromisoformat(as_of))
+    course = sure_course(bookings, event, as_of)
     return collect_points([draft_signs(course, build_background(course), (event,))], course, (event,))
 
 
@@ -160,8 +166,7 @@ def test_a_sure_sign_of_somebody_new_is_evidence_however_little_it_tells_alone()
     detector = TellsTheLast()
     detector.thresholds_, detector.refractory_days_ = {"payment_arrears": 0.5}, {}
     detector.calibration_ = (1.0, 0.0)
-    texts, sure = read_texts(bookings, names="as_persons"), np.ones((len(bookings), 1))
-    course = build_course(bookings, texts, sure, classes=np.array(["payment_arrears"]), as_of=date(2026, 6, 30))
+    course = sure_course(bookings, "payment_arrears", "2026-06-30")
     (hit,) = detector.detect(points, course)
     assert np.datetime64(hit.onset, "D") == np.datetime64("2026-05-20")
 
@@ -462,12 +467,7 @@ def test_a_payer_who_once_paid_to_the_cent_what_the_last_one_did_is_the_same_emp
         ("2026-05-22", "4210.55", "CRDT", "Slager BV", "salaris en vakantiegeld"),
         *((f"2026-{month:02d}-24", "2431.85", "CRDT", "Slager BV", "salaris") for month in (6, 7, 8, 9, 10)),
     ]
-    bookings = table(*sorted(rows))
-    texts = read_texts(bookings, names="as_persons")
-    sure = np.ones((len(bookings), 1))
-    course = build_course(bookings, texts, sure, classes=np.array(["none"]), as_of=date(2026, 11, 30))
-    drafts = draft_series(course, build_background(course), ("job_change",))
-    points = collect_points(drafts, course, ("job_change",))
+    points = points_of_series(table(*sorted(rows)), "job_change", "2026-11-30")
     last = points.day == np.datetime64("2026-10-24", "D").astype(int)
     assert tells_nothing(points, {})[last].tolist() == [same]
 
