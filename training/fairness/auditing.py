@@ -177,8 +177,7 @@ class Audit:
 
     def _swap(self, synthetic: Histories) -> dict[str, Any]:
         """The swap suite on synthetic histories: no customer's bookings are rewritten."""
-        as_of = synthetic.bookings["booking_date"].max().date()
-        return run_swaps(synthetic, self.release, as_of=as_of, suite=default_suite(), policy=self.policy)
+        return run_swaps(synthetic, self.release, suite=default_suite(), policy=self.policy)
 
     def _lay_beside(
         self, trained: Trained | None, asked: Asked, people: People, synthetic: Histories

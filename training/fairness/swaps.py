@@ -51,8 +51,9 @@ _PLANTED_IBAN = "NL91ABNA0417164300"  # the example account of the IBAN registry
 
 @dataclass(frozen=True)
 class Histories:
-    """Bookings of some synthetic customers, with the private names in them found."""
+    """Bookings of some synthetic customers up to a day, with the private names in them found."""
 
+    as_of: date
     bookings: pd.DataFrame
     opened: NamedBookings
 
@@ -84,7 +85,7 @@ class _Differences:
 
 
 def run_swaps(
-    histories: Histories, release: Model, *, as_of: date, suite: Suite, policy: FairnessPolicy | None = None,
+    histories: Histories, release: Model, *, suite: Suite, policy: FairnessPolicy | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Swap names, spellings, shops, places and payers in synthetic histories, and count what changes.
@@ -92,7 +93,7 @@ def run_swaps(
     Parameters
     ----------
     histories : Histories
-        By `open_histories`, up to `as_of`.
+        By `open_histories`.
     release
         What serving would load.
     policy : FairnessPolicy, optional
@@ -107,7 +108,7 @@ def run_swaps(
         placebo (the noise floor per kind) and examples; JSON data.
     """
     policy = default_fairness_policy() if policy is None else policy
-    ask = _Asking(release, as_of, suite, policy)
+    ask = _Asking(release, histories.as_of, suite, policy)
     progress("swapping names")
     rows, examples = ask.compare(NAMES, name_copies(histories, suite))
     progress("swapping spellings")
@@ -140,7 +141,7 @@ def open_histories(bookings: pd.DataFrame, screening: Screening, *, as_of: date,
         There are no bookings up to `as_of`.
     """
     chosen = _choose(bookings, as_of=as_of, customers=suite.customers, seed=seed)
-    return Histories(chosen, open_names(chosen, screening, seed=seed))
+    return Histories(as_of, chosen, open_names(chosen, screening, seed=seed))
 
 
 def _choose(bookings: pd.DataFrame, *, as_of: date, customers: int, seed: int) -> pd.DataFrame:

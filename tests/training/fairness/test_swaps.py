@@ -49,7 +49,7 @@ def bookings(small_bank: Path) -> pd.DataFrame:
 
 def swap(bookings: pd.DataFrame, release: Any, suite: Suite = FEW, **options: Any) -> dict[str, Any]:
     histories = open_histories(bookings, release.screening, as_of=AS_OF, suite=suite, seed=1)
-    return run_swaps(histories, release, as_of=AS_OF, suite=suite, **options)
+    return run_swaps(histories, release, suite=suite, **options)
 
 
 def row_of(facts: dict[str, Any], kind: str, origin: str) -> dict[str, Any]:
